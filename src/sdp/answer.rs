@@ -1,0 +1,355 @@
+//! An answer takes what we can carry of an offer and rejects the rest, section by section.
+//!
+//! The first audio section that the client can send on is its microphone; each other one that it can receive on is a
+//! slot. If none is, the microphone's own section is also the one slot.
+
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
+
+use super::SdpError;
+use super::offer::{Fingerprint, Offer, Setup};
+use super::section::{Direction, Section};
+
+/// What we bring to an answer.
+#[derive(Debug, Clone, Copy)]
+pub struct AnswerParams<'a> {
+    /// Our ICE user fragment.
+    pub ufrag: &'a str,
+    /// Our ICE password.
+    pub pwd: &'a str,
+    /// Our certificate's fingerprint as SDP writes it: `sha-256 AB:CD:…`.
+    pub fingerprint: &'a str,
+    /// The addresses that we can be reached at, the best first.
+    pub candidates: &'a [SocketAddr],
+    /// The participant may speak at all.
+    pub can_publish: bool,
+    /// The participant may listen at all.
+    pub can_subscribe: bool,
+    /// The most slots that we grant.
+    pub slots_max: usize,
+    /// The canonical name of our streams.
+    pub cname: &'a str,
+    /// A number of this session; its upper two bits are dropped.
+    pub origin_id: u64,
+}
+
+/// The answer, as text for the client and as facts for us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The SDP.
+    pub text: String,
+    /// What was agreed.
+    pub negotiated: Negotiated,
+}
+
+/// What an offer and its answer agree on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Negotiated {
+    /// The client's ICE user fragment.
+    pub remote_ufrag: String,
+    /// The client's ICE password.
+    pub remote_pwd: String,
+    /// What the client's certificate must match; any of them will do.
+    pub fingerprints: Vec<Fingerprint>,
+    /// Our part in the DTLS handshake.
+    pub dtls_role: DtlsRole,
+    /// Where the participant's voice comes from, if it may speak and offers to.
+    pub microphone: Option<Microphone>,
+    /// Where other voices go to, in the order of the sections.
+    pub slots: Vec<SlotParams>,
+    /// Reduced-size RTCP may be sent.
+    pub reduced_size_rtcp: bool,
+    /// One-byte and two-byte header extensions may be mixed in one stream.
+    pub extmap_allow_mixed: bool,
+}
+
+/// Our part in the DTLS handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DtlsRole {
+    /// We send the ClientHello.
+    Active,
+    /// We wait for it.
+    Passive,
+}
+
+/// The stream that a participant sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Microphone {
+    /// The section's name, if it has one.
+    pub mid: Option<String>,
+    /// The Opus payload type.
+    pub payload_type: u8,
+    /// Header extension id of the audio level.
+    pub audio_level_id: Option<u8>,
+    /// Header extension id of the mid.
+    pub mid_id: Option<u8>,
+    /// The declared SSRC; without it the first stream with the right mid or payload type is the one.
+    pub ssrc: Option<u32>,
+}
+
+/// A stream that a participant receives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotParams {
+    /// The section's name, if it has one.
+    pub mid: Option<String>,
+    /// Our SSRC, for the whole session.
+    pub ssrc: u32,
+    /// The Opus payload type.
+    pub payload_type: u8,
+    /// Header extension id of the audio level.
+    pub audio_level_id: Option<u8>,
+    /// Header extension id of the mid.
+    pub mid_id: Option<u8>,
+}
+
+/// Answers an offer. `next_ssrc` draws the slots' SSRCs; values that the offer or another slot uses, and 0, are drawn again.
+///
+/// # Errors
+///
+/// [`SdpError::NoAudio`] if nothing could be accepted.
+pub fn answer(
+    offer: &Offer,
+    params: &AnswerParams<'_>,
+    next_ssrc: &mut dyn FnMut() -> u32,
+) -> Result<Answer, SdpError> {
+    let mut ssrcs = Ssrcs { used: offer.ssrcs().collect(), next: next_ssrc };
+    let parts = cast(offer, params);
+    let accepted: Vec<_> = (0..offer.sections.len()).filter(|&index| parts[index] != Part::Rejected).collect();
+    let first = *accepted.first().ok_or(SdpError::NoAudio)?;
+
+    let dtls_role = match offer.setup {
+        Setup::ActPass | Setup::Passive => DtlsRole::Active,
+        Setup::Active => DtlsRole::Passive,
+    };
+    let mut text = String::with_capacity(1024);
+    write_session(&mut text, offer, params, &accepted);
+    let mut microphone = None;
+    let mut slots = Vec::new();
+    for (index, (section, part)) in offer.sections.iter().zip(&parts).enumerate() {
+        let Part::Accepted { speaks, hears } = *part else {
+            write_rejected(&mut text, section);
+            continue;
+        };
+        let payload_type = payload_type(section);
+        if speaks {
+            microphone = Some(Microphone {
+                mid: section.mid.clone(),
+                payload_type,
+                audio_level_id: section.extension_id(AUDIO_LEVEL, Direction::sends),
+                mid_id: section.extension_id(MID, Direction::sends),
+                ssrc: section.ssrcs.first().copied(),
+            });
+        }
+        let slot = hears.then(|| SlotParams {
+            mid: section.mid.clone(),
+            ssrc: ssrcs.draw(),
+            payload_type,
+            audio_level_id: section.extension_id(AUDIO_LEVEL, Direction::receives),
+            mid_id: section.extension_id(MID, Direction::receives),
+        });
+        write_section(&mut text, section, speaks, slot.as_ref(), params);
+        if index == first {
+            write_transport(&mut text, params, dtls_role);
+        }
+        slots.extend(slot);
+    }
+    let all = |test: fn(&Section) -> bool| accepted.iter().all(|&i| test(&offer.sections[i]));
+    Ok(Answer {
+        text,
+        negotiated: Negotiated {
+            remote_ufrag: offer.ufrag.clone(),
+            remote_pwd: offer.pwd.clone(),
+            fingerprints: offer.fingerprints.clone(),
+            dtls_role,
+            microphone,
+            slots,
+            reduced_size_rtcp: all(|section| section.reduced_size_rtcp),
+            extmap_allow_mixed: offer.extmap_allow_mixed || all(|s| s.extmap_allow_mixed),
+        },
+    })
+}
+
+/// What becomes of a section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Port 0.
+    Rejected,
+    /// It belongs to the transport; without a voice in either direction it is inactive.
+    Accepted {
+        /// The participant's voice comes here.
+        speaks: bool,
+        /// Another's voice goes here.
+        hears: bool,
+    },
+}
+
+/// Gives each section its part.
+fn cast(offer: &Offer, params: &AnswerParams<'_>) -> Vec<Part> {
+    let usable = |index: usize| offer.bundled.contains(&index) && offer.sections[index].usable_audio();
+    let sections = || offer.sections.iter().enumerate().filter(|(i, _)| usable(*i));
+    let microphone = sections()
+        .find(|(_, section)| section.direction.sends())
+        .map(|(index, _)| index)
+        .filter(|_| params.can_publish);
+    let hearing = || sections().filter(|(_, section)| section.direction.receives());
+    let other_slots = hearing().any(|(index, _)| Some(index) != microphone);
+    let slots: Vec<usize> = hearing()
+        .map(|(index, _)| index)
+        .filter(|&index| Some(index) != microphone || !other_slots)
+        .take(if params.can_subscribe { params.slots_max } else { 0 })
+        .collect();
+    let part = |index: usize| {
+        if !usable(index) {
+            return Part::Rejected;
+        }
+        Part::Accepted { speaks: Some(index) == microphone, hears: slots.contains(&index) }
+    };
+    (0..offer.sections.len()).map(part).collect()
+}
+
+fn write_session(text: &mut String, offer: &Offer, params: &AnswerParams<'_>, accepted: &[usize]) {
+    line(text, format_args!("v=0"));
+    let origin = params.origin_id & ORIGIN_MASK;
+    line(text, format_args!("o=- {origin} 1 IN IP4 127.0.0.1"));
+    line(text, format_args!("s=-"));
+    line(text, format_args!("t=0 0"));
+    if offer.has_bundle {
+        let mids = accepted.iter().filter_map(|&i| offer.sections[i].mid.as_deref());
+        let mids: Vec<_> = mids.collect();
+        line(text, format_args!("a=group:BUNDLE {}", mids.join(" ")));
+    }
+    line(text, format_args!("a=ice-lite"));
+    if offer.extmap_allow_mixed {
+        line(text, format_args!("a=extmap-allow-mixed"));
+    }
+}
+
+/// The attributes of the transport that all accepted sections share.
+fn write_transport(text: &mut String, params: &AnswerParams<'_>, role: DtlsRole) {
+    line(text, format_args!("a=ice-ufrag:{}", params.ufrag));
+    line(text, format_args!("a=ice-pwd:{}", params.pwd));
+    line(text, format_args!("a=fingerprint:{}", params.fingerprint));
+    let setup = match role {
+        DtlsRole::Active => "active",
+        DtlsRole::Passive => "passive",
+    };
+    line(text, format_args!("a=setup:{setup}"));
+    for (index, address) in (0u32..).zip(params.candidates.iter().take(CANDIDATES_MAX)) {
+        // Type preference of a host, and a local preference that falls from the first to the last.
+        let priority = (126 << 24) | ((65_535 - index) << 8) | 255;
+        let (ip, port) = (address.ip(), address.port());
+        let ip: IpAddr = ip.to_canonical();
+        let foundation = index + 1;
+        line(text, format_args!("a=candidate:{foundation} 1 udp {priority} {ip} {port} typ host"));
+    }
+    line(text, format_args!("a=end-of-candidates"));
+}
+
+fn write_rejected(text: &mut String, section: &Section) {
+    let (kind, protocol) = (section.kind.as_str(), &section.protocol);
+    let formats = section.formats.join(" ");
+    line(text, format_args!("m={kind} 0 {protocol} {formats}"));
+    line(text, format_args!("c=IN IP4 0.0.0.0"));
+    if let Some(mid) = &section.mid {
+        line(text, format_args!("a=mid:{mid}"));
+    }
+    line(text, format_args!("a=inactive"));
+}
+
+fn write_section(
+    text: &mut String,
+    section: &Section,
+    speaks: bool,
+    slot: Option<&SlotParams>,
+    params: &AnswerParams<'_>,
+) {
+    let (protocol, pt) = (&section.protocol, payload_type(section));
+    line(text, format_args!("m=audio 9 {protocol} {pt}"));
+    line(text, format_args!("c=IN IP4 0.0.0.0"));
+    if let Some(mid) = &section.mid {
+        line(text, format_args!("a=mid:{mid}"));
+    }
+    let direction = match (speaks, slot) {
+        (true, Some(_)) => Direction::SendRecv,
+        (true, None) => Direction::RecvOnly,
+        (false, Some(_)) => Direction::SendOnly,
+        (false, None) => Direction::Inactive,
+    };
+    line(text, format_args!("a={}", direction.as_str()));
+    let offered = [
+        (section.rtcp_mux, "rtcp-mux"),
+        (section.reduced_size_rtcp, "rtcp-rsize"),
+        (section.extmap_allow_mixed, "extmap-allow-mixed"),
+    ];
+    for (_, attribute) in offered.into_iter().filter(|(offered, _)| *offered) {
+        line(text, format_args!("a={attribute}"));
+    }
+    for uri in [AUDIO_LEVEL, MID] {
+        if let Some(extension) = section.extensions.iter().find(|e| e.uri == uri) {
+            let id = extension.id;
+            // Directions are told as the one who writes them sees it, so ours mirror the offer's.
+            let direction = match extension.direction {
+                Direction::SendRecv => "",
+                Direction::SendOnly => "/recvonly",
+                Direction::RecvOnly => "/sendonly",
+                Direction::Inactive => "/inactive",
+            };
+            line(text, format_args!("a=extmap:{id}{direction} {uri}"));
+        }
+    }
+    line(text, format_args!("a=rtpmap:{pt} opus/48000/2"));
+    line(text, format_args!("a=fmtp:{pt} useinbandfec=1;usedtx=1"));
+    if let Some(slot) = slot {
+        let (ssrc, cname) = (slot.ssrc, params.cname);
+        // A stream of its own for each slot: they hold unrelated voices, and browsers synchronize within a stream.
+        let name = section.mid.as_deref().unwrap_or("0");
+        line(text, format_args!("a=msid:slot-{name} voice-{name}"));
+        line(text, format_args!("a=ssrc:{ssrc} cname:{cname}"));
+    }
+}
+
+fn payload_type(section: &Section) -> u8 {
+    let opus = section.opus.as_ref();
+    opus.expect("only sections with Opus are accepted").payload_type
+}
+
+fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
+    text.write_fmt(content).expect("a String takes everything");
+    text.push_str("\r\n");
+}
+
+/// Draws SSRCs that nobody uses yet.
+struct Ssrcs<'a> {
+    used: Vec<u32>,
+    next: &'a mut dyn FnMut() -> u32,
+}
+
+impl Ssrcs<'_> {
+    fn draw(&mut self) -> u32 {
+        let mut ssrc = (self.next)();
+        // Should the source be stuck on used values, count on from there: it ends, as fewer are used than exist.
+        for _ in 0..DRAWS_MAX {
+            if !self.is_used(ssrc) {
+                break;
+            }
+            ssrc = (self.next)();
+        }
+        while self.is_used(ssrc) {
+            ssrc = ssrc.wrapping_add(1);
+        }
+        self.used.push(ssrc);
+        ssrc
+    }
+
+    fn is_used(&self, ssrc: u32) -> bool {
+        ssrc == 0 || self.used.contains(&ssrc)
+    }
+}
+
+const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+/// The most candidates that an answer tells.
+const CANDIDATES_MAX: usize = 32;
+const DRAWS_MAX: usize = 8;
+/// Some clients read the session id as a signed number.
+const ORIGIN_MASK: u64 = u64::MAX >> 2;
