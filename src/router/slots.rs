@@ -1,0 +1,215 @@
+//! Slots are the downstream streams a subscriber negotiated; a slot table says which speaker each of them carries.
+//!
+//! While there are no more speakers than slots everyone is heard. Beyond that the loudest are, with hysteresis, so that two people of
+//! the same loudness do not take a slot from each other ten times a second; and a host is heard whoever else speaks.
+
+use std::time::{Duration, Instant};
+
+use super::{Csrc, speaker::Standing};
+
+/// Which speaker each slot of one subscriber carries.
+#[derive(Clone, Debug)]
+pub struct SlotTable {
+    slots: Vec<Slot>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    carries: Option<Csrc>,
+    since: Option<Instant>,
+}
+
+/// Where a speaker's packet goes at this subscriber.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// The slot already carries this speaker.
+    Kept(usize),
+    /// The slot was free, or carried someone who had to give way: it carries this speaker from now on.
+    Repointed(usize),
+    /// All slots carry someone who stays.
+    None,
+}
+
+impl SlotTable {
+    /// A table of `count` free slots.
+    pub fn new(count: usize) -> Self {
+        Self { slots: vec![Slot::default(); count] }
+    }
+
+    /// The slot that carries this speaker.
+    pub fn slot_of(&self, who: Csrc) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.carries == Some(who))
+    }
+
+    /// What each slot carries, in slot order.
+    pub fn carried(&self) -> impl Iterator<Item = Option<Csrc>> + '_ {
+        self.slots.iter().map(|slot| slot.carries)
+    }
+
+    /// Frees the slot that carries this speaker and says which it was.
+    pub fn release(&mut self, who: Csrc) -> Option<usize> {
+        let index = self.slot_of(who)?;
+        self.slots[index] = Slot::default();
+        Some(index)
+    }
+
+    /// Finds a slot for a packet of `who`. `standing_of` tells how the present occupants stand.
+    pub fn place(
+        &mut self,
+        who: Csrc,
+        standing: Standing,
+        standing_of: impl Fn(Csrc) -> Option<Standing>,
+        now: Instant,
+    ) -> Placement {
+        if let Some(index) = self.slot_of(who) {
+            return Placement::Kept(index);
+        }
+        let Some(index) = self.give_way(standing, standing_of, now) else {
+            return Placement::None;
+        };
+        self.slots[index] = Slot { carries: Some(who), since: Some(now) };
+        Placement::Repointed(index)
+    }
+
+    fn give_way(
+        &self,
+        contender: Standing,
+        standing_of: impl Fn(Csrc) -> Option<Standing>,
+        now: Instant,
+    ) -> Option<usize> {
+        let mut weakest: Option<(usize, Standing)> = None;
+        for (index, slot) in self.slots.iter().enumerate() {
+            let Some(occupant) = slot.carries.and_then(&standing_of) else {
+                return Some(index);
+            };
+            let settled = slot.since.is_none_or(|since| now.saturating_duration_since(since) >= DWELL);
+            if !yields(occupant, contender, settled) {
+                continue;
+            }
+            if weakest.is_none_or(|(_, other)| weaker(occupant, other)) {
+                weakest = Some((index, occupant));
+            }
+        }
+        weakest.map(|(index, _)| index)
+    }
+}
+
+fn yields(occupant: Standing, contender: Standing, settled: bool) -> bool {
+    if occupant.priority && !contender.priority {
+        return false;
+    }
+    if !contender.voiced {
+        return false;
+    }
+    if contender.priority && !occupant.priority {
+        return true;
+    }
+    settled && (!occupant.voiced || contender.loudness >= occupant.loudness + HYSTERESIS_DB)
+}
+
+fn weaker(one: Standing, other: Standing) -> bool {
+    (one.priority, one.voiced, one.loudness) < (other.priority, other.voiced, other.loudness)
+}
+
+/// A slot keeps its speaker for at least this long, except before a host.
+pub const DWELL: Duration = Duration::from_millis(500);
+/// How much louder a newcomer must be than someone who is speaking.
+pub const HYSTERESIS_DB: i16 = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+    use std::num::NonZeroU32;
+
+    fn csrc(n: u32) -> Csrc {
+        Csrc(NonZeroU32::new(n).expect("not zero"))
+    }
+
+    fn talking(loudness: i16) -> Standing {
+        Standing { priority: false, loudness, voiced: true }
+    }
+
+    fn quiet() -> Standing {
+        Standing { priority: false, loudness: -127, voiced: false }
+    }
+
+    fn host(loudness: i16) -> Standing {
+        Standing { priority: true, loudness, voiced: true }
+    }
+
+    struct Stage {
+        standings: HashMap<Csrc, Standing>,
+        table: SlotTable,
+        now: Instant,
+    }
+
+    impl Stage {
+        fn new(slots: usize) -> Self {
+            Self { standings: HashMap::new(), table: SlotTable::new(slots), now: crate::runtime::clock::now() }
+        }
+
+        fn packet(&mut self, who: u32, standing: Standing) -> Placement {
+            self.standings.insert(csrc(who), standing);
+            let standings = &self.standings;
+            self.table.place(csrc(who), standing, |other| standings.get(&other).copied(), self.now)
+        }
+
+        fn later(&mut self, by: Duration) {
+            self.now += by;
+        }
+    }
+
+    #[test]
+    fn everyone_is_heard_while_there_are_slots() {
+        let mut stage = Stage::new(2);
+        assert_eq!(stage.packet(1, quiet()), Placement::Repointed(0));
+        assert_eq!(stage.packet(2, talking(-30)), Placement::Repointed(1));
+        assert_eq!(stage.packet(1, quiet()), Placement::Kept(0));
+    }
+
+    #[test]
+    fn a_speaker_takes_the_slot_of_someone_silent_after_the_dwell() {
+        let mut stage = Stage::new(2);
+        stage.packet(1, talking(-30));
+        stage.packet(2, quiet());
+        assert_eq!(stage.packet(3, talking(-50)), Placement::None, "the slot has just been given");
+        stage.later(DWELL);
+        assert_eq!(stage.packet(3, talking(-50)), Placement::Repointed(1));
+    }
+
+    #[test]
+    fn louder_by_less_than_the_hysteresis_changes_nothing() {
+        let mut stage = Stage::new(1);
+        stage.packet(1, talking(-30));
+        stage.later(DWELL);
+        assert_eq!(stage.packet(2, talking(-25)), Placement::None);
+        assert_eq!(stage.packet(2, talking(-24)), Placement::Repointed(0));
+    }
+
+    #[test]
+    fn a_host_is_heard_at_once_and_is_never_displaced_by_a_guest() {
+        let mut stage = Stage::new(1);
+        stage.packet(1, talking(-10));
+        assert_eq!(stage.packet(2, host(-50)), Placement::Repointed(0));
+        stage.later(Duration::from_secs(5));
+        assert_eq!(stage.packet(1, talking(-5)), Placement::None);
+    }
+
+    #[test]
+    fn a_silent_host_does_not_hold_a_slot_against_another_host() {
+        let mut stage = Stage::new(1);
+        stage.packet(1, Standing { voiced: false, ..host(-127) });
+        stage.later(DWELL);
+        assert_eq!(stage.packet(2, host(-40)), Placement::Repointed(0));
+    }
+
+    #[test]
+    fn a_released_slot_is_free_at_once() {
+        let mut stage = Stage::new(1);
+        stage.packet(1, talking(-10));
+        assert_eq!(stage.table.release(csrc(1)), Some(0));
+        assert_eq!(stage.packet(2, quiet()), Placement::Repointed(0));
+        assert_eq!(stage.table.release(csrc(1)), None);
+    }
+}
