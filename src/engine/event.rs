@@ -1,0 +1,109 @@
+//! What an engine tells the control plane.
+
+use std::time::Duration;
+
+use super::command::{RoomKey, TransportKey};
+use crate::router::{Csrc, speaker::Dbov};
+
+/// Something the control plane should know. Facts, not orders: the room decides what follows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A stage of a join was reached, so long after the offer was taken.
+    Stage {
+        /// Whose join.
+        transport: TransportKey,
+        /// Which stage.
+        stage: Stage,
+        /// Time since the transport was asked for.
+        after: Duration,
+    },
+    /// A join is complete.
+    JoinEnded {
+        /// Whose join.
+        transport: TransportKey,
+        /// What completed it.
+        by: JoinEnd,
+        /// Time since the transport was asked for.
+        after: Duration,
+    },
+    /// The first packet of a microphone came.
+    TrackLive {
+        /// Whose.
+        transport: TransportKey,
+    },
+    /// Nothing authenticated came for 10 s.
+    Interrupted {
+        /// Whose path is silent.
+        transport: TransportKey,
+    },
+    /// Something authenticated came again.
+    Restored {
+        /// Whose path is alive again.
+        transport: TransportKey,
+    },
+    /// The transport is over, by its own doing or its silence. It is not reported for a `Close` that was asked for.
+    Closed {
+        /// Which one.
+        transport: TransportKey,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A subscriber's slots carry other voices than before.
+    Slots {
+        /// Whose slots.
+        transport: TransportKey,
+        /// Those that carry someone.
+        slots: Vec<SlotView>,
+    },
+    /// Who speaks in a room, the loudest first. Sent when it changes, at most three times a second.
+    Speakers {
+        /// Where.
+        room: RoomKey,
+        /// Who, and how loud.
+        speakers: Vec<(TransportKey, Dbov)>,
+    },
+}
+
+/// A stage of a join, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stage {
+    /// The first authenticated STUN check.
+    FirstCheck,
+    /// DTLS is done and keys exist.
+    Keys,
+    /// The first audio packet went out to the newcomer.
+    FirstAudio,
+}
+
+/// What completes a join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JoinEnd {
+    /// The first audio packet went out to the newcomer.
+    FirstAudio,
+    /// Keys exist, and nobody was audible then.
+    Keys,
+}
+
+/// Why a transport ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CloseReason {
+    /// 30 s without an authenticated packet.
+    Silent,
+    /// It never passed a check or never finished its handshake.
+    HandshakeTimeout,
+    /// The handshake failed, or its certificate is not the one that was offered.
+    HandshakeFailed,
+    /// The other side said goodbye.
+    Goodbye,
+}
+
+/// What one slot carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotView {
+    /// The slot's section in the SDP.
+    pub mid: String,
+    /// The seat that speaks there.
+    pub seat: u8,
+    /// This occupancy, as the packets' CSRC says it.
+    pub csrc: Csrc,
+}

@@ -1,0 +1,300 @@
+//! The packet path: one publisher's packet in, one packet a listener out.
+//!
+//! Plain by intent: no lock, no await, no format; per listener one table look-up, a header rewrite and an encryption.
+
+use std::time::Instant;
+
+use super::counters::DropReason;
+use super::event::{Event, JoinEnd, SlotView, Stage};
+use super::session::{Session, Stream};
+use super::{Counters, Engine, Outbox, RoomKey, send};
+use crate::router::{
+    Csrc,
+    forwarder::{Incoming, Outgoing, Source},
+    slots::Placement,
+    track::TrackDrop,
+};
+use crate::transport::srtp::{SrtpError, SrtpSession};
+use crate::wire::{
+    audio_level::AudioLevel,
+    opus_toc,
+    path::Path,
+    rtp::{OutgoingHeader, RtpHeader, write_header},
+};
+
+/// A packet that has passed every check and may be heard.
+struct Voice<'a> {
+    source: Source,
+    incoming: Incoming,
+    level: AudioLevel,
+    payload: &'a [u8],
+}
+
+impl Engine {
+    pub(super) fn on_rtp(&mut self, index: usize, path: Path, datagram: &[u8], now: Instant) {
+        let (header, plain) = match self.receive_rtp(index, datagram, now) {
+            Ok(received) => received,
+            Err(reason) => return self.counters.dropped(reason),
+        };
+        self.heard(index, path, now);
+        let session = &mut self.sessions[index];
+        let (key, room) = (session.key, session.room);
+        let Some(track) = session.track.as_mut() else {
+            return;
+        };
+        if track.received(header.ssrc, header.sequence, header.timestamp, now) {
+            self.events.push_back(Event::TrackLive { transport: key });
+        }
+        let Some(seat) = self.rooms.get_mut(&room).and_then(|stage| stage.seat_of(key)) else {
+            return self.counters.dropped(DropReason::NotOnStage);
+        };
+        if !seat.planned.open {
+            return self.counters.dropped(DropReason::GateClosed);
+        }
+        let Some(payload) = header.payload(&plain).ok().filter(|payload| opus_toc::frame_samples(payload).is_some())
+        else {
+            return self.counters.dropped(DropReason::OpusMalformed);
+        };
+        let level = level_of(track.audio_level_id(), &header, &plain, payload);
+        seat.speaker.hear(level.level, now);
+        let voice = Voice {
+            source: Source { csrc: seat.planned.csrc, run: track.run() },
+            incoming: Incoming {
+                sequence: header.sequence,
+                timestamp: header.timestamp,
+                marker: header.marker,
+                payload_len: payload.len(),
+            },
+            level,
+            payload,
+        };
+        self.counters.rtp_in += 1;
+        self.fan_out(room, index, &voice, now);
+        self.watch_speakers(room, now);
+    }
+
+    /// Checks in the order of their cost: first what the header shows, then the publisher's budget, then the authentication tag.
+    fn receive_rtp(
+        &mut self,
+        index: usize,
+        datagram: &[u8],
+        now: Instant,
+    ) -> Result<(RtpHeader, bytes::BytesMut), DropReason> {
+        let session = &mut self.sessions[index];
+        let srtp = session.srtp.as_mut().ok_or(DropReason::NoKeys)?;
+        let track = session.track.as_mut().ok_or(DropReason::NoMicrophone)?;
+        let header = RtpHeader::parse(datagram).map_err(|_| DropReason::RtpMalformed)?;
+        track.admit(header.ssrc, header.payload_type, datagram.len(), now).map_err(drop_of_track)?;
+        let known = track.knows(header.ssrc);
+        let plain = srtp.unprotect_rtp(datagram, &header, known).map_err(drop_of_srtp)?;
+        if !known {
+            srtp.adopt(datagram, &header).map_err(drop_of_srtp)?;
+        }
+        Ok((header, plain))
+    }
+
+    fn fan_out(&mut self, room: RoomKey, publisher: usize, voice: &Voice<'_>, now: Instant) {
+        let Some(stage) = self.rooms.get(&room) else {
+            return;
+        };
+        let csrc = voice.source.csrc;
+        let Some(standing) = stage.standing(csrc, now) else {
+            return;
+        };
+        for &index in &stage.subscribers {
+            if index == publisher {
+                continue;
+            }
+            let session = &mut self.sessions[index];
+            if session.srtp.is_none() || session.streams.is_empty() {
+                continue;
+            }
+            let slot = match session.slots.place(csrc, standing, |other| stage.standing(other, now), now) {
+                Placement::Kept(slot) => slot,
+                Placement::Repointed(slot) => {
+                    self.counters.repointed += 1;
+                    self.slots_changed.push(index);
+                    slot
+                }
+                Placement::None => {
+                    self.counters.dropped(DropReason::NoSlot);
+                    continue;
+                }
+            };
+            let Some(outgoing) = session.streams[slot].forwarder.forward(voice.source, voice.incoming, now) else {
+                self.counters.dropped(DropReason::BeforeSwitch);
+                continue;
+            };
+            let sent = session.send_audio(
+                slot,
+                csrc,
+                outgoing,
+                voice.level,
+                voice.payload,
+                &mut self.scratch,
+                &mut self.outbox,
+                &mut self.counters,
+            );
+            if sent && !std::mem::replace(&mut session.heard_audio, true) {
+                self.events.push_back(Event::Stage {
+                    transport: session.key,
+                    stage: Stage::FirstAudio,
+                    after: now.saturating_duration_since(session.asked_at),
+                });
+                if !std::mem::replace(&mut session.joined, true) {
+                    self.events.push_back(Event::JoinEnded {
+                        transport: session.key,
+                        by: JoinEnd::FirstAudio,
+                        after: now.saturating_duration_since(session.asked_at),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Ends a voice at every listener with a few frames of silence, so that no decoder has to guess.
+    pub(super) fn end_streams(&mut self, room: RoomKey, csrc: Csrc, now: Instant) {
+        let Some(stage) = self.rooms.get(&room) else {
+            return;
+        };
+        for &index in &stage.subscribers {
+            let session = &mut self.sessions[index];
+            let Some(slot) = session.slots.release(csrc) else {
+                continue;
+            };
+            self.slots_changed.push(index);
+            let silence = opus_toc::dtx_payload(session.streams[slot].last_toc);
+            for _ in 0..ENDING_FRAMES {
+                let Some(outgoing) = session.streams[slot].forwarder.ending_frame(now) else {
+                    break;
+                };
+                session.send_audio(
+                    slot,
+                    csrc,
+                    outgoing,
+                    AudioLevel::SILENCE,
+                    &silence,
+                    &mut self.scratch,
+                    &mut self.outbox,
+                    &mut self.counters,
+                );
+            }
+            session.streams[slot].forwarder.silence();
+        }
+    }
+
+    /// Tells the control plane what this session's slots carry, if that differs from what was told before.
+    pub(super) fn report_slots(&mut self, index: usize) {
+        let Some(session) = self.sessions.get_mut(index) else {
+            return;
+        };
+        let Some(stage) = self.rooms.get(&session.room) else {
+            return;
+        };
+        let view = |(stream, carried): (&Stream, Option<Csrc>)| {
+            let csrc = carried?;
+            let seat = stage.seats.iter().find(|seat| seat.planned.csrc == csrc)?;
+            Some(SlotView { mid: stream.params.mid.clone().unwrap_or_default(), seat: seat.planned.seat, csrc })
+        };
+        let slots: Vec<SlotView> = session.streams.iter().zip(session.slots.carried()).filter_map(view).collect();
+        if slots != session.slots_reported {
+            session.slots_reported.clone_from(&slots);
+            self.events.push_back(Event::Slots { transport: session.key, slots });
+        }
+    }
+}
+
+impl Session {
+    #[allow(clippy::too_many_arguments, reason = "the packet path borrows the engine's parts one by one")]
+    fn send_audio(
+        &mut self,
+        slot: usize,
+        csrc: Csrc,
+        outgoing: Outgoing,
+        level: AudioLevel,
+        payload: &[u8],
+        scratch: &mut Vec<u8>,
+        outbox: &mut Outbox,
+        counters: &mut Counters,
+    ) -> bool {
+        let (Some(srtp), Some(path)) = (self.srtp.as_mut(), self.ice.selected()) else {
+            return false;
+        };
+        let stream = &mut self.streams[slot];
+        stream.last_toc = payload.first().copied().unwrap_or(stream.last_toc);
+        let with_mid = stream.mids_left > 0;
+        stream.mids_left = stream.mids_left.saturating_sub(1);
+        let mid = stream.params.mid_id.filter(|_| with_mid).zip(stream.params.mid.as_deref().map(str::as_bytes));
+        let header = OutgoingHeader {
+            marker: outgoing.marker,
+            payload_type: stream.params.payload_type,
+            sequence: outgoing.sequence,
+            timestamp: outgoing.timestamp,
+            ssrc: stream.params.ssrc,
+            csrc: Some(csrc.0.get()),
+            audio_level: stream.params.audio_level_id.map(|id| (id, level)),
+            mid,
+        };
+        scratch.clear();
+        let header_len = write_header(scratch, &header);
+        scratch.extend_from_slice(payload);
+        protect_and_send(srtp, scratch, header_len, &header, path, outbox, counters)
+    }
+}
+
+fn protect_and_send(
+    srtp: &mut SrtpSession,
+    packet: &[u8],
+    header_len: usize,
+    header: &OutgoingHeader<'_>,
+    path: Path,
+    outbox: &mut Outbox,
+    counters: &mut Counters,
+) -> bool {
+    match srtp.protect_rtp(packet, header_len, header.ssrc, header.sequence) {
+        Ok(protected) => {
+            counters.rtp_out += 1;
+            send(outbox, counters, path, &protected);
+            true
+        }
+        Err(_) => {
+            counters.dropped(DropReason::Protect);
+            false
+        }
+    }
+}
+
+/// The level as the packet says it; without one, a payload larger than DTX sends counts as moderate voice.
+fn level_of(id: Option<u8>, header: &RtpHeader, plain: &[u8], payload: &[u8]) -> AudioLevel {
+    if let Some(level) = id.and_then(|id| header.extension(plain, id)).and_then(AudioLevel::parse) {
+        return level;
+    }
+    if payload.len() <= DTX_PAYLOAD_MAX {
+        return AudioLevel::SILENCE;
+    }
+    AudioLevel { voice: true, level: ASSUMED_LEVEL }
+}
+
+fn drop_of_track(drop: TrackDrop) -> DropReason {
+    match drop {
+        TrackDrop::PayloadType => DropReason::PayloadType,
+        TrackDrop::Ssrc => DropReason::Ssrc,
+        TrackDrop::Budget => DropReason::Budget,
+    }
+}
+
+pub(super) fn drop_of_srtp(error: SrtpError) -> DropReason {
+    match error {
+        SrtpError::AuthFailed | SrtpError::TooShort | SrtpError::BadKeys => DropReason::SrtpAuth,
+        SrtpError::Replayed => DropReason::SrtpReplayed,
+        SrtpError::TooManySources => DropReason::Ssrc,
+        SrtpError::KeysSpent => DropReason::Protect,
+    }
+}
+
+/// 60 ms of silence.
+const ENDING_FRAMES: usize = 3;
+/// libopus sends one or two bytes where there is nothing to say.
+const DTX_PAYLOAD_MAX: usize = 3;
+/// -dBov of speech at a normal distance.
+const ASSUMED_LEVEL: u8 = 40;

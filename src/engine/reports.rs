@@ -1,0 +1,122 @@
+//! Reports: what we tell participants of our streams and theirs, and what their reports tell us (RFC 3550 section 6).
+
+use std::time::{Duration, Instant};
+
+use super::counters::DropReason;
+use super::fanout::drop_of_srtp;
+use super::{Engine, send};
+use crate::router::report::{self, Block};
+use crate::wire::{
+    path::Path,
+    rtcp::{self, Report, ReportBlock, SenderReport},
+};
+
+impl Engine {
+    pub(super) fn on_rtcp(&mut self, index: usize, path: Path, datagram: &[u8], now: Instant) {
+        let session = &mut self.sessions[index];
+        let Some(srtp) = session.srtp.as_mut() else {
+            return self.counters.dropped(DropReason::NoKeys);
+        };
+        let plain = match srtp.unprotect_rtcp(datagram) {
+            Ok(plain) => plain,
+            Err(error) => return self.counters.dropped(drop_of_srtp(error)),
+        };
+        self.heard(index, path, now);
+        let Ok(reports) = rtcp::parse_compound(&plain) else {
+            return self.counters.dropped(DropReason::RtcpMalformed);
+        };
+        for report in reports {
+            match report {
+                Report::SenderReport { ssrc, ntp, blocks, .. } => {
+                    if let Some((known, reception)) =
+                        self.sessions[index].track.as_mut().and_then(|track| track.reception())
+                        && known == ssrc
+                    {
+                        reception.sender_report(ntp, now);
+                    }
+                    self.read_blocks(index, &blocks, now);
+                }
+                Report::ReceiverReport { blocks, .. } => self.read_blocks(index, &blocks, now),
+                Report::ReferenceTime { .. } | Report::Goodbye { .. } | Report::Other => {}
+            }
+        }
+    }
+
+    fn read_blocks(&mut self, index: usize, blocks: &[ReportBlock], now: Instant) {
+        let ntp = self.ntp.ntp(now);
+        let session = &mut self.sessions[index];
+        for block in blocks {
+            if !session.streams.iter().any(|stream| stream.params.ssrc == block.ssrc) {
+                continue;
+            }
+            self.counters.downlink_reports += 1;
+            self.counters.downlink_lost_permille += u64::from(block.fraction_lost) * 1_000 / 256;
+            if let Some(round_trip) = report::round_trip(ntp, block.last_sr, block.delay_since_last_sr) {
+                session.round_trip = Some(round_trip);
+                self.counters.round_trips += 1;
+                self.counters.round_trip_micros += u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX);
+            }
+        }
+    }
+
+    /// One compound packet: a sender report for each slot that has sent, a block about the microphone.
+    pub(super) fn send_reports(&mut self, index: usize, now: Instant) {
+        let ntp = self.ntp.ntp(now);
+        let session = &mut self.sessions[index];
+        session.report_at = now + REPORT_EVERY;
+        let mut blocks = Vec::new();
+        if let Some((ssrc, reception)) = session.track.as_mut().and_then(|track| track.reception()) {
+            let lost = reception.lost();
+            self.counters.uplink_lost += u64::try_from(lost - session.lost_counted).unwrap_or(0);
+            session.lost_counted = lost.max(session.lost_counted);
+            blocks.push(block_on_wire(ssrc, reception.block(now)));
+        }
+        let reports: Vec<SenderReport> = session
+            .streams
+            .iter()
+            .filter_map(|stream| {
+                let sent = stream.forwarder.sent_so_far(now)?;
+                Some(SenderReport {
+                    ssrc: stream.params.ssrc,
+                    ntp,
+                    rtp: sent.timestamp,
+                    packets: sent.packets,
+                    octets: sent.octets,
+                })
+            })
+            .collect();
+        if reports.is_empty() && blocks.is_empty() {
+            return;
+        }
+        self.scratch.clear();
+        if reports.is_empty() {
+            rtcp::write_receiver_report(&mut self.scratch, session.report_ssrc, &blocks, &session.cname);
+        } else {
+            rtcp::write_sender_reports(&mut self.scratch, &reports, &blocks, &session.cname);
+        }
+        let (Some(srtp), Some(path)) = (session.srtp.as_mut(), session.ice.selected()) else {
+            return;
+        };
+        match srtp.protect_rtcp(&self.scratch) {
+            Ok(protected) => send(&mut self.outbox, &mut self.counters, path, &protected),
+            Err(_) => self.counters.dropped(DropReason::Protect),
+        }
+    }
+}
+
+fn block_on_wire(ssrc: u32, block: Block) -> ReportBlock {
+    ReportBlock {
+        ssrc,
+        fraction_lost: block.fraction_lost,
+        total_lost: block.cumulative_lost,
+        highest_sequence: block.highest,
+        jitter: block.jitter,
+        last_sr: block.last_sender_report,
+        delay_since_last_sr: block.delay,
+    }
+}
+
+/// Soon after the keys, so that the round trip is known early.
+pub(super) const FIRST_REPORT_AFTER: Duration = Duration::from_millis(500);
+/// RFC 3550 section 6.2 recommends 5 s; half of that keeps loss and round trip fresh at a per mille of the packets.
+const REPORT_EVERY: Duration = Duration::from_millis(2_500);
