@@ -1,0 +1,24 @@
+//! The only door to the clock in this crate: everything else is told the time.
+#![allow(clippy::disallowed_methods, reason = "this file is the door")]
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The monotonic clock.
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// The wall clock as an NTP timestamp (RFC 3550 section 4): seconds since 1900 in the upper, fractions in the lower half.
+pub fn ntp_now() -> u64 {
+    let since_unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let seconds = since_unix.as_secs().wrapping_add(NTP_TO_UNIX_SECONDS);
+    let fraction = (u64::from(since_unix.subsec_nanos()) << 32) / 1_000_000_000;
+    (seconds << 32) | fraction
+}
+
+/// Seconds since the Unix epoch.
+pub fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+const NTP_TO_UNIX_SECONDS: u64 = 2_208_988_800;

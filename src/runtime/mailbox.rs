@@ -1,0 +1,174 @@
+//! A mailbox carries commands from the control plane to one worker.
+//!
+//! Offers to open wait in a bounded queue and are refused when it is full. Plans and closings may never be lost, so they are not queued: the newest
+//! plan of each room waits, and each closing once, however long the worker takes.
+
+use std::collections::{HashMap, HashSet};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Mutex, PoisonError};
+
+use nix::errno::Errno;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use tokio::sync::oneshot;
+
+use crate::engine::command::{Command, Open, Plan, RoomKey, TransportKey};
+
+/// One worker's mailbox. Any thread may post; the worker takes.
+#[derive(Debug)]
+pub struct Mailbox {
+    waiting: Mutex<Waiting>,
+    wake: EventFd,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    opens: Vec<(Box<Open>, oneshot::Sender<()>)>,
+    plans: HashMap<RoomKey, Plan>,
+    closes: HashSet<TransportKey>,
+    rooms_closed: HashSet<RoomKey>,
+    stop: bool,
+}
+
+/// What a worker takes at once, in the order to carry it out.
+#[derive(Debug, Default)]
+pub struct Mail {
+    /// Transports to open, and whom to tell when it is done.
+    pub opens: Vec<(Box<Open>, oneshot::Sender<()>)>,
+    /// The rest.
+    pub commands: Vec<Command>,
+    /// The worker ends.
+    pub stop: bool,
+}
+
+/// The queue of transports to open is full.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl Mailbox {
+    /// An empty mailbox.
+    ///
+    /// # Errors
+    ///
+    /// If the process has no descriptor left.
+    pub fn new() -> Result<Self, Errno> {
+        Ok(Self {
+            waiting: Mutex::default(),
+            wake: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
+        })
+    }
+
+    /// Asks for a transport; the receiver fires when the engine has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] when [`OPENS_MAX`] wait already.
+    pub fn open(&self, open: Open) -> Result<oneshot::Receiver<()>, Full> {
+        let (done, opened) = oneshot::channel();
+        self.post(|waiting| {
+            if waiting.opens.len() >= OPENS_MAX {
+                return Err(Full);
+            }
+            waiting.opens.push((Box::new(open), done));
+            Ok(())
+        })?;
+        Ok(opened)
+    }
+
+    /// Posts a room's newest plan.
+    pub fn plan(&self, plan: Plan) {
+        self.post(|waiting| {
+            let newer = waiting.plans.get(&plan.room).is_none_or(|present| present.revision < plan.revision);
+            if newer {
+                waiting.plans.insert(plan.room, plan);
+            }
+        });
+    }
+
+    /// Posts the end of a transport.
+    pub fn close(&self, transport: TransportKey) {
+        self.post(|waiting| {
+            waiting.closes.insert(transport);
+        });
+    }
+
+    /// Posts the end of a room.
+    pub fn close_room(&self, room: RoomKey) {
+        self.post(|waiting| {
+            waiting.plans.remove(&room);
+            waiting.rooms_closed.insert(room);
+        });
+    }
+
+    /// Asks the worker to end.
+    pub fn stop(&self) {
+        self.post(|waiting| waiting.stop = true);
+    }
+
+    /// Takes everything that waits.
+    pub fn take(&self) -> Mail {
+        // An empty eventfd answers EAGAIN: then nothing was posted since.
+        let _ = self.wake.read();
+        let waiting = std::mem::take(&mut *self.lock());
+        let commands = (waiting.plans.into_values().map(Command::Plan))
+            .chain(waiting.closes.into_iter().map(Command::Close))
+            .chain(waiting.rooms_closed.into_iter().map(Command::CloseRoom))
+            .collect();
+        Mail { opens: waiting.opens, commands, stop: waiting.stop }
+    }
+
+    fn post<T>(&self, change: impl FnOnce(&mut Waiting) -> T) -> T {
+        let result = change(&mut self.lock());
+        // The counter cannot overflow before the worker has read it 2^64 times.
+        let _ = self.wake.write(1);
+        result
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        // Nobody panics while holding it; and a half-done change of these collections would still be sound.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsFd for Mailbox {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}
+
+/// Joins that may wait for one worker; it takes them all within a wake-up.
+pub const OPENS_MAX: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(room: u64, revision: u64) -> Plan {
+        Plan { room: RoomKey(room), revision, seats: Vec::new() }
+    }
+
+    #[test]
+    fn only_the_newest_plan_of_a_room_waits() {
+        let mailbox = Mailbox::new().expect("a descriptor");
+        for revision in [1, 3, 2] {
+            mailbox.plan(plan(7, revision));
+        }
+        mailbox.plan(plan(8, 1));
+        let mail = mailbox.take();
+        assert_eq!(mail.commands.len(), 2);
+        assert!(
+            mail.commands
+                .iter()
+                .any(|command| matches!(command, Command::Plan(plan) if plan.room == RoomKey(7) && plan.revision == 3))
+        );
+        assert!(mailbox.take().commands.is_empty());
+    }
+
+    #[test]
+    fn a_closed_room_takes_its_plan_along() {
+        let mailbox = Mailbox::new().expect("a descriptor");
+        mailbox.plan(plan(7, 1));
+        mailbox.close_room(RoomKey(7));
+        let mail = mailbox.take();
+        assert!(matches!(mail.commands.as_slice(), [Command::CloseRoom(RoomKey(7))]));
+    }
+}

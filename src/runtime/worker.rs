@@ -1,0 +1,259 @@
+//! A worker is a thread that owns one engine and its UDP sockets, and does nothing but turn: wait, take datagrams, send datagrams.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::clock;
+use super::mailbox::Mailbox;
+use super::stats::{Published, WorkerStats};
+use super::udp::{self, BATCH_OUT, UdpSocket};
+use crate::engine::{Engine, event::Event};
+use crate::transport::certificate::Certificate;
+use crate::wire::path::Path;
+
+/// What a worker needs to begin.
+#[derive(Debug)]
+pub struct WorkerParams {
+    /// Its number: also in every ufrag it answers to.
+    pub index: u16,
+    /// The core to stay on, if one is free for it alone.
+    pub core: Option<usize>,
+    /// The concrete addresses to bind.
+    pub listen: Vec<SocketAddr>,
+    /// What peers authenticate us by.
+    pub certificate: Certificate,
+    /// Where events go; the number says whose.
+    pub events: mpsc::Sender<(u16, Event)>,
+}
+
+/// The control plane's end of a running worker.
+#[derive(Debug)]
+pub struct WorkerHandle {
+    /// Its number.
+    pub index: u16,
+    /// Where it takes commands.
+    pub mailbox: Arc<Mailbox>,
+    /// What it publishes.
+    pub stats: Arc<WorkerStats>,
+    /// The addresses it is bound to.
+    pub bound: Vec<SocketAddr>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl WorkerHandle {
+    /// Binds the sockets and starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// If an address cannot be bound, or a thread or descriptor cannot be had.
+    pub fn start(params: WorkerParams) -> io::Result<Self> {
+        let bind = |&address| udp::bind(address).map_err(|error| in_context(address, &error));
+        let sockets = params.listen.iter().map(bind).collect::<io::Result<Vec<_>>>()?;
+        let bound = sockets.iter().map(std::net::UdpSocket::local_addr).collect::<io::Result<Vec<_>>>()?;
+        let mailbox = Arc::new(Mailbox::new()?);
+        let stats = Arc::new(WorkerStats::new(clock::now()));
+        let index = params.index;
+        let (thread_mailbox, thread_stats) = (Arc::clone(&mailbox), Arc::clone(&stats));
+        let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(move || {
+            pin(params.core);
+            let sockets = match sockets.into_iter().map(UdpSocket::new).collect() {
+                Ok(sockets) => sockets,
+                Err(error) => return tracing::error!(worker = index, %error, "a media socket was lost"),
+            };
+            let worker = Worker {
+                engine: Engine::new(params.certificate, clock::now(), clock::ntp_now()),
+                index,
+                sockets,
+                mailbox: thread_mailbox,
+                events: params.events,
+                backlog: VecDeque::new(),
+                stats: thread_stats,
+                counts: Published::empty(),
+                published_at: clock::now(),
+            };
+            worker.run();
+        })?;
+        Ok(Self { index, mailbox, stats, bound, thread: Some(thread) })
+    }
+}
+
+impl Drop for WorkerHandle {
+    fn drop(&mut self) {
+        self.mailbox.stop();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!(worker = self.index, "a media worker had panicked");
+        }
+    }
+}
+
+struct Worker {
+    engine: Engine,
+    index: u16,
+    sockets: Vec<UdpSocket>,
+    mailbox: Arc<Mailbox>,
+    events: mpsc::Sender<(u16, Event)>,
+    /// Events that the control plane had no room for yet.
+    backlog: VecDeque<Event>,
+    stats: Arc<WorkerStats>,
+    counts: Published,
+    published_at: Instant,
+}
+
+impl Worker {
+    fn run(mut self) {
+        loop {
+            let ready = self.wait();
+            let began = clock::now();
+            self.stats.beat(began);
+            if !self.take_mail(began) {
+                return;
+            }
+            for (socket, ready) in ready.into_iter().enumerate() {
+                if ready {
+                    self.take_datagrams(socket);
+                }
+            }
+            let now = clock::now();
+            self.engine.handle_timeout(now);
+            self.flush();
+            self.deliver_events();
+            self.count(began);
+        }
+    }
+
+    /// Waits for a datagram, mail or a deadline, and says which sockets have something.
+    fn wait(&self) -> Vec<bool> {
+        let until = match (self.backlog.is_empty(), self.engine.next_timeout()) {
+            (false, _) => BACKLOG_RETRY,
+            (true, Some(deadline)) => deadline.saturating_duration_since(clock::now()).min(HEARTBEAT),
+            (true, None) => HEARTBEAT,
+        };
+        // poll counts in whole milliseconds: round up, or the last fraction would be spun away.
+        let timeout = PollTimeout::try_from(until.as_micros().div_ceil(1_000)).unwrap_or(PollTimeout::MAX);
+        let mut fds: Vec<PollFd<'_>> =
+            self.sockets.iter().map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN)).collect();
+        fds.push(PollFd::new(self.mailbox.as_fd(), PollFlags::POLLIN));
+        match poll(&mut fds, timeout) {
+            Ok(_) => fds.iter().take(self.sockets.len()).map(|fd| fd.any().unwrap_or(false)).collect(),
+            // Interrupted by a signal: look again.
+            Err(_) => vec![false; self.sockets.len()],
+        }
+    }
+
+    /// `false` when the worker is to end.
+    fn take_mail(&mut self, now: Instant) -> bool {
+        let mail = self.mailbox.take();
+        for (open, opened) in mail.opens {
+            self.engine.handle_command(crate::engine::command::Command::Open(open), now);
+            // Whoever asked may have given up; then the transport is closed by its own command.
+            let _ = opened.send(());
+        }
+        for command in mail.commands {
+            self.engine.handle_command(command, now);
+        }
+        !mail.stop
+    }
+
+    fn take_datagrams(&mut self, socket: usize) {
+        let now = clock::now();
+        let local = self.sockets[socket].local();
+        let before = self.counts.transit.count();
+        for (remote, datagram) in self.sockets[socket].receive() {
+            self.engine.handle_datagram(Path::udp(local, remote), datagram, now);
+        }
+        if !self.engine.outbox().is_empty() {
+            self.flush();
+            self.counts.transit.record(clock::now().saturating_duration_since(now));
+        }
+        debug_assert!(self.counts.transit.count() <= before + 1, "one sample a wake-up");
+    }
+
+    fn flush(&mut self) {
+        let outbox = self.engine.outbox();
+        for socket in &mut self.sockets {
+            let local = socket.local();
+            let mut batch: Vec<(SocketAddr, &[u8])> = Vec::with_capacity(outbox.len().min(BATCH_OUT));
+            for (path, datagram) in outbox.iter().filter(|(path, _)| path.local == local) {
+                batch.push((path.remote, datagram));
+                if batch.len() == BATCH_OUT {
+                    self.counts.unsent += socket.send(&batch).dropped as u64;
+                    batch.clear();
+                }
+            }
+            self.counts.unsent += socket.send(&batch).dropped as u64;
+        }
+        outbox.clear();
+    }
+
+    fn deliver_events(&mut self) {
+        while let Some(event) = self.engine.poll_event() {
+            self.backlog.push_back(event);
+        }
+        while let Some(event) = self.backlog.pop_front() {
+            match self.events.try_send((self.index, event)) {
+                Ok(()) => {}
+                Err(TrySendError::Full((_, event))) => {
+                    self.backlog.push_front(event);
+                    break;
+                }
+                // The control plane has ended; the worker is about to be told.
+                Err(TrySendError::Closed(_)) => self.backlog.clear(),
+            }
+        }
+        if self.backlog.len() > BACKLOG_MAX {
+            // Levels are old news; facts about transports are not.
+            self.backlog.retain(|event| !matches!(event, Event::Speakers { .. }));
+            let excess = self.backlog.len().saturating_sub(BACKLOG_MAX);
+            self.backlog.drain(..excess);
+            self.counts.events_lost += excess as u64;
+        }
+    }
+
+    fn count(&mut self, began: Instant) {
+        let now = clock::now();
+        let took = now.saturating_duration_since(began);
+        self.counts.turns += 1;
+        self.counts.busy += took;
+        self.counts.longest_turn = self.counts.longest_turn.max(took);
+        if now.saturating_duration_since(self.published_at) >= PUBLISH_EVERY {
+            self.published_at = now;
+            self.counts.engine.clone_from(self.engine.counters());
+            self.stats.publish(&self.counts);
+        }
+    }
+}
+
+/// Keeps this thread on one core. Where the machine forbids it, it runs wherever it may.
+fn pin(core: Option<usize>) {
+    let Some(core) = core else {
+        return;
+    };
+    let mut set = CpuSet::new();
+    if set.set(core).and_then(|()| sched_setaffinity(Pid::from_raw(0), &set)).is_err() {
+        tracing::debug!(core, "the media worker could not be pinned");
+    }
+}
+
+fn in_context(address: SocketAddr, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("media address {address}: {error}"))
+}
+
+/// A worker turns at least this often, so that a stalled one can be told from an idle one.
+pub const HEARTBEAT: Duration = Duration::from_millis(200);
+const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+const BACKLOG_RETRY: Duration = Duration::from_millis(1);
+/// Events kept while the control plane is busy.
+const BACKLOG_MAX: usize = 65_536;
