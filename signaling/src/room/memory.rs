@@ -1,0 +1,89 @@
+//! The memory is what a room knows of people who have left it: a rank, a host's mute, a cool-down outlive a session.
+//!
+//! Without it a mute or a denial would end by leaving and coming back, and a fresh token could raise a rank.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::ids::Identity;
+
+use super::rank::Rank;
+
+/// What is known of someone who has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Remembered {
+    pub(super) rank: Rank,
+    pub(super) host_muted: bool,
+    pub(super) cooling_until: Option<Instant>,
+}
+
+impl Remembered {
+    /// Whether forgetting it would undo a host's decision.
+    fn weighs(&self) -> bool {
+        self.host_muted || self.rank.is_moderator()
+    }
+}
+
+/// What is known of those who have left.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// With the number of the leaving, so that the oldest can be told.
+    left: BTreeMap<Identity, (u64, Remembered)>,
+    leavings: u64,
+}
+
+impl Memory {
+    pub(super) fn knows(&self, who: &Identity) -> bool {
+        self.left.contains_key(who)
+    }
+
+    /// Someone leaves.
+    pub(super) fn keep(&mut self, who: Identity, what: Remembered) {
+        if self.left.len() >= REMEMBERED_MAX {
+            self.forget_oldest();
+        }
+        self.leavings += 1;
+        self.left.insert(who, (self.leavings, what));
+    }
+
+    /// Someone is back.
+    pub(super) fn take(&mut self, who: &Identity) -> Option<Remembered> {
+        self.left.remove(who).map(|(_, what)| what)
+    }
+
+    /// Forgets a batch at once, so that the search is paid for rarely: first those of whom nothing weighs, the oldest first.
+    fn forget_oldest(&mut self) {
+        let mut order: Vec<_> =
+            self.left.iter().map(|(who, (leaving, what))| (what.weighs(), *leaving, who.clone())).collect();
+        order.sort_unstable();
+        for (_, _, who) in order.into_iter().take(FORGOTTEN_AT_ONCE) {
+            self.left.remove(&who);
+        }
+    }
+}
+
+/// How many people are remembered after they have left; beyond it the oldest are forgotten.
+pub(super) const REMEMBERED_MAX: usize = 16_384;
+const FORGOTTEN_AT_ONCE: usize = REMEMBERED_MAX / 16;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
+
+    use super::*;
+
+    #[test]
+    fn beyond_the_bound_the_oldest_are_forgotten_but_mutes_last() {
+        let id = |number: usize| Identity::parse(&format!("p{number}")).unwrap();
+        let plain = Remembered { rank: Rank::Member, host_muted: false, cooling_until: None };
+        let mut memory = Memory::default();
+        memory.keep(id(0), Remembered { host_muted: true, ..plain });
+        for number in 1..=REMEMBERED_MAX {
+            memory.keep(id(number), plain);
+        }
+        assert!(memory.left.len() <= REMEMBERED_MAX);
+        assert!(memory.knows(&id(0)), "a muted person is remembered longest");
+        assert!(!memory.knows(&id(1)));
+        assert!(memory.knows(&id(REMEMBERED_MAX)));
+    }
+}

@@ -1,0 +1,218 @@
+//! A room is the rules of one voice room as a value: who is in it, who sits where, whose hand is up, who is heard.
+//!
+//! It is told what happens and the time, and answers with what that causes. It knows nothing of sockets, JSON, tokens or packets,
+//! never reads a clock, never waits and never rolls dice: equal inputs give equal outputs.
+
+mod answers;
+mod audience;
+mod connection;
+mod cue;
+mod due;
+pub mod event;
+pub mod fact;
+mod hand_queue;
+mod hands;
+pub mod input;
+mod joining;
+mod members;
+mod memory;
+pub mod output;
+mod participant;
+mod permit;
+pub mod plan;
+pub mod rank;
+pub mod refusal;
+mod roster;
+mod seat;
+mod seat_control;
+mod seating;
+pub mod settings;
+mod showing;
+mod stage;
+mod telling;
+#[cfg(test)]
+mod tests;
+pub mod view;
+
+use std::time::Instant;
+
+pub use event::{CanJoin, CannotJoin, Event, HandChange, LeftReason, SeatCause, Slot, Speaker};
+pub use fact::{MediaFact, SlotView};
+pub use input::{Act, Input, Join};
+pub use output::{ByeAction, ByeReason, Done, Output, Recipients};
+pub use plan::{PlannedSeat, StagePlan};
+pub use rank::{Rank, Role};
+pub use refusal::{Details, Refusal, Refused};
+pub use settings::{Phase, SeatMode, Settings};
+pub use view::{
+    AudienceMember, AudienceView, HandView, HolderView, OwnHand, OwnOffer, OwnSeat, ParticipantView, ReservedWhy,
+    RoleCounts, SeatView, SeatViewState, SelfView, Snapshot, Viewer,
+};
+
+use crate::ids::{Identity, RequestId, RoomId, SessionId};
+
+use answers::Answer;
+use audience::AudienceNews;
+use cue::CuePacer;
+use hand_queue::HandQueue;
+use memory::Memory;
+use permit::Caller;
+use roster::Roster;
+use stage::Stage;
+
+/// One room.
+#[derive(Debug)]
+pub struct Room {
+    id: RoomId,
+    settings: Settings,
+    phase: Phase,
+    seat_mode: SeatMode,
+    hands: bool,
+    stage: Stage,
+    queue: HandQueue,
+    roster: Roster,
+    memory: Memory,
+    cues: CuePacer,
+    audience: AudienceNews,
+    /// The number of the last event in the log.
+    seq: u64,
+    /// The revision of the last plan, and its seats.
+    revision: u64,
+    planned: Vec<PlannedSeat>,
+    /// Who was last said to speak.
+    speakers: Vec<Speaker>,
+    empty_since: Option<Instant>,
+    outputs: Vec<Output>,
+}
+
+impl Room {
+    /// A new room, live and empty.
+    pub fn new(id: RoomId, settings: Settings, now: Instant) -> Self {
+        Self {
+            id,
+            phase: Phase::Live,
+            seat_mode: settings.seat_mode,
+            hands: settings.hands,
+            stage: Stage::new(settings.seat_count()),
+            queue: HandQueue::default(),
+            roster: Roster::default(),
+            memory: Memory::default(),
+            cues: CuePacer::new(settings.cue_interval),
+            audience: AudienceNews::new(settings.audience_interval),
+            seq: 0,
+            revision: 0,
+            planned: Vec::new(),
+            speakers: Vec::new(),
+            empty_since: Some(now),
+            outputs: Vec::new(),
+            settings,
+        }
+    }
+
+    /// Takes in what happened and says what follows. What is due by then is carried out first.
+    pub fn handle(&mut self, input: Input, now: Instant) -> Vec<Output> {
+        self.carry_out_due(now);
+        match input {
+            Input::Join(join) => self.join(join, now),
+            Input::Act { session, request, act } => self.act(session, request, act, now),
+            Input::Detached { session } => self.detach(&session, now),
+            Input::Media(fact) => self.learn(fact, now),
+            Input::Timeout => {}
+        }
+        self.settle(now);
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// When to send [`Input::Timeout`], unless something else happens first.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        if self.is_closed() {
+            return None;
+        }
+        let due = self.next_due().map(|(at, _)| at);
+        [due, self.cues.due(), self.audience.due()].into_iter().flatten().min()
+    }
+
+    /// The sessions of hosts and cohosts: those that [`Recipients::Hosts`] names.
+    pub fn moderators(&self) -> impl Iterator<Item = &SessionId> {
+        self.roster.moderators().map(|(_, person)| &person.session)
+    }
+
+    /// The present session of someone in the room.
+    pub fn session_of(&self, identity: &Identity) -> Option<&SessionId> {
+        self.roster.find(identity).map(|person| &person.session)
+    }
+
+    /// How many are in the room, detached ones included.
+    pub fn participants(&self) -> usize {
+        self.roster.len()
+    }
+
+    /// Whether the room is over. Then nobody can join and nothing happens any more.
+    pub fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
+    /// Answers a request of a session: once, and with the same answer when it comes again.
+    fn act(&mut self, session: SessionId, request: RequestId, act: Act, now: Instant) {
+        if self.is_closed() {
+            return self.reply(session, request, Err(Refusal::RoomClosed.into()));
+        }
+        let Some(identity) = self.roster.identity_of(&session).cloned() else {
+            return self.reply(session, request, Err(Refusal::SessionStale.into()));
+        };
+        let person = self.roster.person(&identity);
+        if let Some(answer) = person.answers.find(&request) {
+            let answer = answer.clone();
+            return self.answer(session, request, answer);
+        }
+        let caller = Caller { identity, session, rank: person.rank, can_publish: person.can_publish };
+        let result = self.carry_out(&caller, act, now);
+        self.keep_answer(&caller.session, &request, Answer::Replied(result.clone()));
+        self.reply(caller.session, request, result);
+    }
+
+    fn carry_out(&mut self, by: &Caller, act: Act, now: Instant) -> Result<Done, Refused> {
+        match act {
+            Act::Leave => self.leave(by, now),
+            Act::SeatTake { seat } => self.take_seat(by, seat, now),
+            Act::SeatLeave => self.leave_seat(by, now),
+            Act::SeatConfirm { seat } => self.confirm_seat(by, seat, now),
+            Act::SeatDecline { seat } => self.decline_seat(by, seat, now),
+            Act::SeatLock { seat, evict, expect_rev } => self.lock_seat(by, seat, evict, expect_rev, now),
+            Act::SeatUnlock { seat, expect_rev } => self.unlock_seat(by, seat, expect_rev, now),
+            Act::SeatMute { seat, expect_rev } => self.mute_seat(by, seat, expect_rev, now),
+            Act::SeatUnmute { seat, expect_rev } => self.unmute_seat(by, seat, expect_rev, now),
+            Act::SeatKick { seat, expect_rev } => self.kick_off_seat(by, seat, expect_rev, now),
+            Act::HandRaise { wanted_seat, mic_ready } => self.raise_hand(by, wanted_seat, mic_ready, now),
+            Act::HandLower => self.lower_hand(by, now),
+            Act::HandApprove { identity } => self.approve_hand(by, &identity, now),
+            Act::HandDeny { identity } => self.deny_hand(by, &identity, now),
+            Act::MemberMute { identity } => self.mute_member(by, &identity, now),
+            Act::MemberUnmute { identity } => self.unmute_member(by, &identity, now),
+            Act::MemberKick { identity } => self.kick_member(by, &identity, now),
+            Act::MuteSelf { muted } => self.mute_self(by, muted, now),
+            Act::RoomUpdate { seat_mode, hands } => self.update(by, seat_mode, hands),
+        }
+    }
+
+    fn keep_answer(&mut self, session: &SessionId, request: &RequestId, answer: Answer) {
+        // Whoever has just left has no session to ask again by.
+        let Some(identity) = self.roster.identity_of(session).cloned() else {
+            return;
+        };
+        if let Some(person) = self.roster.untouched_mut(&identity) {
+            person.answers.keep(request.clone(), answer);
+        }
+    }
+
+    fn answer(&mut self, session: SessionId, request: RequestId, answer: Answer) {
+        match answer {
+            Answer::Welcomed => self.outputs.push(Output::Welcome { session, request }),
+            Answer::Replied(result) => self.reply(session, request, result),
+        }
+    }
+
+    fn reply(&mut self, session: SessionId, request: RequestId, result: Result<Done, Refused>) {
+        self.outputs.push(Output::Reply { session, request, result });
+    }
+}

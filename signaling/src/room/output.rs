@@ -1,0 +1,130 @@
+//! An output is everything a room can cause: answers, words to people, a plan for the media plane, ends of sessions.
+
+use crate::ids::{RequestId, SessionId};
+
+use super::event::Event;
+use super::plan::StagePlan;
+use super::refusal::{Refusal, Refused};
+use super::view::{HandView, SeatView};
+
+/// Everything a room can cause. They are to be carried out in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// A join succeeded. The shell adds the answer and the snapshot for this session, taken now; what comes later follows it.
+    Welcome {
+        /// The session.
+        session: SessionId,
+        /// Its join.
+        request: RequestId,
+    },
+    /// The answer to a request.
+    Reply {
+        /// Who asked.
+        session: SessionId,
+        /// What it answers.
+        request: RequestId,
+        /// Done, or refused.
+        result: Result<Done, Refused>,
+    },
+    /// Something happened that people are told.
+    Tell {
+        /// Who is told.
+        to: Recipients,
+        /// Its number in the room's log, if it is in it.
+        seq: Option<u64>,
+        /// What happened.
+        event: Event,
+    },
+    /// The stage has changed; this is the whole of it.
+    Plan(StagePlan),
+    /// The session ends and is told why. The shell sends it, closes the socket and the transport.
+    Bye {
+        /// Whose.
+        session: SessionId,
+        /// Why.
+        reason: ByeReason,
+        /// What its client is to do.
+        action: ByeAction,
+    },
+    /// The session is over (left, gone, replaced, put out): close its transport and forget it.
+    CloseTransport {
+        /// Whose.
+        session: SessionId,
+    },
+    /// The room is over.
+    Closed,
+}
+
+/// What a request that was carried out has led to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// The seat it was about, as it is now.
+    pub seat: Option<SeatView>,
+    /// One's place in the queue, from 1.
+    pub position: Option<usize>,
+    /// The hand it was about.
+    pub hand: Option<HandView>,
+}
+
+/// Who is told something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipients {
+    /// Everyone in the room.
+    Everyone,
+    /// Hosts and cohosts: [`moderators`](super::Room::moderators).
+    Hosts,
+    /// One session.
+    One(SessionId),
+    /// These sessions, each the same.
+    Sessions(Vec<SessionId>),
+}
+
+/// Why a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ByeReason {
+    /// A host or cohost put the person out.
+    Kicked,
+    /// The same identity joined again; the new session goes on.
+    Duplicate,
+    /// It did not read its events.
+    SlowConsumer,
+    /// Something was refused that the session cannot do without, such as the join itself.
+    Refused(Refusal),
+}
+
+impl ByeReason {
+    /// The name on the wire.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Kicked => "kicked",
+            Self::Duplicate => "duplicate",
+            Self::SlowConsumer => "slow_consumer",
+            Self::Refused(refusal) => refusal.code(),
+        }
+    }
+}
+
+/// What a client is to do after its session has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ByeAction {
+    /// Nothing: trying again would be wrong.
+    Stop,
+    /// Resume the session.
+    Resume,
+    /// Join anew.
+    Rejoin,
+    /// Try again later.
+    Retry,
+}
+
+impl ByeAction {
+    /// The name on the wire.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Resume => "resume",
+            Self::Rejoin => "rejoin",
+            Self::Retry => "retry",
+        }
+    }
+}

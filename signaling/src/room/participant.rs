@@ -1,0 +1,147 @@
+//! A participant is a person (or an agent) who is in the room by one session.
+//!
+//! Where they sit and whether their hand is up is kept by the stage and the queue, not here.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::ids::{Identity, SeatIndex, SessionId};
+
+use super::answers::Answers;
+use super::memory::Remembered;
+use super::output::Done;
+use super::rank::{Rank, Role};
+use super::view::{OwnHand, OwnSeat, ReservedWhy};
+
+/// A person in the room.
+#[derive(Debug)]
+pub(super) struct Participant {
+    pub(super) session: SessionId,
+    pub(super) name: Arc<str>,
+    pub(super) rank: Rank,
+    /// May ever hold a seat: the token allows it and others may see them.
+    pub(super) can_publish: bool,
+    pub(super) hidden: bool,
+    pub(super) media: Media,
+    /// Without a socket, kept until then.
+    pub(super) detached_until: Option<Instant>,
+    pub(super) self_muted: bool,
+    pub(super) host_muted: bool,
+    /// Turned down a moment ago.
+    pub(super) cooling_until: Option<Instant>,
+    /// How their last hand ended in this session.
+    pub(super) last_hand: Option<HandEnd>,
+    /// A seat was kept for them and is no longer.
+    pub(super) offer_lost: bool,
+    pub(super) answers: Answers,
+    /// What they were last told of themselves.
+    pub(super) told: Option<SelfState>,
+}
+
+impl Participant {
+    /// Someone who comes in, and is perhaps remembered.
+    pub(super) fn new(arrival: Arrival, remembered: Remembered) -> Self {
+        Self {
+            session: arrival.session,
+            name: arrival.name,
+            rank: remembered.rank,
+            can_publish: arrival.can_publish,
+            hidden: arrival.hidden,
+            media: arrival.media,
+            detached_until: None,
+            self_muted: true,
+            host_muted: remembered.host_muted,
+            cooling_until: remembered.cooling_until,
+            last_hand: None,
+            offer_lost: false,
+            answers: Answers::default(),
+            told: None,
+        }
+    }
+
+    /// The same person by a new session: rank, mutes and cool-down stay. Gives the session that was.
+    pub(super) fn replace(&mut self, arrival: Arrival) -> SessionId {
+        self.name = arrival.name;
+        self.can_publish = arrival.can_publish;
+        self.hidden = arrival.hidden;
+        self.media = arrival.media;
+        self.detached_until = None;
+        self.answers = Answers::default();
+        self.told = None;
+        std::mem::replace(&mut self.session, arrival.session)
+    }
+
+    pub(super) fn remembered(&self) -> Remembered {
+        Remembered { rank: self.rank, host_muted: self.host_muted, cooling_until: self.cooling_until }
+    }
+
+    /// Until when they may not ask again, if they may not now.
+    pub(super) fn cooling(&self, now: Instant) -> Option<Instant> {
+        self.cooling_until.filter(|until| *until > now)
+    }
+}
+
+/// What a new session brings.
+#[derive(Clone, Debug)]
+pub(super) struct Arrival {
+    pub(super) session: SessionId,
+    pub(super) name: Arc<str>,
+    pub(super) can_publish: bool,
+    pub(super) hidden: bool,
+    pub(super) media: Media,
+}
+
+/// A session's media, as far as the room must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Media {
+    /// It never had any: a console.
+    Absent,
+    /// There, or on its way.
+    Present,
+    /// Silent for a while; may come back.
+    Lost,
+    /// Over; only a new session brings new media.
+    Over,
+}
+
+impl Media {
+    pub(super) fn is_present(self) -> bool {
+        match self {
+            Self::Present => true,
+            Self::Absent | Self::Lost | Self::Over => false,
+        }
+    }
+
+    /// Was there and is not now.
+    pub(super) fn is_gone(self) -> bool {
+        match self {
+            Self::Absent | Self::Present => false,
+            Self::Lost | Self::Over => true,
+        }
+    }
+}
+
+/// How a hand ended.
+#[derive(Clone, Debug)]
+pub(super) enum HandEnd {
+    /// Approved, by whom, and what the approver was told.
+    Approved {
+        by: Identity,
+        answer: Box<Done>,
+    },
+    Denied,
+    /// Lowered, expired, or dropped.
+    Withdrawn,
+}
+
+/// What a participant is told of themselves, but for what never changes in a session and for time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SelfState {
+    pub(super) rank: Rank,
+    pub(super) role: Role,
+    pub(super) seat: Option<OwnSeat>,
+    pub(super) self_muted: bool,
+    pub(super) host_muted: bool,
+    pub(super) hand: Option<OwnHand>,
+    pub(super) offer: Option<(SeatIndex, ReservedWhy)>,
+}

@@ -1,0 +1,74 @@
+//! A permit is the answer to "may this person do this": the one table of who may do what.
+//!
+//! It is asked when an act is carried out, not when it arrived. It knows ranks and modes, and no room.
+
+use crate::ids::{Identity, SeatIndex, SessionId};
+
+use super::rank::Rank;
+use super::refusal::Refusal;
+use super::settings::SeatMode;
+
+/// Whoever asks for something, as they are now.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) identity: Identity,
+    pub(super) session: SessionId,
+    pub(super) rank: Rank,
+    /// May ever hold a seat.
+    pub(super) can_publish: bool,
+}
+
+/// What only some ranks may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Power {
+    /// Lock, unlock, mute, unmute, kick off.
+    Seats,
+    /// Approve and deny.
+    Hands,
+    /// Mute, unmute, kick.
+    Members,
+    /// Change the room's settings.
+    Settings,
+}
+
+/// The table.
+fn holds(rank: Rank, power: Power) -> bool {
+    match (power, rank) {
+        (_, Rank::Member) => false,
+        (Power::Seats | Power::Hands | Power::Members, Rank::Cohost | Rank::Host) => true,
+        (Power::Settings, Rank::Cohost) => false,
+        (Power::Settings, Rank::Host) => true,
+    }
+}
+
+impl Caller {
+    /// May use this power at all.
+    pub(super) fn may(&self, power: Power) -> Result<(), Refusal> {
+        if holds(self.rank, power) { Ok(()) } else { Err(Refusal::Forbidden) }
+    }
+
+    /// Nobody acts on an equal or higher rank.
+    pub(super) fn may_act_on(&self, target: Rank) -> Result<(), Refusal> {
+        if self.rank > target { Ok(()) } else { Err(Refusal::Forbidden) }
+    }
+
+    /// May ever sit on this seat.
+    pub(super) fn may_sit(&self, seat: SeatIndex) -> Result<(), Refusal> {
+        let seat_allows = seat != SeatIndex::HOST || self.rank.is_moderator();
+        if self.can_publish && seat_allows { Ok(()) } else { Err(Refusal::Forbidden) }
+    }
+
+    /// May take an open seat in this mode.
+    pub(super) fn may_take(&self, mode: SeatMode) -> Result<(), Refusal> {
+        match (mode, self.rank) {
+            (SeatMode::Free, Rank::Member | Rank::Cohost | Rank::Host) => Ok(()),
+            (SeatMode::Apply | SeatMode::InviteOnly, Rank::Cohost | Rank::Host) => Ok(()),
+            (SeatMode::Apply | SeatMode::InviteOnly, Rank::Member) => Err(Refusal::WrongSeatMode),
+        }
+    }
+
+    /// May raise a hand, while hands are on or off.
+    pub(super) fn may_raise(&self, hands: bool) -> Result<(), Refusal> {
+        if self.can_publish && hands { Ok(()) } else { Err(Refusal::Forbidden) }
+    }
+}

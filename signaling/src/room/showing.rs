@@ -1,0 +1,168 @@
+//! Showing: the room's state in the words of its views.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use crate::ids::{Identity, SeatIndex};
+
+use super::Room;
+use super::audience::SAMPLE_MAX;
+use super::hand_queue::Hand;
+use super::participant::SelfState;
+use super::rank::{Rank, Role};
+use super::seat::SeatState;
+use super::view::{
+    AudienceMember, AudienceView, HandView, HolderView, OwnHand, OwnOffer, OwnSeat, ParticipantView, RoleCounts,
+    SeatView, SeatViewState, SelfView, Snapshot, Viewer,
+};
+
+impl Room {
+    /// The room as a viewer may see it.
+    pub fn snapshot(&self, viewer: &Viewer, now: Instant) -> Snapshot {
+        let (sees_hands, own) = match viewer {
+            Viewer::Admin => (true, None),
+            Viewer::Participant(who) => {
+                let person = self.roster.find(who);
+                let sees_hands = person.is_some_and(|person| person.rank.is_moderator());
+                (sees_hands, person.map(|_| self.self_view(who, now)))
+            }
+        };
+        let hands = || self.queue.iter().map(|(position, hand)| self.hand_view(position, hand, now)).collect();
+        Snapshot {
+            id: self.id.clone(),
+            phase: self.phase,
+            seat_mode: self.seat_mode,
+            hands: self.hands,
+            seq: self.seq,
+            revision: self.revision,
+            seats: self.stage.iter().map(|(index, _)| self.seat_view(index, now)).collect(),
+            participants: self.listed().iter().map(|who| self.participant_view(who)).collect(),
+            audience: self.audience_view(),
+            hand_queue: sees_hands.then(hands),
+            own,
+        }
+    }
+
+    /// How many people have which role.
+    pub fn role_counts(&self) -> RoleCounts {
+        let hosts = self.roster.moderators().filter(|(_, person)| person.rank == Rank::Host).count();
+        let on_stage = self.stage.iter().filter_map(|(_, seat)| seat.occupant());
+        let guests = on_stage.filter(|who| self.rank_of(who) != Rank::Host).count();
+        RoleCounts { hosts, guests, listeners: self.roster.len() - hosts - guests }
+    }
+
+    /// Those whom everyone sees by name: people with a rank, and those on stage.
+    fn listed(&self) -> BTreeSet<Identity> {
+        let ranked = self.roster.moderators().filter(|(_, person)| !person.hidden).map(|(who, _)| who);
+        let on_stage = self.stage.iter().filter_map(|(_, seat)| seat.occupant());
+        ranked.chain(on_stage).cloned().collect()
+    }
+
+    pub(super) fn seat_view(&self, index: SeatIndex, now: Instant) -> SeatView {
+        let seat = self.stage.seat(index);
+        let state = match &seat.state {
+            SeatState::Open => SeatViewState::Open,
+            SeatState::Locked => SeatViewState::Locked,
+            SeatState::Reserved { who, why, until } => SeatViewState::Reserved {
+                holder: self.holder_view(who),
+                why: *why,
+                expires_in: until.saturating_duration_since(now),
+            },
+            SeatState::Occupied { who, grant, .. } => {
+                SeatViewState::Occupied { holder: self.holder_view(who), csrc: *grant }
+            }
+        };
+        SeatView { index, state, muted_by_host: seat.muted_by_host, rev: seat.rev }
+    }
+
+    fn holder_view(&self, who: &Identity) -> HolderView {
+        let person = self.roster.person(who);
+        HolderView {
+            identity: who.clone(),
+            name: person.name.clone(),
+            rank: person.rank,
+            host_muted: person.host_muted,
+            self_muted: person.self_muted,
+        }
+    }
+
+    pub(super) fn participant_view(&self, who: &Identity) -> ParticipantView {
+        let person = self.roster.person(who);
+        ParticipantView { identity: who.clone(), name: person.name.clone(), rank: person.rank, role: self.role_of(who) }
+    }
+
+    fn role_of(&self, who: &Identity) -> Role {
+        Role::derive(self.rank_of(who), self.stage.occupied_by(who).is_some())
+    }
+
+    pub(super) fn audience_view(&self) -> AudienceView {
+        let in_audience =
+            self.roster.iter().filter(|(who, person)| !person.hidden && self.stage.occupied_by(who).is_none());
+        let sample = in_audience.take(SAMPLE_MAX);
+        AudienceView {
+            // Nobody on stage is hidden.
+            count: self.roster.visible() - self.stage.occupied_count(),
+            sample: sample
+                .map(|(who, person)| AudienceMember { identity: who.clone(), name: person.name.clone() })
+                .collect(),
+        }
+    }
+
+    pub(super) fn hand_view(&self, position: usize, hand: &Hand, now: Instant) -> HandView {
+        HandView {
+            identity: hand.identity.clone(),
+            name: self.roster.person(&hand.identity).name.clone(),
+            position,
+            waited: now.saturating_duration_since(hand.raised_at),
+            mic_ready: hand.mic_ready,
+            wanted_seat: hand.wanted_seat,
+        }
+    }
+
+    pub(super) fn self_view(&self, who: &Identity, now: Instant) -> SelfView {
+        let person = self.roster.person(who);
+        let SelfState { rank, role, seat, self_muted, host_muted, hand, offer } = self.self_state(who);
+        let expires_in = |seat| {
+            self.stage.seat(seat).reserved_until().map(|until| until.saturating_duration_since(now)).unwrap_or_default()
+        };
+        SelfView {
+            identity: who.clone(),
+            session: person.session.clone(),
+            name: person.name.clone(),
+            rank,
+            role,
+            can_publish: person.can_publish,
+            seat,
+            self_muted,
+            host_muted,
+            hand,
+            offer: offer.map(|(seat, why)| OwnOffer { seat, why, expires_in: expires_in(seat) }),
+        }
+    }
+
+    pub(super) fn self_state(&self, who: &Identity) -> SelfState {
+        let person = self.roster.person(who);
+        let held = self.stage.seat_of(who).map(|index| (index, &self.stage.seat(index).state));
+        let (seat, offer) = match held {
+            None | Some((_, SeatState::Open | SeatState::Locked)) => (None, None),
+            Some((seat, SeatState::Occupied { .. })) => (Some(OwnSeat { seat, occupied: true }), None),
+            Some((seat, SeatState::Reserved { why, .. })) => {
+                (Some(OwnSeat { seat, occupied: false }), why.is_offer().then_some((seat, *why)))
+            }
+        };
+        let hand = self.queue.find(who).map(|(position, hand)| OwnHand {
+            position,
+            wanted_seat: hand.wanted_seat,
+            mic_ready: hand.mic_ready,
+        });
+        SelfState {
+            rank: person.rank,
+            role: self.role_of(who),
+            seat,
+            self_muted: person.self_muted,
+            host_muted: person.host_muted,
+            hand,
+            offer,
+        }
+    }
+}
