@@ -1,0 +1,93 @@
+//! What the signaling side is told at its start.
+
+use std::{collections::HashMap, time::Duration};
+
+use crate::{auth::Secret, room::Settings};
+
+/// What the signaling side is told at its start.
+#[derive(Debug, Clone)]
+pub struct SignalingConfig {
+    /// The API keys: secrets by key id.
+    pub keys: HashMap<String, Secret>,
+    /// Present in development mode only.
+    pub dev: Option<DevMode>,
+    /// A host's join makes the room.
+    pub auto_create: bool,
+    /// What rooms are made with, unless their maker says otherwise.
+    pub settings: Settings,
+    /// How much of everything there may be.
+    pub limits: Limits,
+}
+
+impl Default for SignalingConfig {
+    fn default() -> Self {
+        Self {
+            keys: HashMap::new(),
+            dev: None,
+            auto_create: true,
+            settings: Settings::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Development mode: this machine gets tokens for the asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DevMode {
+    /// The key that signs them.
+    pub key_id: String,
+}
+
+/// How much of everything there may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest frame a client may send.
+    pub frame_bytes: usize,
+    /// How deep its JSON may nest.
+    pub json_depth: usize,
+    /// Frames a second and session.
+    pub commands_per_second: u32,
+    /// Frames at once.
+    pub burst: u32,
+    /// How long a session may flood before it is cut off.
+    pub flood_patience: Duration,
+    /// Frames that are no requests, before the session is over.
+    pub strikes_max: u32,
+    /// How long after the upgrade `join` must have come.
+    pub join_timeout: Duration,
+    /// How long the media plane may take to answer an offer.
+    pub open_timeout: Duration,
+    /// How often a session is pinged.
+    pub ping_interval: Duration,
+    /// How long a session may say nothing, not even a pong.
+    pub silence_max: Duration,
+    /// Sessions of one address (of one /64 network for IPv6).
+    pub sessions_per_address: usize,
+    /// Sessions of all addresses.
+    pub sessions_max: usize,
+    /// Rooms.
+    pub rooms_max: usize,
+    /// Frames that wait for a session that does not read.
+    pub outbound_queue: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frame_bytes: 64 * 1024,
+            json_depth: 16,
+            commands_per_second: 20,
+            burst: 40,
+            flood_patience: Duration::from_secs(5),
+            strikes_max: 3,
+            join_timeout: Duration::from_secs(10),
+            open_timeout: Duration::from_secs(5),
+            ping_interval: Duration::from_secs(5),
+            silence_max: Duration::from_secs(15),
+            sessions_per_address: 256,
+            sessions_max: 50_000,
+            rooms_max: 10_000,
+            outbound_queue: 512,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Where a request carries its token, and what that allows.
+
+use axum::http::{HeaderMap, header};
+
+use crate::{
+    auth::{self, Access, Denied},
+    clock,
+    protocol::SUBPROTOCOL,
+    signaling::Shared,
+};
+
+/// Judges the bearer token of an HTTP request.
+pub(super) fn of_request(shared: &Shared, headers: &HeaderMap) -> Result<Access, Denied> {
+    let token = from_authorization(headers).ok_or(Denied::Unauthenticated)?;
+    auth::verify(&shared.config.keys, token, clock::unix_seconds())
+}
+
+/// Judges the token of a session's upgrade: in `Authorization`, as a subprotocol, or in the query.
+pub(super) fn of_upgrade(shared: &Shared, headers: &HeaderMap, in_query: Option<&str>) -> Result<Access, Denied> {
+    let token = from_authorization(headers).or_else(|| from_subprotocol(headers)).or(in_query);
+    auth::verify(&shared.config.keys, token.ok_or(Denied::Unauthenticated)?, clock::unix_seconds())
+}
+
+/// Whether the client speaks this protocol by name.
+pub(super) fn names_subprotocol(headers: &HeaderMap) -> bool {
+    subprotocols(headers).any(|name| name == SUBPROTOCOL)
+}
+
+fn from_authorization(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+fn from_subprotocol(headers: &HeaderMap) -> Option<&str> {
+    subprotocols(headers).find_map(|name| name.strip_prefix("bearer."))
+}
+
+fn subprotocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers
+        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_found_where_it_may_be() {
+        let mut headers = HeaderMap::new();
+        assert_eq!((from_authorization(&headers), from_subprotocol(&headers)), (None, None));
+        headers.insert(header::AUTHORIZATION, "bearer a.b.c".parse().unwrap());
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, "podium.v1,bearer.d.e.f".parse().unwrap());
+        assert_eq!((from_authorization(&headers), from_subprotocol(&headers)), (Some("a.b.c"), Some("d.e.f")));
+        assert!(names_subprotocol(&headers));
+        headers.insert(header::AUTHORIZATION, "Basic a.b.c".parse().unwrap());
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, "podium.v2".parse().unwrap());
+        assert_eq!((from_authorization(&headers), from_subprotocol(&headers)), (None, None));
+        assert!(!names_subprotocol(&headers));
+    }
+}

@@ -1,0 +1,96 @@
+//! How a session ends: the last frame, and the code of the closing handshake.
+
+use std::time::Duration;
+
+use axum::extract::ws::close_code;
+
+use crate::{
+    protocol::server,
+    room::{ByeAction, Refusal},
+    rooms::line::Frame,
+};
+
+/// How a session ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ending {
+    /// The last frame.
+    pub(super) farewell: Option<Frame>,
+    /// Absent when there is nobody left to close with.
+    pub(super) close_code: Option<u16>,
+}
+
+impl Ending {
+    /// The other end is not there any more.
+    pub(super) fn gone() -> Self {
+        Self { farewell: None, close_code: None }
+    }
+
+    /// No word, only a code; none if the other end is gone.
+    pub(super) fn closed(close_code: Option<u16>) -> Self {
+        Self { farewell: None, close_code }
+    }
+
+    /// What the room said last.
+    pub(super) fn last(farewell: Option<Frame>) -> Self {
+        Self { farewell, close_code: Some(close_code::NORMAL) }
+    }
+
+    /// A word of our own.
+    pub(super) fn bye(refusal: Refusal, action: ByeAction) -> Self {
+        let retry_after = match action {
+            ByeAction::Retry => Some(RETRY_AFTER),
+            ByeAction::Stop | ByeAction::Resume | ByeAction::Rejoin => None,
+        };
+        Self::last(Some(server::bye(refusal.code(), action.code(), retry_after).into()))
+    }
+
+    /// This server is going down.
+    pub(super) fn draining() -> Self {
+        Self::bye(Refusal::Draining, ByeAction::Retry).code(close_code::RESTART)
+    }
+
+    /// It did not stop when it was told to.
+    pub(super) fn flooded() -> Self {
+        let frame = server::bye(Refusal::RateLimited.code(), ByeAction::Retry.code(), Some(RETRY_AFTER_FLOOD));
+        Self::last(Some(frame.into())).code(close_code::POLICY)
+    }
+
+    /// The same with another code.
+    pub(super) fn code(mut self, code: u16) -> Self {
+        self.close_code = Some(code);
+        self
+    }
+}
+
+/// The code to close with after such an error; none if the connection itself has failed.
+pub(super) fn close_code_of(error: axum::Error) -> Option<u16> {
+    use tungstenite::Error;
+    let Ok(error) = error.into_inner().downcast::<Error>() else {
+        return Some(close_code::PROTOCOL);
+    };
+    match *error {
+        Error::Capacity(_) => Some(close_code::SIZE),
+        Error::Utf8(_) => Some(close_code::INVALID),
+        Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)
+        | Error::Io(_)
+        | Error::ConnectionClosed
+        | Error::AlreadyClosed => None,
+        Error::Protocol(_)
+        | Error::Tls(_)
+        | Error::WriteBufferFull(_)
+        | Error::AttackAttempt
+        | Error::Url(_)
+        | Error::Http(_)
+        | Error::HttpFormat(_) => Some(close_code::PROTOCOL),
+    }
+}
+
+/// How long the last word, and then the other end's, may take.
+pub(super) const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the connection is kept after the last word to an end that breaks the protocol.
+pub(super) const LINGER: Duration = Duration::from_millis(500);
+
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+const RETRY_AFTER_FLOOD: Duration = Duration::from_secs(10);

@@ -1,0 +1,50 @@
+//! The ways in: the HTTP API, the upgrade to a session, and the web client's files.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, header},
+    middleware::{Next, from_fn},
+    response::Response,
+    routing::{get, post},
+};
+
+use self::problem::Problem;
+use crate::signaling::Shared;
+
+pub(crate) mod addresses;
+
+mod access;
+mod assets;
+mod dev;
+mod ending;
+mod problem;
+mod rooms;
+mod session;
+mod upgrade;
+
+/// Every route there is. A path is written one way only; anything else is not found.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    let mut router = Router::new()
+        .route("/v1/rooms", get(rooms::list).post(rooms::create))
+        .route("/v1/rooms/{room}", get(rooms::look))
+        .route("/v1/rooms/{room}/session", get(upgrade::upgrade))
+        .route("/", get(assets::index))
+        .route("/{*path}", get(assets::file));
+    if shared.config.dev.is_some() {
+        router = router.route("/dev/token", post(dev::token));
+    }
+    router
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .fallback(async || Problem::not_found())
+        .layer(from_fn(no_sniffing))
+        .with_state(shared)
+}
+
+async fn no_sniffing(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

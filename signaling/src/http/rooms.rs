@@ -1,0 +1,136 @@
+//! `/v1/rooms`: rooms are made, listed and looked at by back ends.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{access, problem::Problem};
+use crate::{
+    auth::Denied,
+    ids::RoomId,
+    protocol::{
+        body::{CreateRoom, RoomList},
+        view::SnapshotJson,
+    },
+    room::{Refusal, Viewer},
+    rooms::directory::Creation,
+    signaling::Shared,
+};
+
+/// `POST /v1/rooms`: makes a room, or shows the one that is there.
+pub(super) async fn create(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let access = access::of_request(&shared, &headers)?;
+    if !access.room_create {
+        return Err(Denied::Forbidden.into());
+    }
+    let wanted: CreateRoom = read_json(body).await?;
+    if access.room.as_ref().is_some_and(|room| *room != wanted.id) {
+        return Err(Problem::from(Denied::Forbidden).detail("this token is for another room"));
+    }
+    let settings =
+        wanted.settings(&shared.config.settings).map_err(|why| Problem::from(Refusal::InvalidArgument).detail(why))?;
+    if shared.is_draining() {
+        return Err(Problem::from(Refusal::Draining).retry_after(RETRY_AFTER));
+    }
+    let status = match shared.directory.create(&wanted.id, settings) {
+        Creation::Created => StatusCode::CREATED,
+        Creation::Existed => StatusCode::OK,
+        Creation::Full => return Err(Problem::from(Refusal::NodeFull).retry_after(RETRY_AFTER)),
+    };
+    let room = snapshot(&shared, &wanted.id, Viewer::Admin).await?;
+    Ok((status, room).into_response())
+}
+
+/// The query of `GET /v1/rooms`.
+#[derive(Debug, Deserialize)]
+pub(super) struct ListQuery {
+    after: Option<RoomId>,
+    limit: Option<usize>,
+}
+
+/// `GET /v1/rooms`
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let access = access::of_request(&shared, &headers)?;
+    if !access.room_list {
+        return Err(Denied::Forbidden.into());
+    }
+    let Query(query) = query.map_err(|error| Problem::from(Refusal::InvalidArgument).detail(error.body_text()))?;
+    let limit = query.limit.unwrap_or(LIST_MAX).clamp(1, LIST_MAX);
+    let mut rooms = shared.directory.list(query.after.as_ref(), limit + 1);
+    let has_more = rooms.len() > limit;
+    rooms.truncate(limit);
+    let next = rooms.last().filter(|_| has_more).map(|room| room.id.clone());
+    Ok(Json(RoomList { rooms, next }).into_response())
+}
+
+/// `GET /v1/rooms/{room}`
+pub(super) async fn look(
+    State(shared): State<Arc<Shared>>,
+    Path(room): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let access = access::of_request(&shared, &headers)?;
+    let room = RoomId::parse(&room).map_err(|_| Refusal::RoomNotFound)?;
+    access.may_view(&room)?;
+    let is_back_end = access.room_list || access.administers(&room);
+    let viewer = match access.identity {
+        Some(identity) if !is_back_end => Viewer::Participant(identity),
+        Some(_) | None => Viewer::Admin,
+    };
+    snapshot(&shared, &room, viewer).await
+}
+
+async fn snapshot(shared: &Shared, room: &RoomId, viewer: Viewer) -> Result<Response, Problem> {
+    let handle = shared.directory.find(room).ok_or(Refusal::RoomNotFound)?;
+    let snapshot = handle.look(viewer).await.map_err(|_| Refusal::RoomClosed)?;
+    Ok(Json(SnapshotJson::from(&*snapshot)).into_response())
+}
+
+/// Reads a whole body, which may be so long and take so long, as JSON.
+pub(super) async fn read_json<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
+    let reading = axum::body::to_bytes(body, BODY_BYTES_MAX);
+    let bytes = match tokio::time::timeout(BODY_TIMEOUT, reading).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(error)) if is_too_long(&error) => return Err(Refusal::TooLarge.into()),
+        Ok(Err(_)) => return Err(Problem::from(Refusal::InvalidArgument).detail("the body could not be read")),
+        Err(_) => return Err(Problem::from(Refusal::InvalidArgument).detail("the body took too long")),
+    };
+    serde_json::from_slice(&bytes).map_err(|error| Problem::from(Refusal::InvalidArgument).detail(error.to_string()))
+}
+
+fn is_too_long(error: &axum::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.to_string().contains("length limit exceeded") {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// The longest body.
+pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most rooms in one answer.
+const LIST_MAX: usize = 1000;
+
+const RETRY_AFTER: Duration = Duration::from_secs(2);

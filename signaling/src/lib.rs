@@ -1,0 +1,22 @@
+//! Rooms, roles, seats and hands: their rules, their wire, and the web client.
+//!
+//! `ids`, `room` and `protocol` are pure; the rest are thin shells around them. This crate does not know who implements its [`media::MediaPlane`].
+
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod ids;
+pub mod limit;
+pub mod media;
+pub mod metrics;
+pub mod protocol;
+pub mod room;
+pub mod rooms;
+pub mod signaling;
+
+mod http;
+mod random;
+
+pub use config::{DevMode, Limits, SignalingConfig};
+pub use rooms::directory::Creation;
+pub use signaling::{FactSink, Signaling};

@@ -1,0 +1,62 @@
+//! The seam to the media plane: what signaling asks of it, and what it reports.
+//!
+//! Signaling does not know who implements this. Both sides speak of sessions; neither sees the other's types.
+
+use std::{future::Future, pin::Pin};
+
+pub use crate::room::{MediaFact, PlannedSeat, SlotView, StagePlan};
+
+use crate::ids::{Identity, RoomId, SessionId};
+
+/// A transport that is wanted for a session about to join.
+#[derive(Clone)]
+pub struct OpenTransport {
+    /// The room it is for.
+    pub room: RoomId,
+    /// The session it belongs to.
+    pub session: SessionId,
+    /// Whose session that is.
+    pub identity: Identity,
+    /// The session description that the client offers.
+    pub offer: String,
+    /// Whether its microphone section may ever carry anything.
+    pub can_publish: bool,
+    /// Whether it is sent the voices of others.
+    pub can_subscribe: bool,
+}
+
+/// A transport that stands ready for the client's first packet.
+#[derive(Clone)]
+pub struct Opened {
+    /// The answer to the offer.
+    pub answer: String,
+}
+
+/// Why there is no transport.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaRefusal {
+    /// The offer cannot be answered; the text says why and is safe to show.
+    InvalidOffer(String),
+    /// No room for another one.
+    Full,
+    /// The media plane does not answer.
+    Unavailable,
+}
+
+/// What [`MediaPlane::open`] returns.
+pub type MediaFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What signaling asks of the media plane. No call may block; closing what is not open does nothing.
+pub trait MediaPlane: Send + Sync + 'static {
+    /// Makes a transport for a session and answers its offer.
+    fn open(&self, request: OpenTransport) -> MediaFuture<'_, Result<Opened, MediaRefusal>>;
+
+    /// Ends the transport of a session.
+    fn close(&self, room: &RoomId, session: &SessionId);
+
+    /// Makes a room's stage what the plan says, unless a newer plan came before.
+    fn apply(&self, plan: StagePlan);
+
+    /// Forgets a room and ends every transport in it.
+    fn room_closed(&self, room: &RoomId);
+}

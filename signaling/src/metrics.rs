@@ -1,0 +1,185 @@
+//! What signaling counts. Plain integers: whoever publishes them reads them; this crate knows no metrics system.
+//!
+//! Labels come from closed sets. No room, person or address is one.
+
+use std::{
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
+
+use crate::room::{Refusal, RoleCounts};
+
+/// All counters of the signaling side.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Joins that were answered with a welcome.
+    pub joins_ok: Count,
+    /// Joins that were refused, by code.
+    pub joins_refused: CodeCounts,
+    /// Joins whose client was gone before the answer.
+    pub joins_aborted: Count,
+    /// Requests that were refused, by code; joins are not among them.
+    pub refusals: CodeCounts,
+    /// From a join's arrival to its welcome.
+    pub join_answer: Histogram,
+    /// From the start of a join to the first audio played, by the client's word.
+    pub join_client: Histogram,
+    /// Round-trip time of the media path, by the client's word.
+    pub client_rtt: Histogram,
+    /// Time that audio waits in a client's jitter buffer, by the client's word.
+    pub client_jitter_buffer: Histogram,
+    /// Sockets that are open.
+    pub sessions: Gauge,
+    /// Sockets that were turned away because their address had too many.
+    pub sessions_refused: Count,
+    /// Sessions cut off because they did not read.
+    pub slow_consumers: Count,
+    /// Sessions cut off because they did not stop flooding.
+    pub floods: Count,
+    /// Frames that were no requests.
+    pub faults: Count,
+    /// Frames read.
+    pub frames_in: Count,
+    /// Frames written.
+    pub frames_out: Count,
+    /// Facts for rooms whose mailbox was full.
+    pub facts_deferred: Count,
+}
+
+/// How many rooms there are, and who is in them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Population {
+    /// Rooms.
+    pub rooms: usize,
+    /// Participants of all rooms by role.
+    pub roles: RoleCounts,
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    /// One more.
+    pub fn add_one(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    /// How many so far.
+    #[must_use]
+    pub fn value(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// A number that grows and shrinks.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicUsize);
+
+impl Gauge {
+    /// One more.
+    pub fn add_one(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    /// One less.
+    pub fn remove_one(&self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+
+    /// How many now.
+    #[must_use]
+    pub fn value(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+}
+
+/// One count for each refusal.
+#[derive(Debug)]
+pub struct CodeCounts(Box<[Count]>);
+
+impl Default for CodeCounts {
+    fn default() -> Self {
+        Self(Refusal::ALL.iter().map(|_| Count::default()).collect())
+    }
+}
+
+impl CodeCounts {
+    /// One more of these.
+    pub fn add_one(&self, refusal: Refusal) {
+        let index = Refusal::ALL.iter().position(|each| *each == refusal);
+        self.0[index.expect("ALL holds every refusal")].add_one();
+    }
+
+    /// How many of these so far.
+    #[must_use]
+    pub fn value(&self, refusal: Refusal) -> u64 {
+        self.iter().find(|(code, _)| *code == refusal.code()).map_or(0, |(_, count)| count)
+    }
+
+    /// Every code with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Refusal::ALL.iter().zip(&self.0).map(|(refusal, count)| (refusal.code(), count.value()))
+    }
+}
+
+/// How long something took, counted by [`BUCKETS_MS`].
+#[derive(Debug, Default)]
+pub struct Histogram {
+    buckets: [Count; BUCKETS_MS.len() + 1],
+    sum_us: AtomicU64,
+}
+
+impl Histogram {
+    /// Counts one duration.
+    pub fn observe(&self, took: Duration) {
+        let bucket = BUCKETS_MS.iter().position(|edge| took <= Duration::from_millis(*edge));
+        self.buckets[bucket.unwrap_or(BUCKETS_MS.len())].add_one();
+        self.sum_us.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// How many were no longer than each edge of [`BUCKETS_MS`], and last how many there were.
+    #[must_use]
+    pub fn cumulative(&self) -> [u64; BUCKETS_MS.len() + 1] {
+        let mut below = 0;
+        std::array::from_fn(|index| {
+            below += self.buckets[index].value();
+            below
+        })
+    }
+
+    /// All of them together, in seconds.
+    #[must_use]
+    pub fn sum_seconds(&self) -> f64 {
+        Duration::from_micros(self.sum_us.load(Relaxed)).as_secs_f64()
+    }
+}
+
+/// The upper edges of the histograms' buckets. The budgets of the product (200, 500 and 600 ms) are edges.
+pub const BUCKETS_MS: [u64; 14] = [5, 10, 20, 50, 100, 150, 200, 300, 400, 500, 600, 1000, 2000, 5000];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_counts_in_its_bucket_and_all_above() {
+        let histogram = Histogram::default();
+        for ms in [5, 600, 601, 60_000] {
+            histogram.observe(Duration::from_millis(ms));
+        }
+        let counts = histogram.cumulative();
+        assert_eq!((counts[0], counts[9], counts[10], counts[11], counts[14]), (1, 1, 2, 3, 4));
+        assert!((histogram.sum_seconds() - 61.206).abs() < 1e-6);
+    }
+
+    #[test]
+    fn every_refusal_has_its_count() {
+        let counts = CodeCounts::default();
+        for refusal in Refusal::ALL {
+            counts.add_one(*refusal);
+        }
+        assert_eq!(counts.iter().map(|(_, count)| count).sum::<u64>(), Refusal::ALL.len() as u64);
+        assert_eq!(counts.value(Refusal::RoomFull), 1);
+    }
+}

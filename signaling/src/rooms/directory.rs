@@ -1,0 +1,173 @@
+//! The directory knows the rooms by name. It is the one map that several tasks share, and it hides its lock: nobody ever holds an entry of it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use dashmap::{DashMap, mapref::entry::Entry};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    handle::{FACTS_MAX, MAIL_MAX, RoleGauge, RoomHandle},
+    task::RoomTask,
+};
+use crate::{
+    clock,
+    ids::RoomId,
+    media::{MediaFact, MediaPlane},
+    metrics::{Counters, Population},
+    protocol::{body::RoomSummary, server::LimitsJson},
+    room::{RoleCounts, Room, Settings},
+};
+
+/// The rooms of this process.
+pub(crate) struct Directory {
+    rooms: DashMap<RoomId, RoomHandle>,
+    places: Arc<Semaphore>,
+    generations: AtomicU64,
+    context: RoomContext,
+}
+
+/// What every room's task needs from outside.
+#[derive(Clone)]
+pub(crate) struct RoomContext {
+    pub(crate) media: Arc<dyn MediaPlane>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) limits: LimitsJson,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+/// What became of the wish for a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Creation {
+    /// It is there now.
+    Created,
+    /// It was there before, and is as it was.
+    Existed,
+    /// There are as many rooms as there may be.
+    Full,
+}
+
+impl Directory {
+    pub(crate) fn new(rooms_max: usize, context: RoomContext) -> Arc<Self> {
+        Arc::new(Self {
+            rooms: DashMap::new(),
+            places: Arc::new(Semaphore::new(rooms_max.min(Semaphore::MAX_PERMITS))),
+            generations: AtomicU64::new(0),
+            context,
+        })
+    }
+
+    /// The room of that name.
+    pub(crate) fn find(&self, id: &RoomId) -> Option<RoomHandle> {
+        self.rooms.get(id).map(|entry| entry.value().clone())
+    }
+
+    /// Makes a room unless it is there. Must be called within a tokio runtime.
+    pub(crate) fn create(self: &Arc<Self>, id: &RoomId, settings: Settings) -> Creation {
+        // The place is taken before the entry: two locks are never held together.
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let task = match self.rooms.entry(id.clone()) {
+            Entry::Occupied(_) => return Creation::Existed,
+            Entry::Vacant(vacant) => {
+                let Ok(place) = place else {
+                    return Creation::Full;
+                };
+                let (handle, task) = self.task(id, settings, place);
+                vacant.insert(handle);
+                task
+            }
+        };
+        self.context.tasks.spawn(task.run());
+        Creation::Created
+    }
+
+    /// Forgets a room, unless another one has taken its name since.
+    pub(crate) fn remove(&self, id: &RoomId, generation: u64) {
+        self.rooms.remove_if(id, |_, handle| handle.generation == generation);
+    }
+
+    /// Puts a fact into its room's mailbox. False if that is full: try again later. A room that is over takes everything.
+    pub(crate) fn deliver(&self, id: &RoomId, fact: MediaFact) -> bool {
+        let Some(handle) = self.find(id) else {
+            return true;
+        };
+        match handle.facts.try_send(fact) {
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => true,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.context.counters.facts_deferred.add_one();
+                false
+            }
+        }
+    }
+
+    /// How many rooms and people there are.
+    pub(crate) fn population(&self) -> Population {
+        let mut population = Population::default();
+        for entry in &self.rooms {
+            let RoleCounts { hosts, guests, listeners } = entry.value().roles.counts();
+            population.rooms += 1;
+            population.roles.hosts += hosts;
+            population.roles.guests += guests;
+            population.roles.listeners += listeners;
+        }
+        population
+    }
+
+    /// Up to `rooms_max` rooms whose id is greater than `after`, by id.
+    pub(crate) fn list(&self, after: Option<&RoomId>, rooms_max: usize) -> Vec<RoomSummary> {
+        let is_after = |id: &RoomId| after.is_none_or(|after| id > after);
+        let mut rooms: Vec<_> = self
+            .rooms
+            .iter()
+            .filter(|entry| is_after(entry.key()))
+            .map(|entry| RoomSummary::new(entry.key().clone(), entry.value().roles.counts()))
+            .collect();
+        rooms.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        rooms.truncate(rooms_max);
+        rooms
+    }
+
+    fn task(self: &Arc<Self>, id: &RoomId, settings: Settings, place: OwnedSemaphorePermit) -> (RoomHandle, RoomTask) {
+        let (mail, mailbox) = mpsc::channel(MAIL_MAX);
+        let (facts, fact_box) = mpsc::channel(FACTS_MAX);
+        let handle = RoomHandle {
+            generation: self.generations.fetch_add(1, Relaxed),
+            mail,
+            facts,
+            roles: Arc::new(RoleGauge::default()),
+        };
+        let room = Room::new(id.clone(), settings, clock::now());
+        let entry = RoomEntry {
+            id: id.clone(),
+            generation: handle.generation,
+            directory: Arc::downgrade(self),
+            media: Arc::clone(&self.context.media),
+            _place: place,
+        };
+        let task = RoomTask::new(room, entry, mailbox, fact_box, Arc::clone(&handle.roles), self.context.clone());
+        (handle, task)
+    }
+}
+
+/// A room's entry in the directory. However its task ends, the name is free again and the media plane forgets the room.
+pub(crate) struct RoomEntry {
+    pub(crate) id: RoomId,
+    generation: u64,
+    directory: std::sync::Weak<Directory>,
+    media: Arc<dyn MediaPlane>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for RoomEntry {
+    fn drop(&mut self) {
+        // The media plane first: a room made anew under this name must not be closed by its predecessor's end.
+        self.media.room_closed(&self.id);
+        if let Some(directory) = self.directory.upgrade() {
+            directory.remove(&self.id, self.generation);
+        }
+    }
+}

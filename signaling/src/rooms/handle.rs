@@ -1,0 +1,130 @@
+//! A handle is how everyone but its task reaches a room: two bounded mailboxes and a few numbers to look at.
+//!
+//! What people ask and what the media plane reports have a mailbox each, so that neither crowds out the other.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::line::Line;
+use crate::{
+    ids::{RequestId, RoomId, SessionId},
+    media::{MediaFact, MediaPlane},
+    room::{Act, Join, RoleCounts, Snapshot, Viewer},
+};
+
+/// What a room's task is told.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    /// Someone wants in.
+    Enter(Box<Enter>),
+    /// A session asks for something.
+    Act { session: SessionId, request: RequestId, act: Act },
+    /// A session's socket is gone.
+    Detached { session: SessionId },
+    /// Someone outside wants to look.
+    Look { viewer: Viewer, reply: oneshot::Sender<Box<Snapshot>> },
+}
+
+/// Someone who wants in, and the way back to them.
+#[derive(Debug)]
+pub(crate) struct Enter {
+    pub(crate) join: Join,
+    pub(crate) line: Line,
+    pub(crate) transport: Option<OpenedTransport>,
+    pub(crate) resume_token: String,
+}
+
+/// A transport on its way into a room. If it does not get there it is closed.
+pub(crate) struct OpenedTransport {
+    answer: String,
+    owner: Option<(Arc<dyn MediaPlane>, RoomId, SessionId)>,
+}
+
+impl OpenedTransport {
+    pub(crate) fn new(answer: String, media: Arc<dyn MediaPlane>, room: RoomId, session: SessionId) -> Self {
+        Self { answer, owner: Some((media, room, session)) }
+    }
+
+    /// The room owns it from now on; what is left is the answer.
+    pub(crate) fn arrived(mut self) -> String {
+        self.owner = None;
+        std::mem::take(&mut self.answer)
+    }
+}
+
+impl Drop for OpenedTransport {
+    fn drop(&mut self) {
+        if let Some((media, room, session)) = self.owner.take() {
+            media.close(&room, &session);
+        }
+    }
+}
+
+impl std::fmt::Debug for OpenedTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OpenedTransport(…)")
+    }
+}
+
+/// How everyone but its task reaches a room.
+#[derive(Debug, Clone)]
+pub(crate) struct RoomHandle {
+    /// Tells a room from an earlier one of the same name.
+    pub(crate) generation: u64,
+    pub(crate) mail: mpsc::Sender<Mail>,
+    pub(crate) facts: mpsc::Sender<MediaFact>,
+    pub(crate) roles: Arc<RoleGauge>,
+}
+
+/// The room's task has ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RoomOver;
+
+impl RoomHandle {
+    /// Tells the room, waiting while its mailbox is full.
+    pub(crate) async fn tell(&self, mail: Mail) -> Result<(), RoomOver> {
+        self.mail.send(mail).await.map_err(|_| RoomOver)
+    }
+
+    /// The room at this moment, as `viewer` may see it.
+    pub(crate) async fn look(&self, viewer: Viewer) -> Result<Box<Snapshot>, RoomOver> {
+        let (reply, snapshot) = oneshot::channel();
+        self.tell(Mail::Look { viewer, reply }).await?;
+        snapshot.await.map_err(|_| RoomOver)
+    }
+}
+
+/// The room's head count, written by its task and read by anyone.
+#[derive(Debug, Default)]
+pub(crate) struct RoleGauge {
+    hosts: AtomicUsize,
+    guests: AtomicUsize,
+    listeners: AtomicUsize,
+}
+
+impl RoleGauge {
+    pub(crate) fn set(&self, roles: RoleCounts) {
+        let RoleCounts { hosts, guests, listeners } = roles;
+        self.hosts.store(hosts, Relaxed);
+        self.guests.store(guests, Relaxed);
+        self.listeners.store(listeners, Relaxed);
+    }
+
+    pub(crate) fn counts(&self) -> RoleCounts {
+        RoleCounts {
+            hosts: self.hosts.load(Relaxed),
+            guests: self.guests.load(Relaxed),
+            listeners: self.listeners.load(Relaxed),
+        }
+    }
+}
+
+/// What people ask of a room waits here; who finds it full waits too.
+pub(crate) const MAIL_MAX: usize = 1024;
+
+/// What the media plane reports waits here; who finds it full tries again later.
+pub(crate) const FACTS_MAX: usize = 4096;

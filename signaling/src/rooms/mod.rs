@@ -1,0 +1,8 @@
+//! Rooms as tasks: each room is owned by one task, others hold a handle, and the directory knows them by name.
+
+pub mod directory;
+
+pub(crate) mod batch;
+pub(crate) mod handle;
+pub(crate) mod line;
+pub(crate) mod task;

@@ -1,0 +1,147 @@
+//! Signaling as a whole, as the server that embeds it sees it.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use axum::Router;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::SignalingConfig,
+    http::{self, addresses::Addresses},
+    ids::RoomId,
+    media::{MediaFact, MediaPlane},
+    metrics::{Counters, Population},
+    protocol::server::LimitsJson,
+    room::Settings,
+    rooms::directory::{Creation, Directory, RoomContext},
+};
+
+/// Rooms and the ways into them. Cloning shares it.
+#[derive(Clone)]
+pub struct Signaling {
+    shared: Arc<Shared>,
+}
+
+/// What the HTTP side shares.
+pub(crate) struct Shared {
+    pub(crate) config: SignalingConfig,
+    pub(crate) media: Arc<dyn MediaPlane>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) addresses: Addresses,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    draining: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+}
+
+impl Signaling {
+    /// Signaling on top of a media plane. No task runs before the first room.
+    #[must_use]
+    pub fn new(config: SignalingConfig, media: Arc<dyn MediaPlane>) -> Self {
+        let counters = Arc::new(Counters::default());
+        let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let limits = LimitsJson {
+            frame_bytes: config.limits.frame_bytes,
+            commands_per_second: config.limits.commands_per_second,
+            burst: config.limits.burst,
+        };
+        let context = RoomContext {
+            media: Arc::clone(&media),
+            counters: Arc::clone(&counters),
+            limits,
+            shutdown: shutdown.clone(),
+            tasks: tasks.clone(),
+        };
+        let directory = Directory::new(config.limits.rooms_max, context);
+        let addresses = Addresses::new(config.limits.sessions_per_address, config.limits.sessions_max);
+        let draining = AtomicBool::new(false);
+        Self { shared: Arc::new(Shared { config, media, directory, counters, addresses, shutdown, tasks, draining }) }
+    }
+
+    /// The HTTP and WebSocket side. It must be served with `into_make_service_with_connect_info::<SocketAddr>()`.
+    pub fn router(&self) -> Router {
+        http::router(Arc::clone(&self.shared))
+    }
+
+    /// Where the media plane's reports go.
+    #[must_use]
+    pub fn facts(&self) -> FactSink {
+        FactSink { directory: Arc::clone(&self.shared.directory) }
+    }
+
+    /// Makes a room unless it is there. Must be called within a tokio runtime.
+    pub fn create_room(&self, id: &RoomId, settings: Settings) -> Creation {
+        self.shared.directory.create(id, settings)
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.shared.counters)
+    }
+
+    /// How many rooms and people there are now.
+    #[must_use]
+    pub fn population(&self) -> Population {
+        self.shared.directory.population()
+    }
+
+    /// From now on new sessions and rooms are refused with `draining`; what is there goes on.
+    pub fn drain(&self) {
+        self.shared.draining.store(true, Relaxed);
+    }
+
+    /// Whether [`Signaling::drain`] was called.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.shared.is_draining()
+    }
+
+    /// Ends every session with `draining` and every room, and waits for them, but not longer than `patience`. True if all have ended.
+    pub async fn shutdown(&self, patience: Duration) -> bool {
+        self.drain();
+        self.shared.shutdown.cancel();
+        self.shared.tasks.close();
+        tokio::time::timeout(patience, self.shared.tasks.wait()).await.is_ok()
+    }
+}
+
+impl fmt::Debug for Signaling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signaling").field("population", &self.population()).finish_non_exhaustive()
+    }
+}
+
+/// Where the media plane's reports go. Cloning is cheap.
+#[derive(Clone)]
+pub struct FactSink {
+    directory: Arc<Directory>,
+}
+
+impl FactSink {
+    /// Puts a fact into its room's mailbox without waiting. False if the mailbox is full: try again later. A fact about a room that is over is taken
+    /// and dropped.
+    #[must_use]
+    pub fn deliver(&self, room: &RoomId, fact: MediaFact) -> bool {
+        self.directory.deliver(room, fact)
+    }
+}
+
+impl fmt::Debug for FactSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FactSink")
+    }
+}

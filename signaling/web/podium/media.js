@@ -1,0 +1,220 @@
+/**
+ * Media is one participant's audio path: a peer connection with a microphone section and N slots to listen on.
+ *
+ * Every section is offered once, at the join. Going on stage only puts a track on the sender, so it needs no SDP. It knows
+ * nothing of rooms, seats or sockets: who may be heard is decided at the server, and by whoever calls `setLive`.
+ *
+ * hooks: `track(track, mid)` a slot's audio, `mark(stage)` a stage of the join is over, `state(state)` the connection's
+ * state changed, `lost()` the microphone went away (unplugged, or its permission withdrawn).
+ */
+import { PodiumError } from './errors.js';
+
+export class Media {
+  #hooks;
+  #slots;
+  #processing;
+  #peer = null;
+  #sender = null;
+  #microphone = null; // MediaStreamTrack, or the promise of one
+  #live = false;
+  #before = null; // the previous sample, for delays over a window
+  #watch = 0;
+
+  constructor({ slots, processing, hooks }) {
+    this.#slots = slots;
+    this.#processing = processing;
+    this.#hooks = hooks;
+  }
+
+  get processing() {
+    return { ...this.#processing };
+  }
+
+  get hasMicrophone() {
+    return this.#microphone instanceof MediaStreamTrack;
+  }
+
+  /** A new peer connection and its offer. Candidates are not waited for: the server learns our address from our checks. */
+  async offer() {
+    if (typeof RTCPeerConnection === 'undefined') throw new PodiumError('webrtc_unsupported');
+    this.closePeer();
+    const peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    this.#peer = peer;
+    const track = this.hasMicrophone ? this.#microphone : 'audio';
+    this.#sender = peer.addTransceiver(track, { direction: 'sendonly' }).sender;
+    for (let slot = 0; slot < this.#slots; slot += 1) peer.addTransceiver('audio', { direction: 'recvonly' });
+    const current = (act) => () => peer === this.#peer && act();
+    peer.ontrack = ({ track: slot, transceiver }) => peer === this.#peer && this.#hooks.track(slot, transceiver.mid);
+    peer.oniceconnectionstatechange = current(() => {
+      if (['connected', 'completed'].includes(peer.iceConnectionState)) this.#hooks.mark('ice');
+    });
+    peer.onconnectionstatechange = current(() => {
+      if (peer.connectionState === 'connected') this.#hooks.mark('dtls');
+      this.#hooks.state(peer.connectionState);
+    });
+    const offer = await peer.createOffer();
+    await peer.setLocalDescription(offer);
+    return offer.sdp;
+  }
+
+  async accept(answer) {
+    const peer = this.#peer;
+    await peer.setRemoteDescription({ type: 'answer', sdp: answer });
+    this.#watchForAudio(peer);
+  }
+
+  /** Ends the connection and keeps the microphone, for the next join. */
+  closePeer() {
+    clearInterval(this.#watch);
+    const peer = this.#peer;
+    this.#peer = this.#sender = this.#before = null;
+    peer?.close();
+  }
+
+  close() {
+    this.closePeer();
+    this.release();
+  }
+
+  /** Asks for the microphone if it is not held; it stays closed until `setLive(true)`. */
+  async openMicrophone() {
+    this.#microphone ??= this.#ask();
+    const asked = this.#microphone;
+    try {
+      const track = await asked;
+      if (this.#microphone !== asked && this.#microphone !== track) return; // released meanwhile
+      this.#microphone = track;
+      track.enabled = this.#live;
+      await this.#sender?.replaceTrack(track);
+    } catch (error) {
+      if (this.#microphone === asked) this.#microphone = null;
+      throw error;
+    }
+  }
+
+  setLive(live) {
+    this.#live = live;
+    if (this.hasMicrophone) this.#microphone.enabled = live;
+  }
+
+  release() {
+    const held = this.#microphone;
+    this.#microphone = null;
+    this.#live = false;
+    if (!held) return;
+    Promise.resolve(held).then((track) => track.stop(), () => {});
+    this.#sender?.replaceTrack(null).catch(() => {});
+  }
+
+  /** Echo cancellation, noise suppression, gain control. Browsers change them reliably only on a new track. */
+  async setProcessing(change) {
+    this.#processing = { ...this.#processing, ...change };
+    if (!this.hasMicrophone) return;
+    const old = this.#microphone;
+    this.#microphone = null;
+    old.onended = null;
+    old.stop();
+    await this.openMicrophone();
+  }
+
+  /** Figures since the join; `jitter_buffer_ms` and `loss` over the time since the last `sample()`. */
+  async stats() {
+    return (await this.#read())?.figures ?? null;
+  }
+
+  async sample() {
+    const read = await this.#read();
+    if (read) this.#before = read.sums;
+    return read?.figures ?? null;
+  }
+
+  async #ask() {
+    if (!navigator.mediaDevices?.getUserMedia) throw new PodiumError('microphone_unsupported');
+    try {
+      const stream = await navigator.mediaDevices.getUserMedia({ audio: { ...this.#processing } });
+      const [track] = stream.getAudioTracks();
+      track.contentHint = 'speech';
+      track.enabled = false;
+      track.onended = () => {
+        if (this.#microphone !== track) return;
+        this.release();
+        this.#hooks.lost();
+      };
+      return track;
+    } catch (error) {
+      throw new PodiumError(MICROPHONE_FAULTS[error.name] ?? 'microphone_failed', error.message);
+    }
+  }
+
+  async #read() {
+    const peer = this.#peer;
+    if (!peer || peer.connectionState === 'closed') return null;
+    const report = [...(await peer.getStats()).values()];
+    const inbound = report.filter((one) => one.type === 'inbound-rtp' && one.kind === 'audio');
+    const outbound = report.find((one) => one.type === 'outbound-rtp' && one.kind === 'audio');
+    const pairId = report.find((one) => one.type === 'transport')?.selectedCandidatePairId;
+    const pair = report.find((one) => (pairId ? one.id === pairId : one.type === 'candidate-pair' && one.nominated));
+    const sum = (name) => inbound.reduce((total, one) => total + (one[name] ?? 0), 0);
+    const sums = {
+      received: sum('packetsReceived'),
+      lost: Math.max(0, sum('packetsLost')),
+      delay_s: sum('jitterBufferDelay'),
+      emitted: sum('jitterBufferEmittedCount'),
+      concealed: Math.max(0, sum('concealedSamples') - sum('silentConcealedSamples')),
+    };
+    const since = this.#before ?? { received: 0, lost: 0, delay_s: 0, emitted: 0 };
+    const emitted = sums.emitted - since.emitted;
+    const lost = sums.lost - since.lost;
+    const expected = sums.received - since.received + lost;
+    const figures = {
+      rtt_ms: pair?.currentRoundTripTime === undefined ? null : pair.currentRoundTripTime * 1000,
+      jitter_buffer_ms: emitted > 0 ? ((sums.delay_s - since.delay_s) / emitted) * 1000 : null,
+      loss: expected > 0 ? Math.max(0, lost) / expected : null,
+      received: sums.received,
+      lost: sums.lost,
+      concealed: sums.concealed,
+      sent: outbound?.packetsSent ?? 0,
+      slots: inbound.map((one) => ({
+        mid: one.mid, received: one.packetsReceived, level: one.audioLevel ?? 0, energy: one.totalAudioEnergy ?? 0,
+      })),
+    };
+    return { sums, figures };
+  }
+
+  /** Tells when audio first arrives and when it is first handed to the ear; gives up where nobody speaks. */
+  #watchForAudio(peer) {
+    clearInterval(this.#watch);
+    let polls = 0;
+    const receivers = peer.getReceivers();
+    this.#watch = setInterval(async () => {
+      polls += 1;
+      if (peer !== this.#peer || polls * POLL_MS > WATCH_MS) return clearInterval(this.#watch);
+      if (receivers.some((receiver) => receiver.getSynchronizationSources?.().length > 0)) {
+        this.#hooks.mark('first_packet');
+        this.#hooks.mark('first_played');
+        return clearInterval(this.#watch);
+      }
+      if (polls % 2 === 0 && peer.connectionState === 'connected' && (await this.stats())?.received > 0) this.#hooks.mark('first_packet');
+    }, POLL_MS);
+  }
+}
+
+/** May the microphone be opened without asking the person? Unknown counts as no. */
+export async function microphonePermission() {
+  try {
+    return (await navigator.permissions.query({ name: 'microphone' })).state;
+  } catch {
+    return 'prompt';
+  }
+}
+
+const MICROPHONE_FAULTS = {
+  NotAllowedError: 'microphone_denied',
+  SecurityError: 'microphone_denied',
+  NotFoundError: 'microphone_missing',
+  OverconstrainedError: 'microphone_missing',
+  NotReadableError: 'microphone_busy',
+  AbortError: 'microphone_busy',
+};
+const POLL_MS = 20;
+const WATCH_MS = 10_000;

@@ -1,0 +1,100 @@
+/** The stage: numbered seats, who sits there, whether they are heard. A tile is a button only where pressing it does something. */
+import { el, icon, initials, keep, set, text, tint } from './dom.js';
+import { ICONS } from './icons.js';
+import { isHost, seatAction } from './actions.js';
+import { RANKS, WHY_RESERVED, seatName } from '../words.js';
+
+export function stage(root, { run, menu, room }) {
+  const list = el('ol.seats', { role: 'list', testid: 'stage', 'aria-label': 'Stage' });
+  root.append(list);
+
+  function pressed(index) {
+    const seat = room.state.room.seats[index];
+    if (isHost(room.state.self)) return menu.seat(seat);
+    const action = seatAction(room.state, seat, room);
+    if (action) run(action.act);
+  }
+
+  function make(seat) {
+    const face = el('button.tile', { testid: `seat-${seat.index}-button`, on: { click: () => pressed(seat.index) } },
+      el('span.number', { 'aria-hidden': 'true' }), el('span.face', { 'aria-hidden': 'true' }, el('span.letters')),
+      el('span.label', {}, el('span.name'), el('span.status')),
+      seat.index === 0 ? el('span.crown', { 'aria-hidden': 'true' }, icon(ICONS.crown), el('span', { text: 'Host seat' })) : null);
+    return el(seat.index === 0 ? 'li.seat.host-seat' : 'li.seat', { testid: `seat-${seat.index}` }, face);
+  }
+
+  function draw(node, seat, state) {
+    const mute = muteOf(seat);
+    const speaking = seat.state === 'occupied' && mute === 'none' && state.speakers.has(seat.identity);
+    const mine = seat.index === state.self.seat;
+    set(node, {
+      'data-state': seat.state, 'data-muted': mute, 'data-speaking': speaking ? 'true' : 'false', 'data-mine': mine ? 'true' : null,
+      'data-identity': seat.identity ?? null, 'data-tint': seat.identity ? tint(seat.identity) : null, 'data-rank': seat.rank ?? null,
+      'data-connected': seat.connected === false ? 'false' : null,
+    });
+    node.style.setProperty('--level', speaking ? loudness(state.speakers.get(seat.identity)) : 0);
+    const tile = node.firstElementChild;
+    const [number, face, label] = tile.children;
+    text(number, seat.index);
+    drawFace(face, seat, mute);
+    const action = isHost(state.self) ? { label: 'options' } : seatAction(state, seat, room);
+    text(label.firstElementChild, nameOf(seat, state, action));
+    text(label.lastElementChild, statusOf(seat, mute));
+    set(tile, { disabled: !action, 'aria-label': described(seat, mute, speaking, mine, action), 'aria-haspopup': isHost(state.self) ? 'dialog' : null });
+  }
+
+  function update(state) {
+    keep(list, state.room.seats, (seat) => seat.index, make, (node, seat) => draw(node, seat, state));
+    set(list, { 'data-seats': state.room.seats.length });
+  }
+
+  return { update };
+}
+
+/** Whose mute it is: the host's (`host`), the seat's (`seat`) or one's own (`self`). */
+function muteOf(seat) {
+  if (seat.host_muted) return 'host';
+  if (seat.muted_by_host) return 'seat';
+  return seat.state === 'occupied' && seat.self_muted ? 'self' : 'none';
+}
+
+function drawFace(face, seat, mute) {
+  const glyph = seat.identity && seat.state !== 'open' ? null : seat.state === 'locked' ? 'lock' : seat.state === 'reserved' ? 'clock' : 'plus';
+  const badge = mute === 'none' ? null : mute === 'self' ? 'micOff' : 'lock';
+  const wanted = `${glyph} ${badge} ${seat.name ?? seat.identity ?? ''}`;
+  if (face.dataset.shown === wanted) return;
+  face.dataset.shown = wanted;
+  face.replaceChildren(glyph ? icon(ICONS[glyph]) : el('span.letters', { text: initials(seat.name ?? seat.identity) }));
+  if (badge) face.append(el(`span.badge-icon.${mute}`, {}, icon(ICONS.micOff), mute === 'self' ? null : icon(ICONS.lock)));
+}
+
+function nameOf(seat, state, action) {
+  if (seat.identity && (seat.state === 'occupied' || seat.state === 'reserved')) {
+    return seat.index === state.self.seat ? 'You' : (seat.name ?? seat.identity);
+  }
+  if (seat.state === 'locked') return 'Locked';
+  if (seat.state === 'reserved') return 'Reserved';
+  return action?.id === 'take-seat' ? 'Take seat' : 'Open';
+}
+
+function statusOf(seat, mute) {
+  if (seat.state === 'reserved') return `${WHY_RESERVED[seat.why] ?? 'Reserved'}${secondsLeft(seat)}`;
+  if (seat.state === 'occupied' && seat.connected === false) return 'Reconnecting';
+  if (mute === 'host') return 'Muted by host';
+  if (mute === 'seat') return 'Seat muted';
+  if (mute === 'self') return 'Muted';
+  if (seat.state === 'occupied' && seat.rank && seat.rank !== 'member') return RANKS[seat.rank];
+  return '';
+}
+
+const secondsLeft = (seat) => (seat.until === undefined ? '' : ` · ${Math.max(0, Math.ceil((seat.until - performance.now()) / 1000))} s`);
+
+function described(seat, mute, speaking, mine, action) {
+  const who = seat.identity ? `${seat.name ?? seat.identity}${mine ? ' (you)' : ''}` : null;
+  const state = { open: 'open', locked: 'locked', reserved: who ? `kept for ${who}` : 'reserved', occupied: who }[seat.state];
+  const heard = { host: 'muted by a host', seat: 'seat muted', self: 'muted', none: speaking ? 'speaking' : null }[mute];
+  return [seatName(seat.index), state, heard, action?.label].filter(Boolean).join(', ');
+}
+
+/** From dBov to 0..1 for the ring: a quiet room is about -60, a close voice about -20. */
+const loudness = (level) => Math.min(1, Math.max(0.15, (level + 60) / 40)).toFixed(2);
