@@ -1,0 +1,339 @@
+//! The bridge joins rooms and engines: it answers offers, hands plans to the worker that has the room, and carries facts back.
+//!
+//! Besides the server's assembly it is the only place that knows both sides. It decides nothing: who is heard is the room's plan, where
+//! a packet goes is the engine's doing.
+
+mod registry;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use podium_signaling::FactSink;
+use podium_signaling::ids::{RoomId, SeatIndex, SessionId};
+use podium_signaling::media::{MediaFuture, MediaPlane, MediaRefusal, OpenTransport, Opened};
+use podium_signaling::room::{MediaFact, SlotView, StagePlan};
+use tokio::sync::mpsc;
+
+use crate::config::parse_advertise;
+use crate::engine::command::{Open, Plan, PlannedSeat, TransportKey};
+use crate::engine::event::{CloseReason, Event};
+use crate::metrics::JoinMetrics;
+use crate::router::Csrc;
+use crate::runtime::{clock, pool::Pool};
+use crate::sdp::{self, AnswerParams, Offer, SdpError};
+use crate::transport::{certificate::Certificate, ice_lite::Credentials};
+
+use registry::Registry;
+
+/// What the bridge is made of.
+#[derive(Debug)]
+pub struct BridgeParams {
+    /// The running workers.
+    pub pool: Arc<Pool>,
+    /// What answers put into `a=fingerprint`.
+    pub certificate: Certificate,
+    /// `media.advertise` of the configuration, checked.
+    pub advertise: Vec<String>,
+    /// Slots given to one participant at most.
+    pub slots_max: usize,
+    /// Where joins are counted.
+    pub joins: Arc<JoinMetrics>,
+}
+
+/// The media plane as signaling sees it.
+#[derive(Debug)]
+pub struct Bridge {
+    pool: Arc<Pool>,
+    fingerprint: String,
+    /// By worker.
+    candidates: Vec<Vec<SocketAddr>>,
+    slots_max: usize,
+    joins: Arc<JoinMetrics>,
+    registry: Registry,
+    next_transport: AtomicU64,
+}
+
+impl Bridge {
+    /// A bridge to these workers.
+    pub fn new(params: BridgeParams) -> Self {
+        let candidates =
+            params.pool.workers().iter().map(|worker| advertised(&worker.bound, &params.advertise)).collect();
+        Self {
+            registry: Registry::new(params.pool.workers().len()),
+            pool: params.pool,
+            fingerprint: params.certificate.fingerprint().to_string(),
+            candidates,
+            slots_max: params.slots_max,
+            joins: params.joins,
+            next_transport: AtomicU64::new(1),
+        }
+    }
+
+    /// Carries what the engines report to the rooms, until the engines end.
+    pub async fn carry_events(self: Arc<Self>, mut events: mpsc::Receiver<(u16, Event)>, facts: FactSink) {
+        while let Some((_, event)) = events.recv().await {
+            self.count(&event);
+            let passing = matches!(event, Event::Speakers { .. });
+            let Some((room, fact)) = self.translate(event) else {
+                continue;
+            };
+            for _ in 0..FACT_TRIES {
+                // Levels are old news by the time a busy room has time for them; other facts wait for it.
+                if facts.deliver(&room, fact.clone()) || passing {
+                    break;
+                }
+                tokio::time::sleep(FACT_RETRY).await;
+            }
+        }
+    }
+
+    async fn answer(&self, request: OpenTransport) -> Result<Opened, MediaRefusal> {
+        let asked_at = clock::now();
+        let offer = Offer::parse(&request.offer).map_err(|error| invalid(&error))?;
+        let place = self.registry.place_of(&request.room);
+        let random = Randomness::draw()?;
+        let credentials = Credentials::new(place.worker, random.credentials);
+        let cname = format!("podium-{}", place.room.0);
+        let mut ssrcs = random.ssrcs.into_iter();
+        let params = AnswerParams {
+            ufrag: &credentials.ufrag,
+            pwd: &credentials.pwd,
+            fingerprint: &self.fingerprint,
+            candidates: &self.candidates[usize::from(place.worker)],
+            can_publish: request.can_publish,
+            can_subscribe: request.can_subscribe,
+            slots_max: self.slots_max,
+            cname: &cname,
+            origin_id: random.origin,
+        };
+        let answer =
+            sdp::answer(&offer, &params, &mut || ssrcs.next().unwrap_or(1)).map_err(|error| invalid(&error))?;
+        let transport = TransportKey(self.next_transport.fetch_add(1, Ordering::Relaxed));
+        let slots = answer.negotiated.slots.len();
+        let open = Open {
+            transport,
+            room: place.room,
+            credentials,
+            negotiated: answer.negotiated,
+            report_ssrc: random.report_ssrc,
+            cname,
+            slot_randoms: random.slots.into_iter().take(slots).collect(),
+            asked_at,
+        };
+        self.registry.insert(&request.session, &request.room, transport);
+        let mailbox = &self.pool.workers()[usize::from(place.worker)].mailbox;
+        let opened = mailbox.open(open).map_err(|_| MediaRefusal::Full);
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(refusal) => {
+                self.registry.remove(transport);
+                return Err(refusal);
+            }
+        };
+        if !matches!(tokio::time::timeout(OPEN_TIMEOUT, opened).await, Ok(Ok(()))) {
+            self.registry.remove(transport);
+            mailbox.close(transport);
+            return Err(MediaRefusal::Unavailable);
+        }
+        Ok(Opened { answer: answer.text })
+    }
+
+    fn count(&self, event: &Event) {
+        match event {
+            Event::Stage { stage, after, .. } => self.joins.stage(*stage, *after),
+            Event::JoinEnded { by, after, .. } => self.joins.ended(*by, *after),
+            Event::Closed { reason, .. } => match reason {
+                CloseReason::HandshakeFailed | CloseReason::HandshakeTimeout => self.joins.failed(*reason),
+                CloseReason::Silent | CloseReason::Goodbye => {}
+            },
+            Event::TrackLive { .. }
+            | Event::Interrupted { .. }
+            | Event::Restored { .. }
+            | Event::Slots { .. }
+            | Event::Speakers { .. } => {}
+        }
+    }
+
+    fn translate(&self, event: Event) -> Option<(RoomId, MediaFact)> {
+        let about = |transport: TransportKey, fact: fn(SessionId) -> MediaFact| {
+            let (session, room) = self.registry.session_of(transport)?;
+            Some((room, fact(session)))
+        };
+        match event {
+            Event::Stage { transport, stage, .. } => match stage {
+                crate::engine::event::Stage::Keys => about(transport, |session| MediaFact::Connected { session }),
+                crate::engine::event::Stage::FirstCheck | crate::engine::event::Stage::FirstAudio => None,
+            },
+            Event::JoinEnded { .. } => None,
+            Event::TrackLive { transport } => about(transport, |session| MediaFact::TrackLive { session }),
+            Event::Interrupted { transport } => about(transport, |session| MediaFact::Interrupted { session }),
+            Event::Restored { transport } => about(transport, |session| MediaFact::Restored { session }),
+            Event::Closed { transport, .. } => {
+                let fact = about(transport, |session| MediaFact::Closed { session });
+                self.registry.remove(transport);
+                fact
+            }
+            Event::Slots { transport, slots } => {
+                let (session, room) = self.registry.session_of(transport)?;
+                let slots = slots
+                    .into_iter()
+                    .filter_map(|slot| {
+                        Some(SlotView { mid: slot.mid, seat: SeatIndex::new(slot.seat).ok()?, csrc: slot.csrc.0.get() })
+                    })
+                    .collect();
+                Some((room, MediaFact::Slots { session, slots }))
+            }
+            Event::Speakers { room, speakers } => {
+                let speakers = speakers
+                    .into_iter()
+                    .filter_map(|(transport, level)| {
+                        Some((self.registry.session_of(transport)?.0, i8::try_from(level).unwrap_or(i8::MIN + 1)))
+                    })
+                    .collect();
+                Some((self.registry.room_of(room)?, MediaFact::Speakers { speakers }))
+            }
+        }
+    }
+}
+
+impl MediaPlane for Bridge {
+    fn open(&self, request: OpenTransport) -> MediaFuture<'_, Result<Opened, MediaRefusal>> {
+        Box::pin(self.answer(request))
+    }
+
+    fn close(&self, room: &RoomId, session: &SessionId) {
+        let Some((transport, worker)) = self.registry.take_session(session) else {
+            return;
+        };
+        self.pool.workers()[usize::from(worker)].mailbox.close(transport);
+        // A room without transports needs no place: who comes next finds it one, and the next plan is whole.
+        if !self.registry.has_transports(room) {
+            self.room_closed(room);
+        }
+    }
+
+    fn apply(&self, plan: StagePlan) {
+        let place = self.registry.place_of(&plan.room);
+        let seats = plan
+            .seats
+            .into_iter()
+            .filter_map(|seat| {
+                Some(PlannedSeat {
+                    seat: seat.seat.get(),
+                    // Who came without an offer has no transport, and is not heard.
+                    transport: self.registry.transport_of(&seat.session)?,
+                    csrc: Csrc(seat.csrc),
+                    open: seat.open,
+                    priority: seat.priority,
+                })
+            })
+            .collect();
+        self.pool.workers()[usize::from(place.worker)].mailbox.plan(Plan {
+            room: place.room,
+            revision: plan.revision,
+            seats,
+        });
+    }
+
+    fn room_closed(&self, room: &RoomId) {
+        if let Some(place) = self.registry.remove_room(room) {
+            self.pool.workers()[usize::from(place.worker)].mailbox.close_room(place.room);
+        }
+    }
+}
+
+/// The dice of one join, thrown at once.
+struct Randomness {
+    credentials: [u8; 30],
+    origin: u64,
+    report_ssrc: u32,
+    ssrcs: Vec<u32>,
+    slots: Vec<u64>,
+}
+
+impl Randomness {
+    fn draw() -> Result<Self, MediaRefusal> {
+        let mut credentials = [0; 30];
+        let mut rest = [0; 8 + 4 + SSRC_DRAWS * 4 + SLOT_DRAWS * 8];
+        getrandom::fill(&mut credentials).map_err(|_| MediaRefusal::Unavailable)?;
+        getrandom::fill(&mut rest).map_err(|_| MediaRefusal::Unavailable)?;
+        let (origin, rest) = rest.split_at(8);
+        let (report_ssrc, rest) = rest.split_at(4);
+        let (ssrcs, slots) = rest.split_at(SSRC_DRAWS * 4);
+        Ok(Self {
+            credentials,
+            // RFC 8829 section 5.2.1: a number that fits a signed 64-bit integer.
+            origin: u64_of(origin) >> 2,
+            report_ssrc: u32_of(report_ssrc).max(1),
+            ssrcs: ssrcs.chunks_exact(4).map(|bytes| u32_of(bytes).max(1)).collect(),
+            slots: slots.chunks_exact(8).map(u64_of).collect(),
+        })
+    }
+}
+
+fn u32_of(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |number, &byte| number << 8 | u32::from(byte))
+}
+
+fn u64_of(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
+fn invalid(error: &SdpError) -> MediaRefusal {
+    MediaRefusal::InvalidOffer(error.to_string())
+}
+
+/// What an answer offers as candidates: the bound addresses, or what the configuration says instead.
+fn advertised(bound: &[SocketAddr], advertise: &[String]) -> Vec<SocketAddr> {
+    let entries: Vec<(Option<IpAddr>, IpAddr)> = advertise.iter().filter_map(|entry| parse_advertise(entry)).collect();
+    if entries.is_empty() {
+        // Loopback helps nobody elsewhere; where it is all there is, it is meant.
+        let elsewhere: Vec<SocketAddr> = bound.iter().copied().filter(|address| !address.ip().is_loopback()).collect();
+        return if elsewhere.is_empty() { bound.to_vec() } else { elsewhere };
+    }
+    let mut candidates = Vec::new();
+    for &address in bound {
+        for &(only_for, public) in &entries {
+            let concerns = only_for.map_or(public.is_ipv4() == address.is_ipv4(), |only| only == address.ip());
+            let candidate = SocketAddr::new(public, address.port());
+            if concerns && !candidates.contains(&candidate) {
+                candidates.push(candidate);
+            }
+        }
+    }
+    candidates
+}
+
+/// A worker turns at least five times a second; one that does not answer for this long is stuck.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
+const FACT_RETRY: Duration = Duration::from_millis(2);
+/// A second in all.
+const FACT_TRIES: usize = 500;
+/// One a slot, and as many again for those that the offer has taken.
+const SSRC_DRAWS: usize = 96;
+const SLOT_DRAWS: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| text.parse().expect("an address")).collect()
+    }
+
+    #[test]
+    fn bound_addresses_are_offered_and_loopback_only_where_it_is_all_there_is() {
+        assert_eq!(advertised(&addresses(&["127.0.0.1:7"]), &[]), addresses(&["127.0.0.1:7"]));
+        assert_eq!(advertised(&addresses(&["127.0.0.1:7", "192.0.2.2:7"]), &[]), addresses(&["192.0.2.2:7"]));
+    }
+
+    #[test]
+    fn a_public_address_stands_for_the_bound_ones_of_its_family_or_for_the_one_named() {
+        let bound = addresses(&["10.0.0.4:7", "10.0.0.5:7", "[::1]:7"]);
+        assert_eq!(advertised(&bound, &["192.0.2.7".into()]), addresses(&["192.0.2.7:7"]));
+        let mapped = ["10.0.0.4=192.0.2.7".into(), "10.0.0.5=192.0.2.8".into()];
+        assert_eq!(advertised(&bound, &mapped), addresses(&["192.0.2.7:7", "192.0.2.8:7"]));
+    }
+}

@@ -1,0 +1,338 @@
+//! The server: every part started in order, and ended in order. Reads like a table of contents.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use podium_signaling::auth;
+use podium_signaling::ids::{Identity, RoomId};
+use podium_signaling::room::{Rank, Settings};
+use podium_signaling::{DevMode, Limits, Signaling, SignalingConfig};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admin::{self, Admin};
+use crate::bridge::{Bridge, BridgeParams};
+use crate::config::{Config, Faults, Secret};
+use crate::metrics::{JoinMetrics, Metrics};
+use crate::runtime::clock;
+use crate::runtime::pool::Pool;
+use crate::transport::certificate::Certificate;
+
+/// How the server came to its configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing was configured: loopback only, a key of its own, a room ready, tokens for the asking.
+    Development,
+    /// With a configuration file, for real.
+    Configured,
+}
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration does not allow it.
+    #[error("{0}")]
+    Config(#[from] Faults),
+    /// A port, a thread or a descriptor cannot be had.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// The certificate for DTLS cannot be made.
+    #[error("{0}")]
+    Certificate(#[from] crate::transport::certificate::CertificateError),
+    /// The metrics cannot be registered.
+    #[error("{0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The machine gives no random numbers.
+    #[error("no randomness: {0}")]
+    Randomness(getrandom::Error),
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    http: SocketAddr,
+    admin: SocketAddr,
+    mode: Mode,
+    signaling: Signaling,
+    pool: Arc<Pool>,
+    draining: Arc<AtomicBool>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// What to open in a browser.
+#[derive(Clone, Debug)]
+pub struct Links {
+    /// Joins as a host.
+    pub host: String,
+    /// Joins as a listener.
+    pub listener: String,
+}
+
+/// What `podium token` asks for.
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    /// The room it is for.
+    pub room: String,
+    /// Whose it is.
+    pub identity: String,
+    /// The name that others see.
+    pub name: Option<String>,
+    /// The rank at the first join.
+    pub rank: Rank,
+    /// How long it is valid.
+    pub ttl: Duration,
+    /// Which key to sign with, where there are several.
+    pub key: Option<String>,
+}
+
+impl Server {
+    /// Checks the configuration, binds every port and starts every part. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// Everything wrong with the configuration at once, or the first thing the machine refuses.
+    pub async fn start(mut config: Config, mode: Mode) -> Result<Self, StartError> {
+        match mode {
+            Mode::Development => prepare_development(&mut config)?,
+            Mode::Configured => check(&config)?,
+        }
+        let http = listen(config.http.listen, "http").await?;
+        let admin = listen(config.admin.listen, "admin").await?;
+        let certificate = Certificate::generate()?;
+        let (events, reported) = mpsc::channel(EVENTS_MAX);
+        let pool = Arc::new(Pool::start(
+            config.media.listen.as_slice(),
+            config.media.workers,
+            config.media.pin,
+            &certificate,
+            &events,
+        )?);
+        let joins = Arc::new(JoinMetrics::new()?);
+        let bridge = Arc::new(Bridge::new(BridgeParams {
+            pool: Arc::clone(&pool),
+            certificate,
+            advertise: config.media.advertise.clone(),
+            slots_max: config.limits.slots_max,
+            joins: Arc::clone(&joins),
+        }));
+        let signaling = Signaling::new(signaling_config(&config, mode), Arc::clone(&bridge) as _);
+        let server = Self {
+            http: http.local_addr()?,
+            admin: admin.local_addr()?,
+            mode,
+            signaling: signaling.clone(),
+            pool: Arc::clone(&pool),
+            draining: Arc::default(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        let metrics = Metrics::new(Arc::clone(&pool), signaling.clone(), &joins)?;
+        let pages = Arc::new(Admin { metrics, pool, draining: Arc::clone(&server.draining) });
+        server.tasks.spawn(bridge.carry_events(reported, signaling.facts()));
+        server.spawn_http(http, signaling.router().into_make_service_with_connect_info::<SocketAddr>());
+        server.spawn_http(admin, admin::router(pages).into_make_service_with_connect_info::<SocketAddr>());
+        if mode == Mode::Development {
+            let room = RoomId::parse(DEVELOPMENT_ROOM).expect("a literal room id is one");
+            // The links on the screen must open a room whenever they are opened.
+            signaling.create_room(&room, Settings { empty_max: DEVELOPMENT_ROOM_KEPT, ..room_settings(&config) });
+        }
+        let media: Vec<SocketAddr> = server.media();
+        tracing::info!(http = %server.http, admin = %server.admin, ?media, "serving");
+        Ok(server)
+    }
+
+    /// Where clients ask.
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Where operators look.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Where packets come in, worker by worker.
+    pub fn media(&self) -> Vec<SocketAddr> {
+        self.pool.workers().iter().flat_map(|worker| worker.bound.iter().copied()).collect()
+    }
+
+    /// What to open in a browser; in development mode only.
+    pub fn links(&self) -> Option<Links> {
+        let link = |rank| format!("http://{}/?room={DEVELOPMENT_ROOM}&rank={rank}", self.http);
+        match self.mode {
+            Mode::Development => Some(Links { host: link("host"), listener: link("member") }),
+            Mode::Configured => None,
+        }
+    }
+
+    /// Serves until it is told to stop. The first SIGTERM drains: nobody new comes in, and it ends when the last session has gone or
+    /// [`DRAIN_MAX`] is over; the second, or an interrupt from the keyboard, stops at once.
+    pub async fn run_until_signalled(self) {
+        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        else {
+            tracing::error!("signals cannot be received; stopping");
+            return self.stop().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => tokio::select! {
+                () = self.drain() => {}
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        self.stop().await;
+    }
+
+    /// Lets nobody new in and waits for the sessions to end, [`DRAIN_MAX`] at most.
+    pub async fn drain(&self) {
+        tracing::info!("draining");
+        self.draining.store(true, Ordering::Relaxed);
+        self.signaling.drain();
+        let emptied = async {
+            while self.signaling.counters().sessions.value() > 0 {
+                tokio::time::sleep(DRAIN_LOOK).await;
+            }
+        };
+        if tokio::time::timeout(DRAIN_MAX, emptied).await.is_err() {
+            tracing::warn!("sessions are still there after the time for draining");
+        }
+    }
+
+    /// Ends every session and every part.
+    pub async fn stop(self) {
+        self.draining.store(true, Ordering::Relaxed);
+        if !self.signaling.shutdown(STOP_PATIENCE).await {
+            tracing::warn!("some sessions did not end in time");
+        }
+        self.stop.cancel();
+        self.tasks.close();
+        // The task that carries events ends with the workers, which end when the last handle to them goes; do not wait for it.
+        let _ = tokio::time::timeout(STOP_PATIENCE, self.tasks.wait()).await;
+        tracing::info!("stopped");
+    }
+
+    fn spawn_http(
+        &self,
+        listener: TcpListener,
+        service: axum::extract::connect_info::IntoMakeServiceWithConnectInfo<axum::Router, SocketAddr>,
+    ) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                served = axum::serve(listener, service) => {
+                    if let Err(error) = served {
+                        tracing::error!(%error, "a listener ended");
+                    }
+                }
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+}
+
+/// What a configured server needs beyond what parsing checked.
+///
+/// # Errors
+///
+/// No API key.
+pub fn check(config: &Config) -> Result<(), Faults> {
+    if config.auth.keys.is_empty() {
+        return Err(Faults(vec!["auth.keys: at least one key is needed, or nobody can join".into()]));
+    }
+    Ok(())
+}
+
+/// Mints an access token with a configured key.
+///
+/// # Errors
+///
+/// A sentence for the person who asked.
+pub fn mint(config: &Config, request: &TokenRequest) -> Result<String, String> {
+    let (id, secret) = match &request.key {
+        Some(id) => config.auth.keys.get_key_value(id).ok_or_else(|| format!("no key {id:?} is configured"))?,
+        None => config
+            .auth
+            .keys
+            .iter()
+            .next()
+            .ok_or("no key is configured: give --config, or set PODIUM__AUTH__KEYS__<ID>")?,
+    };
+    let claims = auth::TokenRequest {
+        room: RoomId::parse(&request.room).map_err(|error| format!("--room {error}"))?,
+        identity: Identity::parse(&request.identity).map_err(|error| format!("--identity {error}"))?,
+        name: request.name.clone(),
+        rank: request.rank,
+        lifetime: request.ttl,
+    };
+    auth::mint(id, &auth::Secret::new(secret.expose()), &claims, clock::unix_seconds())
+        .map_err(|error| error.to_string())
+}
+
+/// Development mode mints tokens for whoever asks, so it must not be reachable from elsewhere.
+fn prepare_development(config: &mut Config) -> Result<(), StartError> {
+    let listens = [("http.listen", config.http.listen), ("admin.listen", config.admin.listen)].into_iter();
+    let media = config.media.listen.as_slice().iter().map(|&address| ("media.listen", address));
+    let faults: Vec<String> = listens
+        .chain(media)
+        .filter(|(_, address)| !address.ip().is_loopback())
+        .map(|(key, address)| format!("{key}: {address} is not loopback; development mode serves this machine only (give --config to serve others)"))
+        .collect();
+    if !faults.is_empty() {
+        return Err(Faults(faults).into());
+    }
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(StartError::Randomness)?;
+    let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    config.auth.keys.insert(DEVELOPMENT_KEY.into(), Secret::new(secret));
+    Ok(())
+}
+
+fn signaling_config(config: &Config, mode: Mode) -> SignalingConfig {
+    let keys: HashMap<String, auth::Secret> =
+        config.auth.keys.iter().map(|(id, secret)| (id.clone(), auth::Secret::new(secret.expose()))).collect();
+    SignalingConfig {
+        keys,
+        dev: match mode {
+            Mode::Development => Some(DevMode { key_id: DEVELOPMENT_KEY.into() }),
+            Mode::Configured => None,
+        },
+        auto_create: config.rooms.auto_create,
+        settings: room_settings(config),
+        limits: Limits {
+            commands_per_second: config.limits.commands_per_second,
+            burst: config.limits.commands_burst,
+            sessions_per_address: config.limits.sessions_per_address,
+            rooms_max: config.rooms.max,
+            ..Limits::default()
+        },
+    }
+}
+
+fn room_settings(config: &Config) -> Settings {
+    Settings { seats: config.rooms.seats, participants_max: config.rooms.participants_max, ..Settings::default() }
+}
+
+async fn listen(address: SocketAddr, what: &str) -> std::io::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| std::io::Error::new(error.kind(), format!("{what} address {address}: {error}")))
+}
+
+/// The room that development mode makes at its start.
+pub const DEVELOPMENT_ROOM: &str = "demo";
+const DEVELOPMENT_ROOM_KEPT: Duration = Duration::from_secs(365 * 24 * 3_600);
+const DEVELOPMENT_KEY: &str = "devkey";
+/// Events of all workers that wait for the bridge; beyond that they wait with the workers.
+const EVENTS_MAX: usize = 4_096;
+/// How long draining waits for sessions to end.
+pub const DRAIN_MAX: Duration = Duration::from_secs(60);
+const DRAIN_LOOK: Duration = Duration::from_millis(200);
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
