@@ -1,0 +1,20 @@
+//! Synthetic participants and load scenarios for Podium.
+//!
+//! A synthetic participant speaks the wire as any client would: JSON frames over a WebSocket, and audio through a WebRTC stack that is not
+//! Podium's own (the `webrtc` crate). It shares no code with the server, so that one misreading of a standard cannot cancel another.
+//!
+//! - [`participant`]: one person in a room, with a microphone and ears
+//! - [`tone`]: what such a microphone picks up, and how to recognise it at the other end
+//! - [`probe`]: a send time and a counter inside an Opus packet, which survive a forwarder's rewriting
+//! - [`token`]: access tokens
+//! - [`server`]: a Podium process of one's own
+//! - [`scenario`]: what many participants do together, and [`report`]: what came of it
+
+pub mod clock;
+pub mod participant;
+pub mod probe;
+pub mod report;
+pub mod scenario;
+pub mod server;
+pub mod token;
+pub mod tone;

@@ -1,0 +1,57 @@
+//! A scenario is something that many participants do together, with figures taken on the way.
+//!
+//! Each scenario is a value with its sizes, and one `run` that returns what it [`Measured`]. It knows participants and the wire's words for
+//! acts; budgets are for the report.
+
+mod crowd;
+mod dice;
+mod smoke;
+
+use std::path::Path;
+
+use indicatif::ProgressBar;
+
+pub use smoke::Smoke;
+
+use crate::report::{Measured, ServerCost};
+use crate::server::{ServerError, ServerProcess};
+
+/// Where a scenario takes place.
+pub struct Venue {
+    url: String,
+    server: Option<ServerProcess>,
+}
+
+impl Venue {
+    /// A server that runs already, in development mode: tokens come from its `/dev/token`.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self { url: url.into(), server: None }
+    }
+
+    /// A server of our own.
+    pub async fn started(binary: &Path) -> Result<Self, ServerError> {
+        let server = ServerProcess::start(binary, &[]).await?;
+        Ok(Self { url: server.http_url(), server: Some(server) })
+    }
+
+    /// `http://host:port`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Runs a scenario and watches what the server uses meanwhile.
+    pub async fn run(&self, scenario: &Smoke, progress: &ProgressBar) -> Measured {
+        let used = |server: &ServerProcess| server.cpu_time().unwrap_or_default();
+        let before = self.server.as_ref().map(used);
+        let mut measured = scenario.run(&self.url, progress).await;
+        if let (Some(server), Some(before)) = (&self.server, before) {
+            let cpu = used(server).saturating_sub(before);
+            measured.server = Some(ServerCost {
+                cpu_ms: u64::try_from(cpu.as_millis()).unwrap_or(u64::MAX),
+                cpu_us_per_packet: cpu.as_secs_f64() * 1e6 / measured.received.max(1) as f64,
+                resident_kb: server.resident_kb().unwrap_or_default(),
+            });
+        }
+        measured
+    }
+}
