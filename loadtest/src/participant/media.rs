@@ -280,7 +280,8 @@ fn random_ssrc() -> u32 {
 
 /// Loopback, and whatever port is free.
 const LOCAL: &str = "127.0.0.1:0";
-/// As often as Chromium checks a new path. The stack's own 200 ms would be most of every join, and say nothing of the server.
+/// The pace of RFC 8445. The stack waits one interval before its first check, so every join has this much of the client's own in it; with
+/// the stack's default of 200 ms it would be most of a join.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// Checks before a path is given up: as long as the stack tries by itself.
 const CHECKS_MAX: u16 = 28;
