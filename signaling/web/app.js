@@ -30,13 +30,13 @@ async function enter({ room: id, name }, entry) {
     processing,
   });
   window.podium = room;
-  room.on('phase', ({ phase, end }) => phaseChanged(room, phase, end, { id, name }, entry));
+  room.on('phase', ({ phase, end }) => phaseChanged(room, phase, end, { room: id, name }, entry));
   await room.join().catch(() => {}); // its end is told by `phase`
 }
 
-function phaseChanged(room, phase, end, again, entry) {
+function phaseChanged(room, phase, end, person, entry) {
   if (phase === 'joined' && !screen) {
-    document.title = `${again.id} · Podium`;
+    document.title = `${person.room} · Podium`;
     screen = roomScreen(root, { room, notices, onProcessing: (now) => remember('processing', JSON.stringify(now)) });
   }
   if (phase === 'rejoining') {
@@ -52,7 +52,7 @@ function phaseChanged(room, phase, end, again, entry) {
   screen.close();
   screen = null;
   document.title = 'Podium';
-  endScreen(root, { reason: end.reason, again: () => rejoin(again) });
+  endScreen(root, { reason: end.reason, again: () => rejoin(person) });
 }
 
 function rejoin(person) {

@@ -6,16 +6,15 @@
  *   room.on('change', () => draw(room.state));
  *   await room.raiseHand();
  *
- * options: `server` (origin), `room`, `token` (a string, or a function that fetches one at each join), `audio(track, mid)`
- * (called for each slot), `slots` (default 4), `media: false` (a console: no audio at all), `processing`
- * ({ echoCancellation, noiseSuppression, autoGainControl }, all on by default).
+ * options: `server` (origin), `room`, `token` (a string, or a function that fetches one at each join), `audio(track, mid)` (called for
+ * each slot), `slots` (4), `media: false` (a console, no audio), `processing` ({ echoCancellation, noiseSuppression, autoGainControl }, on).
  *
  * events: `change` (the state), `phase` (idle, joining, joined, rejoining, over), `timing` (a stage of the join), `connection`
  * (the peer connection's state), `stats` (once a second), `problem` (a PodiumError nobody asked for), `gap`, and every event
  * of the server by its own type, as `seat_changed` or `seat_cue`; `event` is all of those. A refused command throws PodiumError.
  */
 import { PodiumError } from './podium/errors.js';
-import { fold, fromWelcome, order } from './podium/fold.js';
+import { fold, fromWelcome, order, someoneIsOnAir } from './podium/fold.js';
 import { Media, microphonePermission } from './podium/media.js';
 
 export { PodiumError, microphonePermission };
@@ -202,7 +201,7 @@ export class Room {
   async #welcomed(welcome) {
     this.#mark('welcome');
     this.#change(fromWelcome(welcome, performance.now()));
-    if (welcome.answer && this.#options.media) await this.#media.accept(welcome.answer);
+    if (welcome.answer && this.#options.media) await this.#media.accept(welcome.answer, { audible: someoneIsOnAir(this.state) });
     this.#timers.settled = setTimeout(() => { this.#attempts = 0; }, SETTLED_MS);
     let ticks = 0;
     this.#timers.stats = setInterval(() => this.#tick((ticks += 1)), TICK_MS);
@@ -238,6 +237,7 @@ export class Room {
     this.#socket?.close();
     this.#socket = null;
     this.#media.closePeer();
+    this.connection = 'closed';
   }
 
   #connectionChanged(connection) {
@@ -301,8 +301,7 @@ export class Room {
     if (!this.state) return;
     const lost = order(this.state, event) === 'gap';
     this.#change(fold(this.state, event, performance.now()));
-    this.#emit(event.type, event);
-    this.#emit('event', event);
+    for (const name of [event.type, 'event']) this.#emit(name, event);
     if (lost) this.#gap(event);
   }
 
@@ -351,6 +350,7 @@ export class Room {
 
   #mark(stage) {
     if (this.timings[stage] !== undefined) return;
+    if (stage === 'first_packet') this.#mark('dtls'); // audio may be noticed before the event that says so
     this.timings[stage] = performance.now() - this.#startedAt;
     this.#emit('timing', { stage, ms: this.timings[stage] });
   }

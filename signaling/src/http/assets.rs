@@ -4,8 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use axum::{
     body::Bytes,
-    extract::Path as UrlPath,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 
@@ -62,9 +61,12 @@ pub(super) async fn index(headers: HeaderMap) -> Response {
     serve("index.html", &headers)
 }
 
-/// `GET /{file}` and below.
-pub(super) async fn file(UrlPath(path): UrlPath<String>, headers: HeaderMap) -> Response {
-    serve(&path, &headers)
+/// Any path that is not routed: a file of the web client, or nothing.
+pub(super) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    match uri.path().strip_prefix('/') {
+        Some(path) if method == Method::GET || method == Method::HEAD => serve(path, &headers),
+        Some(_) | None => Problem::not_found().into_response(),
+    }
 }
 
 fn serve(path: &str, request: &HeaderMap) -> Response {

@@ -31,14 +31,13 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/rooms", get(rooms::list).post(rooms::create))
         .route("/v1/rooms/{room}", get(rooms::look))
         .route("/v1/rooms/{room}/session", get(upgrade::upgrade))
-        .route("/", get(assets::index))
-        .route("/{*path}", get(assets::file));
+        .route("/", get(assets::index));
     if shared.config.dev.is_some() {
         router = router.route("/dev/token", post(dev::token));
     }
     router
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .fallback(async || Problem::not_found())
+        .fallback(assets::file)
         .layer(from_fn(no_sniffing))
         .with_state(shared)
 }

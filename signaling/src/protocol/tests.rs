@@ -409,5 +409,5 @@ fn the_reference_knows_every_code_and_its_examples_are_commands() {
     for example in &examples {
         assert!(client::parse(example, DEPTH).is_ok(), "{example}");
     }
-    assert_eq!(examples.len(), 24);
+    assert_eq!(examples.len(), 23);
 }

@@ -86,6 +86,10 @@ function seatChanged(state, seat) {
   return cue?.index === seat.index && seat.state !== 'open' ? { ...next, cue: null } : next;
 }
 
+/** Does anyone else send audio just now, by what the seats say? */
+export const someoneIsOnAir = ({ room, self }) => room.seats.some((seat) =>
+  seat.state === 'occupied' && seat.identity !== self.identity && !seat.self_muted && !seat.host_muted && !seat.muted_by_host);
+
 /** People are listed for their rank or their seat; who has neither is part of the audience and only counted. */
 function participantsAfter(participants, before, seat) {
   let people = participants;

@@ -57,10 +57,11 @@ export class Media {
     return offer.sdp;
   }
 
-  async accept(answer) {
+  /** `audible`: someone is on air, so the join is over only when they are heard here. */
+  async accept(answer, { audible }) {
     const peer = this.#peer;
     await peer.setRemoteDescription({ type: 'answer', sdp: answer });
-    this.#watchForAudio(peer);
+    if (audible) this.#watchForAudio(peer);
   }
 
   /** Ends the connection and keeps the microphone, for the next join. */
@@ -181,7 +182,7 @@ export class Media {
     return { sums, figures };
   }
 
-  /** Tells when audio first arrives and when it is first handed to the ear; gives up where nobody speaks. */
+  /** Tells when audio first arrives and when it is first handed to the ear; gives up on speakers who send nothing. */
   #watchForAudio(peer) {
     clearInterval(this.#watch);
     let polls = 0;

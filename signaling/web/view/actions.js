@@ -69,6 +69,7 @@ export function microphoneState({ self, room }) {
   return self.self_muted ? 'off' : 'on';
 }
 
+const AWAY = 'Reconnecting. You are not heard for a moment.';
 const MICROPHONE = {
   on: ['Mic on', 'Everyone hears you.'],
   off: ['Mic off', 'Turn it on to be heard.'],
@@ -94,23 +95,24 @@ export function actionBar(root, { run, room }) {
 
   function update(state) {
     const { self } = state;
+    const away = room.phase !== 'joined';
     set(role, { text: roleText(self), 'data-role': self.role, 'data-rank': self.rank, 'data-seat': self.seat ?? null });
     current = mainAction(state, room);
-    set(main, { hidden: !current.label, 'data-action': current.id, 'data-position': self.hand?.position ?? null });
+    set(main, { hidden: !current.label, disabled: away, 'data-action': current.id, 'data-position': self.hand?.position ?? null });
     if (current.label) {
       main.className = current.tone;
       const wanted = `${current.icon} ${current.label}`;
       if (main.dataset.shown !== wanted) main.replaceChildren(icon(ICONS[current.icon]), current.label);
       main.dataset.shown = wanted;
     }
-    set(second, { hidden: !current.second, 'data-action': current.second?.id ?? null, text: current.second?.label ?? '' });
+    set(second, { hidden: !current.second, disabled: away, 'data-action': current.second?.id ?? null, text: current.second?.label ?? '' });
     const status = microphoneState(state);
-    text(hint, status ? MICROPHONE[status][1] : countdown(current));
-    updateMicrophone(status);
+    text(hint, away ? AWAY : status ? MICROPHONE[status][1] : countdown(current));
+    updateMicrophone(status, away);
   }
 
-  function updateMicrophone(status) {
-    set(mic, { hidden: !status, 'data-state': status, 'aria-pressed': String(status === 'on'), disabled: status === 'host' });
+  function updateMicrophone(status, away) {
+    set(mic, { hidden: !status, 'data-state': status, 'aria-pressed': String(status === 'on'), disabled: away || status === 'host' });
     if (!status) return;
     text(micLabel, MICROPHONE[status][0]);
     set(mic, { 'aria-label': status === 'host' || status === 'seat' ? `Microphone, ${MICROPHONE[status][0].toLowerCase()}` : 'Microphone' });

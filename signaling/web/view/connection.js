@@ -73,4 +73,4 @@ function processing(room, run, onProcessing) {
     }));
 }
 
-const milliseconds = (value) => (value === null || value === undefined ? '–' : `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`);
+const milliseconds = (value) => (value === null || value === undefined ? '–' : `${value < 1 ? '< 1' : Math.round(value)} ms`);

@@ -10,7 +10,6 @@ export function newsOfSelf(before, after, cause, own) {
   const isSeated = is.seat_state === 'occupied';
   if (!wasSeated && isSeated) news.push(NEWS.onStage(is.seat, !is.self_muted && !is.host_muted));
   else if (wasSeated && is.seat === undefined && own !== 'leave-seat') news.push(leftStage(cause));
-  if (!was.offer && is.offer) news.push(NEWS.offered(is.offer.seat));
   if (was.offer && !is.offer && !isSeated && own !== 'decline-seat') news.push(NEWS.seatGone);
   if (!was.host_muted && is.host_muted) news.push(NEWS.mutedByHost);
   if (was.host_muted && !is.host_muted && isSeated) news.push(NEWS.maySpeak);

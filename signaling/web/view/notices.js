@@ -34,11 +34,12 @@ export function notices(root) {
   function info(message, props) {
     const node = show('good', message, props);
     setTimeout(() => node.remove(), INFO_MS);
+    return node;
   }
 
   /** The cue stays while its seat is open, at most `CUE_MS`; `action` is what one can do about it. */
   function cue(state, action) {
-    const present = state?.cue && performance.now() - state.cue.at < CUE_MS && state.self.seat === undefined ? state.cue : null;
+    const present = state?.cue && performance.now() - state.cue.at < CUE_MS && state.self.seat === undefined && !state.self.hand ? state.cue : null;
     if (present === cueShown) return;
     cueNode?.remove();
     cueShown = present;

@@ -32,6 +32,7 @@ export function audience(root, { menu, room }) {
     const shown = [...ranked, ...sample.filter((person) => !known.has(person.identity) && !seated.has(person.identity))].slice(0, SHOWN_MAX);
     text(count, people(total));
     keep(list, shown, (person) => person.identity, make, (node, person) => draw(node, person, state));
+    set(list, { hidden: shown.length === 0 });
     const rest = total - shown.length;
     set(more, { text: `and ${rest.toLocaleString('en')} more`, hidden: rest <= 0 });
   }

@@ -16,6 +16,7 @@ export function roomScreen(root, { room, notices, onProcessing }) {
   let cause = null;
   let before = room.state;
   let scheduled = false;
+  let offerNotice = null;
 
   async function run(act, button) {
     if (!act) return;
@@ -76,8 +77,8 @@ export function roomScreen(root, { room, notices, onProcessing }) {
   }
 
   function cueAction(state) {
-    const seat = state.cue && state.room.seats[state.cue.index];
-    const action = seat && state.cue.can_join !== 'no' ? seatAction(state, seat, room) : null;
+    // The cue may overtake the seat's own event, which comes to the audience in a batch: so the seat counts as open.
+    const action = state.cue && state.cue.can_join !== 'no' ? seatAction(state, { index: state.cue.index, state: 'open' }, room) : null;
     return action ? { label: action.label, act: () => run(action.act) } : null;
   }
 
@@ -113,9 +114,17 @@ export function roomScreen(root, { room, notices, onProcessing }) {
     const after = room.state;
     if (!after || after.self === before.self) return;
     for (const line of newsOfSelf(before, after, cause, own)) notices.info(line, { testid: 'news' });
-    if (!before.self.offer && after.self.offer) navigator.vibrate?.(200);
+    tellOffer(after.self.offer);
     if (before.self.seat !== after.self.seat) own = cause = null;
     before = after;
+  }
+
+  /** An offer is told as long as it stands. */
+  function tellOffer(offer) {
+    if (!offer) offerNotice?.remove();
+    if (!offer || before.self.offer) return;
+    offerNotice = notices.info(NEWS.offered(offer.seat), { testid: 'offer' });
+    navigator.vibrate?.(200);
   }
 
   return {
