@@ -53,6 +53,9 @@ struct TokenArguments {
     /// How long it is valid: 30s, 15m, 1h. At most 24h.
     #[arg(long, default_value = "1h", value_parser = parse_duration)]
     ttl: std::time::Duration,
+    /// May also make this room and list rooms over HTTP.
+    #[arg(long)]
+    manages_rooms: bool,
     /// The key to sign with, where several are configured.
     #[arg(long)]
     key: Option<String>,
@@ -121,6 +124,7 @@ fn mint(config: &Config, token: &TokenArguments) -> ExitCode {
         name: token.name.clone(),
         rank,
         ttl: token.ttl,
+        manages_rooms: token.manages_rooms,
         key: token.key.clone(),
     };
     match server::mint(config, &request) {

@@ -88,6 +88,8 @@ pub struct TokenRequest {
     pub rank: Rank,
     /// How long it is valid.
     pub ttl: Duration,
+    /// May also make and list rooms over HTTP.
+    pub manages_rooms: bool,
     /// Which key to sign with, where there are several.
     pub key: Option<String>,
 }
@@ -270,6 +272,7 @@ pub fn mint(config: &Config, request: &TokenRequest) -> Result<String, String> {
         identity: Identity::parse(&request.identity).map_err(|error| format!("--identity {error}"))?,
         name: request.name.clone(),
         rank: request.rank,
+        manages_rooms: request.manages_rooms,
         lifetime: request.ttl,
     };
     auth::mint(id, &auth::Secret::new(secret.expose()), &claims, clock::unix_seconds())

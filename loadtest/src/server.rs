@@ -57,6 +57,11 @@ impl ServerProcess {
         self.child.id()
     }
 
+    /// Whether it has not ended by itself.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Everything the server has written to its standard output and error.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()

@@ -71,11 +71,22 @@ async fn a_configured_server_takes_tokens_of_its_key_and_of_no_other() {
         name: None,
         rank: Rank::Host,
         ttl: std::time::Duration::from_secs(60),
+        manages_rooms: true,
         key: None,
     };
     let ours = server::mint(&config, &request).unwrap();
     let welcome = ask(&mut socket(&server, "stage", &ours).await, json!({ "type": "join", "request_id": "1" })).await;
     assert_eq!((&welcome["type"], &welcome["self"]["role"]), (&json!("welcome"), &json!("host")), "{welcome}");
+
+    let url = format!("http://{}/v1/rooms", server.http());
+    let make = |token: &str| {
+        reqwest::Client::new().post(&url).bearer_auth(token).json(&json!({ "id": "made", "seats": 5 })).send()
+    };
+    let maker = server::mint(&config, &TokenRequest { room: "made".into(), ..request }).unwrap();
+    assert_eq!(make(&maker).await.unwrap().status(), StatusCode::CREATED);
+    assert_eq!(make(&maker).await.unwrap().status(), StatusCode::OK, "it is there already");
+    let member = mint("ops", SECRET, &Claims::new("made", "ben")).unwrap();
+    assert_eq!(make(&member).await.unwrap().status(), StatusCode::FORBIDDEN);
 
     let other_room = next(&mut socket(&server, "other", &ours).await).await;
     assert_eq!((&other_room["type"], &other_room["reason"]), (&json!("bye"), &json!("forbidden")));

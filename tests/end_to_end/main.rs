@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
 
 mod doors;
+mod process;
 mod seats;
 mod voices;
 mod world;

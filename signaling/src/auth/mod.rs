@@ -145,6 +145,8 @@ pub struct TokenRequest {
     pub name: Option<String>,
     /// The rank at the first join.
     pub rank: Rank,
+    /// May also make and list rooms over HTTP.
+    pub manages_rooms: bool,
     /// How long it lives: at most [`LIFETIME_MAX`].
     pub lifetime: Duration,
 }
@@ -182,6 +184,8 @@ pub fn mint(key_id: &str, secret: &Secret, request: &TokenRequest, now_s: u64) -
             room: Some(request.room.to_string()),
             room_join: true,
             room_admin: request.rank == Rank::Host,
+            room_create: request.manages_rooms,
+            room_list: request.manages_rooms,
             ..VideoClaims::default()
         },
         podium: PodiumClaims { rank: Some(RankClaim::from(request.rank)), ..PodiumClaims::default() },

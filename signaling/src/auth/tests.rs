@@ -253,6 +253,7 @@ fn claims() -> Value {
 fn request(rank: Rank) -> TokenRequest {
     let identity = Identity::parse("ada").unwrap();
     TokenRequest {
+        manages_rooms: false,
         room: room("demo"),
         identity,
         name: Some("Ada".to_owned()),

@@ -50,6 +50,7 @@ pub(super) async fn token(
         identity,
         name: wanted.name,
         rank: wanted.rank.map_or(Rank::Member, Rank::from),
+        manages_rooms: false,
         lifetime: DEV_TOKEN_LIFETIME,
     };
     let token = auth::mint(&dev.key_id, secret, &request, clock::unix_seconds())

@@ -106,6 +106,7 @@ pub fn dev(config: &mut SignalingConfig) {
 
 pub fn token(room: &str, identity: &str, rank: Rank) -> String {
     let request = TokenRequest {
+        manages_rooms: false,
         room: RoomId::parse(room).unwrap(),
         identity: Identity::parse(identity).unwrap(),
         name: None,
