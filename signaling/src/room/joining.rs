@@ -60,7 +60,12 @@ impl Room {
         self.empty_since = None;
         self.audience.changed();
         self.keep_answer(&session, &request, Answer::Welcomed);
-        self.outputs.push(Output::Welcome { session, request });
+        self.outputs.push(Output::Welcome { session: session.clone(), request });
+        // Levels are told when they change; who comes in between must not wait for the next change to see who speaks.
+        if !self.speakers.is_empty() {
+            let event = Event::Speakers { speakers: self.speakers.clone() };
+            self.outputs.push(Output::Tell { to: Recipients::One(session), seq: None, event });
+        }
     }
 
     fn turn_away(&mut self, session: SessionId, request: RequestId, refusal: Refusal, action: ByeAction) {

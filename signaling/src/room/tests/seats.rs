@@ -227,4 +227,7 @@ fn slots_and_speakers_become_words_about_people() {
     let named = Event::Speakers { speakers: vec![Speaker { identity: id("ben"), seat: seat(2), level: -28 }] };
     assert_eq!(told(&outputs), [(&Recipients::Everyone, &named)]);
     assert_eq!(story.media(MediaFact::Speakers { speakers }), [], "what is known is not told again");
+    let joined = story.join("eve", Rank::Member);
+    let newcomer = Recipients::One(story.session("eve"));
+    assert!(told(&joined).contains(&(&newcomer, &named)), "who comes later is told who speaks");
 }
