@@ -10,6 +10,7 @@ pub mod bridge;
 pub mod config;
 pub mod engine;
 pub mod latency;
+pub mod listener;
 pub mod metrics;
 pub mod router;
 pub mod runtime;

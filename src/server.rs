@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::admin::{self, Admin};
 use crate::bridge::{Bridge, BridgeParams};
 use crate::config::{Config, Faults, Secret};
+use crate::listener;
 use crate::metrics::{JoinMetrics, Metrics};
 use crate::runtime::clock;
 use crate::runtime::pool::Pool;
@@ -138,8 +139,8 @@ impl Server {
         let metrics = Metrics::new(Arc::clone(&pool), signaling.clone(), &joins)?;
         let pages = Arc::new(Admin { metrics, pool, draining: Arc::clone(&server.draining) });
         server.tasks.spawn(bridge.carry_events(reported, signaling.facts()));
-        server.spawn_http(http, signaling.router().into_make_service_with_connect_info::<SocketAddr>());
-        server.spawn_http(admin, admin::router(pages).into_make_service_with_connect_info::<SocketAddr>());
+        server.tasks.spawn(listener::serve(http, signaling.router(), server.stop.clone()));
+        server.tasks.spawn(listener::serve(admin, admin::router(pages), server.stop.clone()));
         if mode == Mode::Development {
             let room = RoomId::parse(DEVELOPMENT_ROOM).expect("a literal room id is one");
             // The links on the screen must open a room whenever they are opened.
@@ -219,24 +220,6 @@ impl Server {
         // The task that carries events ends with the workers, which end when the last handle to them goes; do not wait for it.
         let _ = tokio::time::timeout(STOP_PATIENCE, self.tasks.wait()).await;
         tracing::info!("stopped");
-    }
-
-    fn spawn_http(
-        &self,
-        listener: TcpListener,
-        service: axum::extract::connect_info::IntoMakeServiceWithConnectInfo<axum::Router, SocketAddr>,
-    ) {
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                served = axum::serve(listener, service) => {
-                    if let Err(error) = served {
-                        tracing::error!(%error, "a listener ended");
-                    }
-                }
-                () = stop.cancelled() => {}
-            }
-        });
     }
 }
 

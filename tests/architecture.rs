@@ -24,10 +24,11 @@ const PODIUM: Imports = &[
     ("runtime", &["engine", "transport::certificate", "latency::histogram", "wire::path"]),
     ("config", &[]),
     ("telemetry", &[]),
+    ("listener", &[]),
     ("metrics", &["engine::counters", "engine::event", "latency::histogram", "runtime"]),
     ("admin", &["metrics", "runtime"]),
     ("bridge", &["config", "metrics", "runtime", "engine", "router", "sdp", "transport"]),
-    ("server", &["admin", "bridge", "config", "metrics", "runtime", "telemetry", "transport::certificate"]),
+    ("server", &["admin", "bridge", "config", "listener", "metrics", "runtime", "transport::certificate"]),
 ];
 
 /// The same for signaling.
