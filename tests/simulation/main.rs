@@ -1,0 +1,23 @@
+//! The whole system in virtual time, without sockets: stories of a few people, of many, on bad networks, and a soak of random ones.
+//!
+//! `PODIUM_SIM_SEED` replays a seed, `PODIUM_SIM_RUNS` says how many the soak tries.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
+
+mod crowds;
+mod joining;
+mod networks;
+mod seats;
+mod soak;
+mod talking;
+mod world;
+
+use std::time::Duration;
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
