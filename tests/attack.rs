@@ -316,7 +316,7 @@ impl Shape {
 
     fn make(self, len: usize, dice: &mut Dice) -> Vec<u8> {
         let mut datagram = vec![0; len];
-        dice.fill(&mut datagram);
+        datagram.fill_with(|| dice.number() as u8);
         let length = (len.saturating_sub(20) as u16).to_be_bytes();
         let record = (len.saturating_sub(13) as u16).to_be_bytes();
         let head: Vec<u8> = match self {

@@ -176,6 +176,28 @@ fn whoever_leaves_the_seat_is_a_listener_again() {
     assert!(matches!(world.snapshot().seats[1].state, SeatViewState::Open));
 }
 
+#[test]
+fn a_plan_that_comes_late_or_twice_changes_nothing() {
+    let (mut world, ada, ben, cora) = three(10);
+    aired(&mut world, ada, ben);
+    world.act(ben, Act::MuteSelf { muted: true }).unwrap();
+    world.run(ms(100));
+    world.forget_heard();
+    for number in (0..world.past_plans.len()).rev() {
+        world.repeat_plan(number);
+        world.run(ms(100));
+    }
+    assert!(world.heard_of(cora, ben).is_empty());
+    world.act(ben, Act::MuteSelf { muted: false }).unwrap();
+    world.run(ms(100));
+    world.forget_heard();
+    for number in 0..world.past_plans.len() {
+        world.repeat_plan(number);
+        world.run(secs(1));
+    }
+    assert_eq!(world.heard_of(cora, ben).len(), 50 * world.past_plans.len(), "without a gap");
+}
+
 /// A host on seat 0, and two listeners.
 fn three(seed: u64) -> (World, Who, Who, Who) {
     let mut world = World::new(seed);

@@ -75,8 +75,13 @@ impl Soak {
                 self.world.detach(who);
             }
             6 => {
-                if let Some(plan) = self.world.last_plan.clone() {
-                    self.world.repeat_plan(plan);
+                let past = self.world.past_plans.len();
+                if past > 0 {
+                    let number = self.world.dice.below(past);
+                    // While plans are late this one might come first, which no mailbox does.
+                    if self.world.judge.plan_lag.is_zero() {
+                        self.world.repeat_plan(number);
+                    }
                 }
             }
             7..=9 => {

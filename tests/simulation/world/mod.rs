@@ -54,7 +54,8 @@ pub(crate) struct World {
     by_transport: HashMap<TransportKey, Who>,
     connected: HashSet<TransportKey>,
     plans: VecDeque<(Instant, Plan)>,
-    pub(crate) last_plan: Option<Plan>,
+    /// Every plan that the engine was sent, in order.
+    pub(crate) past_plans: Vec<Plan>,
     /// Everything the engine told, and when.
     pub(crate) events: Vec<(Instant, Event)>,
     /// Everything people were told, and when.
@@ -120,7 +121,7 @@ impl World {
             by_transport: HashMap::new(),
             connected: HashSet::new(),
             plans: VecDeque::new(),
-            last_plan: None,
+            past_plans: Vec::new(),
             events: Vec::new(),
             told: Vec::new(),
             byes: Vec::new(),

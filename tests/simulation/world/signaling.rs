@@ -153,11 +153,10 @@ impl World {
         }
     }
 
-    /// A plan comes again, late: the engine must not care.
-    pub(crate) fn repeat_plan(&mut self, plan: Plan) {
-        let at = self.now;
-        self.plans.push_back((at, plan));
-        self.plans.make_contiguous().sort_by_key(|(at, _)| *at);
+    /// The plan of this number comes again, late: the engine must not care.
+    pub(crate) fn repeat_plan(&mut self, number: usize) {
+        let plan = self.past_plans[number].clone();
+        self.command(Command::Plan(plan));
     }
 
     /// Tells the room something and does what it wants done.
@@ -268,7 +267,7 @@ impl World {
             })
         });
         let plan = Plan { room: ROOM, revision: plan.revision, seats: seats.collect() };
-        self.last_plan = Some(plan.clone());
+        self.past_plans.push(plan.clone());
         if self.judge.plan_lag.is_zero() {
             return self.command(Command::Plan(plan));
         }
