@@ -57,6 +57,16 @@ fn a_check_that_was_overheard_is_not_answered_elsewhere() {
 }
 
 #[test]
+fn nobody_takes_anothers_address_by_sending_checks_from_it() {
+    let mut call = Call::new(11);
+    let address = call.address(call.ada);
+    for check in call.checks(call.ben) {
+        call.expect_drop(address, &check, DropReason::StunPathTaken);
+    }
+    call.still_works();
+}
+
+#[test]
 fn nothing_but_stun_is_looked_at_from_an_address_without_a_check() {
     let mut call = Call::new(3);
     for kind in [DatagramKind::Dtls, DatagramKind::Rtp, DatagramKind::Rtcp] {
@@ -227,16 +237,35 @@ fn genuine_packets_cut_short_are_dropped() {
 }
 
 #[test]
-fn a_flood_costs_its_sender_and_nobody_else() {
+fn a_flood_of_copies_and_forgeries_uses_up_nobodys_budget() {
     let mut call = Call::new(10);
     let from = call.address(call.ada);
     let genuine = call.tapped(call.ada, DatagramKind::Rtp)[0].clone();
     let before = call.world.counters();
+    let mut forged = genuine.clone();
+    *forged.last_mut().unwrap() ^= 1;
     for _ in 0..5_000 {
         call.world.feed(from, &genuine);
+        call.world.feed(from, &forged);
     }
+    call.world.run(Duration::from_secs(2));
+    let after = call.world.counters();
+    let counted = |reason| after.drops(reason) - before.drops(reason);
+    assert_eq!(counted(DropReason::SrtpReplayed) + counted(DropReason::SrtpAuth), 10_000);
+    assert_eq!(counted(DropReason::Budget), 0, "what is not authentic is not charged to the one it names");
+    call.still_works();
+}
+
+#[test]
+fn a_flood_of_ones_own_is_cut_to_the_budget() {
+    let mut call = Call::new(12);
+    let before = call.world.counters();
+    let now = call.world.now;
+    call.world.end(call.ada).microphone.burst(5_000, now);
+    call.world.run(Duration::from_millis(100));
     let after = call.world.counters();
     assert!(after.drops(DropReason::Budget) - before.drops(DropReason::Budget) > 4_800);
+    assert!(after.rtp_out - before.rtp_out < 200);
     call.world.run(Duration::from_secs(2));
     call.still_works();
 }

@@ -18,8 +18,8 @@ pub enum DropReason {
     StunIntegrity,
     /// A transaction that was answered before.
     StunRepeated,
-    /// More addresses than one participant may have.
-    StunAddresses,
+    /// The address is another participant's, who is still there.
+    StunPathTaken,
     /// Not STUN, and from an address that passed no check.
     UnknownPath,
     /// DTLS that came after the handshake object was let go.
@@ -48,17 +48,15 @@ pub enum DropReason {
     GateClosed,
     /// Its Opus bytes cannot be a packet of one.
     OpusMalformed,
-    /// It came from before a switch of speakers.
-    BeforeSwitch,
-    /// Other speakers have this listener's slots.
-    NoSlot,
+    /// Its sequence number is far from all others and stands alone.
+    Stray,
     /// Protecting it failed: the key's lifetime is over.
     Protect,
 }
 
 impl DropReason {
     /// Every reason, in the order of their discriminants.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 24] = [
         Self::NotOurs,
         Self::TooLarge,
         Self::StunMalformed,
@@ -66,7 +64,7 @@ impl DropReason {
         Self::StunUnknownUfrag,
         Self::StunIntegrity,
         Self::StunRepeated,
-        Self::StunAddresses,
+        Self::StunPathTaken,
         Self::UnknownPath,
         Self::DtlsUnexpected,
         Self::NoKeys,
@@ -81,8 +79,7 @@ impl DropReason {
         Self::NotOnStage,
         Self::GateClosed,
         Self::OpusMalformed,
-        Self::BeforeSwitch,
-        Self::NoSlot,
+        Self::Stray,
         Self::Protect,
     ];
 
@@ -96,7 +93,7 @@ impl DropReason {
             Self::StunUnknownUfrag => "stun_unknown_ufrag",
             Self::StunIntegrity => "stun_integrity",
             Self::StunRepeated => "stun_repeated",
-            Self::StunAddresses => "stun_addresses",
+            Self::StunPathTaken => "stun_path_taken",
             Self::UnknownPath => "unknown_path",
             Self::DtlsUnexpected => "dtls_unexpected",
             Self::NoKeys => "no_keys",
@@ -111,8 +108,7 @@ impl DropReason {
             Self::NotOnStage => "not_on_stage",
             Self::GateClosed => "gate_closed",
             Self::OpusMalformed => "opus_malformed",
-            Self::BeforeSwitch => "before_switch",
-            Self::NoSlot => "no_slot",
+            Self::Stray => "stray",
             Self::Protect => "protect",
         }
     }
@@ -133,6 +129,10 @@ pub struct Counters {
     pub rtp_in: u64,
     /// Audio packets made for subscribers.
     pub rtp_out: u64,
+    /// Copies not made because other speakers have the listener's slots.
+    pub copies_without_slot: u64,
+    /// Copies not made because the packet came from before a switch of speakers.
+    pub copies_before_switch: u64,
     /// Dropped datagrams by [`DropReason`], indexed by its discriminant.
     pub dropped: [u64; DropReason::ALL.len()],
     /// Packets that publishers sent and we never got, by their sequence numbers.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::command::{RoomKey, TransportKey};
 use crate::router::{Csrc, speaker::Dbov};
+use crate::transport::secure::SecureFailure;
 
 /// Something the control plane should know. Facts, not orders: the room decides what follows.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,7 +93,7 @@ pub enum CloseReason {
     /// It never passed a check or never finished its handshake.
     HandshakeTimeout,
     /// The handshake failed, or its certificate is not the one that was offered.
-    HandshakeFailed,
+    HandshakeFailed(SecureFailure),
     /// The other side said goodbye.
     Goodbye,
 }

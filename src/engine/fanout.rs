@@ -42,8 +42,10 @@ impl Engine {
         let Some(track) = session.track.as_mut() else {
             return;
         };
-        if track.received(header.ssrc, header.sequence, header.timestamp, now) {
-            self.events.push_back(Event::TrackLive { transport: key });
+        match track.received(header.ssrc, header.sequence, header.timestamp, now) {
+            Ok(true) => self.events.push_back(Event::TrackLive { transport: key }),
+            Ok(false) => {}
+            Err(drop) => return self.counters.dropped(drop_of_track(drop)),
         }
         let Some(seat) = self.rooms.get_mut(&room).and_then(|stage| stage.seat_of(key)) else {
             return self.counters.dropped(DropReason::NotOnStage);
@@ -73,7 +75,8 @@ impl Engine {
         self.watch_speakers(room, now);
     }
 
-    /// Checks in the order of their cost: first what the header shows, then the publisher's budget, then the authentication tag.
+    /// Checks in the order of their cost: first what the header shows, then the authentication tag. Only what is authentic counts against
+    /// the publisher's budget, so that nobody else can use it up.
     fn receive_rtp(
         &mut self,
         index: usize,
@@ -84,9 +87,10 @@ impl Engine {
         let srtp = session.srtp.as_mut().ok_or(DropReason::NoKeys)?;
         let track = session.track.as_mut().ok_or(DropReason::NoMicrophone)?;
         let header = RtpHeader::parse(datagram).map_err(|_| DropReason::RtpMalformed)?;
-        track.admit(header.ssrc, header.payload_type, datagram.len(), now).map_err(drop_of_track)?;
+        track.admit(header.ssrc, header.payload_type).map_err(drop_of_track)?;
         let known = track.knows(header.ssrc);
         let plain = srtp.unprotect_rtp(datagram, &header, known).map_err(drop_of_srtp)?;
+        track.spend(datagram.len(), now).map_err(drop_of_track)?;
         if !known {
             srtp.adopt(datagram, &header).map_err(drop_of_srtp)?;
         }
@@ -117,12 +121,12 @@ impl Engine {
                     slot
                 }
                 Placement::None => {
-                    self.counters.dropped(DropReason::NoSlot);
+                    self.counters.copies_without_slot += 1;
                     continue;
                 }
             };
             let Some(outgoing) = session.streams[slot].forwarder.forward(voice.source, voice.incoming, now) else {
-                self.counters.dropped(DropReason::BeforeSwitch);
+                self.counters.copies_before_switch += 1;
                 continue;
             };
             let sent = session.send_audio(
@@ -280,6 +284,7 @@ fn drop_of_track(drop: TrackDrop) -> DropReason {
         TrackDrop::PayloadType => DropReason::PayloadType,
         TrackDrop::Ssrc => DropReason::Ssrc,
         TrackDrop::Budget => DropReason::Budget,
+        TrackDrop::Stray => DropReason::Stray,
     }
 }
 

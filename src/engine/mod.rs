@@ -14,13 +14,13 @@ mod stage;
 pub mod timers;
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
 use crate::transport::{
     certificate::Certificate,
-    ice_lite::{Accepted, CheckDrop, CheckOutcome},
+    ice_lite::{Accepted, CheckDrop, CheckOutcome, ConsentState},
     secure::SecureOutput,
 };
 use crate::wire::{self, DatagramKind, path::Path, stun};
@@ -180,7 +180,6 @@ impl Engine {
     /// What has been counted so far.
     pub fn counters(&mut self) -> &Counters {
         self.counters.transports = self.sessions.len() as u64;
-        self.counters.connected = self.sessions.iter().filter(|(_, session)| session.srtp.is_some()).count() as u64;
         &self.counters
     }
 
@@ -199,6 +198,7 @@ impl Engine {
 
     fn remove(&mut self, index: usize) {
         let session = self.sessions.remove(index);
+        self.counters.connected -= u64::from(session.srtp.is_some());
         self.by_key.remove(&session.key);
         self.by_ufrag.remove(&session.ice.credentials().ufrag);
         for path in session.ice.validated() {
@@ -246,6 +246,9 @@ impl Engine {
         let Some(&index) = self.by_ufrag.get(request.local_ufrag) else {
             return self.counters.dropped(DropReason::StunUnknownUfrag);
         };
+        if self.path_is_anothers(&path, index, now) {
+            return self.counters.dropped(DropReason::StunPathTaken);
+        }
         let session = &mut self.sessions[index];
         self.scratch.clear();
         match session.ice.handle_check(&request, path, now, &mut self.scratch) {
@@ -274,6 +277,17 @@ impl Engine {
         }
     }
 
+    /// Whether a participant who is still there talks by this path. Who may send checks of their own must not be able to take another's
+    /// address by forging it as their source.
+    fn path_is_anothers(&self, path: &Path, index: usize, now: Instant) -> bool {
+        let Some(owner) =
+            self.by_path.get(path).filter(|&&owner| owner != index).and_then(|&owner| self.sessions.get(owner))
+        else {
+            return false;
+        };
+        owner.ice.selected().as_ref() == Some(path) && owner.ice.consent(now) == ConsentState::Fresh
+    }
+
     fn on_dtls(&mut self, index: usize, datagram: &[u8], now: Instant) {
         let session = &mut self.sessions[index];
         if session.secure.is_done() {
@@ -298,13 +312,13 @@ impl Engine {
                 }
                 SecureOutput::Ready(srtp) => {
                     session.srtp = Some(srtp);
+                    self.counters.connected += 1;
                     session.report_at = now + reports::FIRST_REPORT_AFTER;
                     self.stage_reached(index, Stage::Keys, now);
                     self.keys_exist(index, now);
                 }
                 SecureOutput::Failed(failure) => {
-                    tracing::trace!(?failure, "handshake failed");
-                    return self.end(index, CloseReason::HandshakeFailed);
+                    return self.end(index, CloseReason::HandshakeFailed(failure));
                 }
                 SecureOutput::Closed => return self.end(index, CloseReason::Goodbye),
             }
@@ -314,25 +328,25 @@ impl Engine {
 
     fn keys_exist(&mut self, index: usize, now: Instant) {
         let session = &mut self.sessions[index];
+        session.keys_after = Some(now.saturating_duration_since(session.asked_at));
         if let Some(flight) = session.secure.round_trip() {
             session.round_trip = Some(flight.rtt);
         }
+        let hears = !session.streams.is_empty();
         let audible = self.rooms.get(&session.room).is_some_and(|stage| stage.is_audible_to(session.key, now));
-        if !audible {
-            self.join_ended(index, JoinEnd::Keys, now);
+        if !(hears && audible) {
+            self.join_ended_by_keys(index);
         }
     }
 
-    fn join_ended(&mut self, index: usize, by: JoinEnd, now: Instant) {
+    /// The join ends with the keys: nobody was audible, or whoever was fell silent just then.
+    fn join_ended_by_keys(&mut self, index: usize) {
         let session = &mut self.sessions[index];
-        if std::mem::replace(&mut session.joined, true) {
+        let Some(after) = session.keys_after.filter(|_| !session.joined) else {
             return;
-        }
-        self.events.push_back(Event::JoinEnded {
-            transport: session.key,
-            by,
-            after: now.saturating_duration_since(session.asked_at),
-        });
+        };
+        session.joined = true;
+        self.events.push_back(Event::JoinEnded { transport: session.key, by: JoinEnd::Keys, after });
     }
 
     fn stage_reached(&mut self, index: usize, stage: Stage, now: Instant) {
@@ -355,8 +369,9 @@ impl Engine {
     }
 
     fn session_due(&mut self, index: usize, now: Instant) {
-        self.sessions[index].armed = None;
-        self.sessions[index].secure.handle_timeout(now);
+        let session = &mut self.sessions[index];
+        session.armed = session.armed.filter(|&armed| armed > now);
+        session.secure.handle_timeout(now);
         let key = self.sessions[index].key;
         self.drain_secure(index, now);
         if self.sessions.get(index).is_none_or(|session| session.key != key) {
@@ -370,6 +385,10 @@ impl Engine {
         }
         if session.srtp.is_some() && session.report_at <= now {
             self.send_reports(index, now);
+            let waited = now.saturating_duration_since(self.sessions[index].asked_at);
+            if waited >= JOIN_WAITS {
+                self.join_ended_by_keys(index);
+            }
         }
         self.rearm(index, now);
     }
@@ -379,8 +398,7 @@ impl Engine {
         let session = &mut self.sessions[index];
         let deadline = session.next_deadline(now);
         if session.armed.is_none_or(|armed| deadline < armed) {
-            session.armed = Some(deadline);
-            self.wheel.arm(Owner::Session(index, session.key), deadline);
+            session.armed = Some(self.wheel.arm(Owner::Session(index, session.key), deadline));
         }
     }
 
@@ -388,6 +406,9 @@ impl Engine {
         send(&mut self.outbox, &mut self.counters, path, &self.scratch);
     }
 }
+
+/// A join that should end with audio and has none by then ended with its keys.
+const JOIN_WAITS: Duration = Duration::from_secs(5);
 
 fn send(outbox: &mut Outbox, counters: &mut Counters, path: Path, datagram: &[u8]) {
     counters.datagrams_out += 1;

@@ -22,6 +22,9 @@ impl Engine {
             Err(error) => return self.counters.dropped(drop_of_srtp(error)),
         };
         self.heard(index, path, now);
+        if !self.sessions[index].rtcp_budget.spend(datagram.len(), now) {
+            return self.counters.dropped(DropReason::Budget);
+        }
         let Ok(reports) = rtcp::parse_compound(&plain) else {
             return self.counters.dropped(DropReason::RtcpMalformed);
         };
@@ -66,9 +69,7 @@ impl Engine {
         session.report_at = now + REPORT_EVERY;
         let mut blocks = Vec::new();
         if let Some((ssrc, reception)) = session.track.as_mut().and_then(|track| track.reception()) {
-            let lost = reception.lost();
-            self.counters.uplink_lost += u64::try_from(lost - session.lost_counted).unwrap_or(0);
-            session.lost_counted = lost.max(session.lost_counted);
+            self.counters.uplink_lost += reception.newly_lost();
             blocks.push(block_on_wire(ssrc, reception.block(now)));
         }
         let reports: Vec<SenderReport> = session
@@ -88,12 +89,22 @@ impl Engine {
         if reports.is_empty() && blocks.is_empty() {
             return;
         }
-        self.scratch.clear();
         if reports.is_empty() {
+            self.scratch.clear();
             rtcp::write_receiver_report(&mut self.scratch, session.report_ssrc, &blocks, &session.cname);
-        } else {
-            rtcp::write_sender_reports(&mut self.scratch, &reports, &blocks, &session.cname);
+            return self.send_rtcp(index);
         }
+        for (number, streams) in reports.chunks(rtcp::STREAMS_MAX).enumerate() {
+            let blocks = if number == 0 { blocks.as_slice() } else { &[] };
+            self.scratch.clear();
+            rtcp::write_sender_reports(&mut self.scratch, streams, blocks, &self.sessions[index].cname);
+            self.send_rtcp(index);
+        }
+    }
+
+    /// Protects and sends what stands in the scratch memory.
+    fn send_rtcp(&mut self, index: usize) {
+        let session = &mut self.sessions[index];
         let (Some(srtp), Some(path)) = (session.srtp.as_mut(), session.ice.selected()) else {
             return;
         };

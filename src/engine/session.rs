@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::command::{Open, RoomKey, TransportKey};
 use super::event::{CloseReason, SlotView};
 use crate::router::{
+    budget::{Allowance, Budget},
     forwarder::Forwarder,
     slots::SlotTable,
     track::{Track, TrackParams},
@@ -37,7 +38,9 @@ pub(super) struct Session {
     pub(super) report_at: Instant,
     pub(super) armed: Option<Instant>,
     pub(super) round_trip: Option<Duration>,
-    pub(super) lost_counted: i32,
+    pub(super) rtcp_budget: Budget,
+    /// When keys came to exist, after the transport was asked for.
+    pub(super) keys_after: Option<Duration>,
     /// The join has ended, by audio or by keys.
     pub(super) joined: bool,
     pub(super) heard_audio: bool,
@@ -102,7 +105,8 @@ impl Session {
             report_at: now,
             armed: None,
             round_trip: None,
-            lost_counted: 0,
+            rtcp_budget: Budget::full(REPORTS, now),
+            keys_after: None,
             joined: false,
             heard_audio: false,
         }
@@ -141,6 +145,9 @@ impl Stream {
     }
 }
 
+/// Browsers send a few reports a second; a burst is for what comes at once after a stall.
+const REPORTS: Allowance =
+    Allowance { packets_per_second: 50, packets_burst: 100, bytes_per_second: 16_000, bytes_burst: 32_000 };
 /// From the answer to keys, at most.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 const MIDS_SENT: u32 = 50;

@@ -21,11 +21,12 @@ impl<K: Copy> Wheel<K> {
         Self { start: now, called: 0, buckets: std::iter::repeat_with(Vec::new).take(BUCKETS).collect(), armed: 0 }
     }
 
-    /// Asks for `owner` to be called at or soon after `deadline`.
-    pub fn arm(&mut self, owner: K, deadline: Instant) {
+    /// Asks for `owner` to be called at or soon after `deadline`, and says when that will be.
+    pub fn arm(&mut self, owner: K, deadline: Instant) -> Instant {
         let tick = self.tick_after(deadline).clamp(self.called + 1, self.called + BUCKETS as u64 - 1);
         self.buckets[(tick % BUCKETS as u64) as usize].push(owner);
         self.armed += 1;
+        self.time_of(tick)
     }
 
     /// Moves everyone whose time has come into `due`.
@@ -45,10 +46,12 @@ impl<K: Copy> Wheel<K> {
         if self.armed == 0 {
             return None;
         }
-        (1..=BUCKETS as u64)
-            .map(|step| self.called + step)
-            .find(|tick| !self.buckets[(tick % BUCKETS as u64) as usize].is_empty())
-            .map(|tick| self.start + TICK * u32::try_from(tick).unwrap_or(u32::MAX))
+        let mut ticks = (1..=BUCKETS as u64).map(|step| self.called + step);
+        ticks.find(|tick| !self.buckets[(tick % BUCKETS as u64) as usize].is_empty()).map(|tick| self.time_of(tick))
+    }
+
+    fn time_of(&self, tick: u64) -> Instant {
+        self.start + Duration::from_millis(tick * TICK_MS)
     }
 
     fn tick_after(&self, at: Instant) -> u64 {
@@ -62,7 +65,8 @@ impl<K: Copy> Wheel<K> {
 }
 
 /// Timers are this late at most.
-const TICK: Duration = Duration::from_millis(5);
+const TICK: Duration = Duration::from_millis(TICK_MS);
+const TICK_MS: u64 = 5;
 /// One turn is 5 s.
 const BUCKETS: usize = 1_024;
 
@@ -106,6 +110,18 @@ mod tests {
         let next = wheel.next().expect("armed");
         assert!(next < start + Duration::from_secs(6));
         assert_eq!(run(&mut wheel, next), vec![1]);
+    }
+
+    #[test]
+    fn a_year_later_it_still_waits() {
+        let start = now();
+        let mut wheel = Wheel::new(start);
+        let later = start + Duration::from_secs(400 * 24 * 3_600);
+        run(&mut wheel, later);
+        let called_at = wheel.arm(1, later + Duration::from_millis(100));
+        assert_eq!(wheel.next(), Some(called_at));
+        assert!(called_at >= later + Duration::from_millis(100));
+        assert_eq!(run(&mut wheel, called_at), vec![1]);
     }
 
     proptest! {

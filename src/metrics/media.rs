@@ -100,6 +100,16 @@ const BY_WORKER: &[Series] = &[
     counts("podium_bytes_out_total", "Bytes of datagrams made for sending.", |stats| stats.engine.bytes_out as f64),
     counts("podium_unsent_total", "Datagrams that the kernel did not take.", |stats| stats.unsent as f64),
     counts("podium_rtp_in_total", "Audio packets taken from speakers.", |stats| stats.engine.rtp_in as f64),
+    counts(
+        "podium_copies_without_slot_total",
+        "Copies not made because other speakers have the listener's slots.",
+        |stats| stats.engine.copies_without_slot as f64,
+    ),
+    counts(
+        "podium_copies_before_switch_total",
+        "Copies not made because the packet came from before a switch of speakers.",
+        |stats| stats.engine.copies_before_switch as f64,
+    ),
     counts("podium_rtp_out_total", "Audio packets made for listeners.", |stats| stats.engine.rtp_out as f64),
     counts("podium_uplink_lost_total", "Packets that speakers sent and that never came.", |stats| {
         stats.engine.uplink_lost as f64

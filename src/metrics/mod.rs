@@ -78,7 +78,7 @@ impl JoinMetrics {
     pub fn failed(&self, reason: CloseReason) {
         let label = match reason {
             CloseReason::HandshakeTimeout => "timeout",
-            CloseReason::HandshakeFailed => "handshake",
+            CloseReason::HandshakeFailed(failure) => failure.label(),
             CloseReason::Silent => "silent",
             CloseReason::Goodbye => "goodbye",
         };

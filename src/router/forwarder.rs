@@ -81,7 +81,11 @@ impl Forwarder {
         let timestamp = u32::from_le_bytes([c, d, e, f]);
         Self {
             state: State::Silent,
-            last: Outgoing { sequence: u16::from_le_bytes([a, b]) & 0x7FFF, timestamp, marker: false },
+            last: Outgoing {
+                sequence: (u16::from_le_bytes([a, b]) & 0x7FFF).wrapping_sub(1),
+                timestamp,
+                marker: false,
+            },
             last_at: None,
             epoch: None,
             first_timestamp: timestamp,
@@ -309,7 +313,7 @@ mod tests {
                         prop_assert!(is_older_timestamp(last.timestamp, outgoing.timestamp));
                         prop_assert_eq!(outgoing.marker, n == 0);
                     } else {
-                        prop_assert!(outgoing.sequence <= 0x8000);
+                        prop_assert!(outgoing.sequence < 0x8000);
                     }
                     last = Some(outgoing);
                     now += Duration::from_millis(20);

@@ -4,6 +4,7 @@
 //! subscriber hears, a [`forwarder`] keeps one slot's stream continuous while speakers come and go, a [`report`] counts what arrived.
 //! Nothing here knows of rooms, roles, seats' rules, crypto or sockets.
 
+pub mod budget;
 pub mod forwarder;
 pub mod report;
 pub mod slots;

@@ -14,6 +14,9 @@ pub struct Reception {
     received: u64,
     jitter_scaled: u32,
     transit: Option<i32>,
+    last_timestamp: Option<u32>,
+    next_if_jumped: Option<u16>,
+    lost_told: i32,
     epoch: Instant,
     prior: Prior,
     sender_report: Option<(u64, Instant)>,
@@ -47,8 +50,10 @@ pub struct Block {
 pub enum Continuity {
     /// In order, or late but near.
     Follows,
-    /// So far away that another run begins.
+    /// Another run begins: the numbers went far, or the clock did.
     Jumped,
+    /// Far away and alone: not to be forwarded.
+    Stray,
 }
 
 impl Reception {
@@ -60,6 +65,9 @@ impl Reception {
             received: 0,
             jitter_scaled: 0,
             transit: None,
+            last_timestamp: None,
+            next_if_jumped: None,
+            lost_told: 0,
             epoch: now,
             prior: Prior::default(),
             sender_report: None,
@@ -69,19 +77,43 @@ impl Reception {
     /// Counts one packet.
     pub fn receive(&mut self, sequence: u16, timestamp: u32, now: Instant) -> Continuity {
         let ahead = sequence.wrapping_sub(self.highest as u16);
-        let continuity = if !(MAX_DROPOUT..=u16::MAX - MAX_MISORDER).contains(&ahead) {
-            Continuity::Follows
-        } else {
+        let far = (MAX_DROPOUT..=u16::MAX - MAX_MISORDER).contains(&ahead);
+        // RFC 3550 appendix A.1: two in a row make a far jump believable; one alone is a stray.
+        if far && self.next_if_jumped.replace(sequence.wrapping_add(1)) != Some(sequence) {
+            return Continuity::Stray;
+        }
+        let newer = ahead < 0x8000;
+        let jumped = far || (newer && self.clock_jumped(timestamp, now));
+        if jumped {
             *self = Self { sender_report: self.sender_report, ..Self::new(sequence, now) };
-            Continuity::Jumped
-        };
+        }
         let ahead = sequence.wrapping_sub(self.highest as u16);
         if ahead < 0x8000 {
             self.highest = self.highest.wrapping_add(u32::from(ahead));
+            self.last_timestamp = Some(timestamp);
         }
         self.received += 1;
         self.count_jitter(timestamp, now);
-        continuity
+        if jumped { Continuity::Jumped } else { Continuity::Follows }
+    }
+
+    /// Whether a newer packet's timestamp cannot belong to the same clock: it runs backwards, or ahead of its arrival by over a second.
+    /// A packet that comes late is no jump, however late.
+    fn clock_jumped(&self, timestamp: u32, now: Instant) -> bool {
+        let (Some(last), Some(transit)) = (self.last_timestamp, self.transit) else {
+            return false;
+        };
+        let backwards = timestamp.wrapping_sub(last) >= 0x8000_0000;
+        let early = transit.wrapping_sub(self.transit_of(timestamp, now));
+        backwards || early > OPUS_CLOCK_HZ as i32
+    }
+
+    /// Packets found lost since this was last asked; those that came late after all are not taken back.
+    pub fn newly_lost(&mut self) -> u64 {
+        let lost = self.lost();
+        let newly = u64::try_from(lost - self.lost_told).unwrap_or(0);
+        self.lost_told = self.lost_told.max(lost);
+        newly
     }
 
     /// Remembers the publisher's sender report, so that our next report lets it measure the round trip.
@@ -127,14 +159,17 @@ impl Reception {
     }
 
     fn count_jitter(&mut self, timestamp: u32, now: Instant) {
-        let arrival =
-            (now.saturating_duration_since(self.epoch).as_micros() * u128::from(OPUS_CLOCK_HZ) / 1_000_000) as u32;
-        let transit = arrival.wrapping_sub(timestamp) as i32;
+        let transit = self.transit_of(timestamp, now);
         if let Some(last) = self.transit {
             let distance = transit.wrapping_sub(last).unsigned_abs().min(MAX_JITTER_STEP);
             self.jitter_scaled = self.jitter_scaled + distance - ((self.jitter_scaled + 8) >> 4);
         }
         self.transit = Some(transit);
+    }
+
+    fn transit_of(&self, timestamp: u32, now: Instant) -> i32 {
+        let micros = now.saturating_duration_since(self.epoch).as_micros();
+        ((micros * u128::from(OPUS_CLOCK_HZ) / 1_000_000) as u32).wrapping_sub(timestamp) as i32
     }
 }
 
@@ -208,14 +243,43 @@ mod tests {
     }
 
     #[test]
-    fn a_far_jump_begins_another_run() {
+    fn two_in_a_row_make_a_far_jump_and_one_alone_is_a_stray() {
         let start = now();
         let mut reception = Reception::new(10, start);
         assert_eq!(reception.receive(10, 0, start), Continuity::Follows);
         assert_eq!(reception.receive(9, 0, start), Continuity::Follows);
-        assert_eq!(reception.receive(20_000, 0, start), Continuity::Jumped);
-        assert_eq!(reception.receive(20_001, 960, start), Continuity::Follows);
+        assert_eq!(reception.receive(20_000, 0, start), Continuity::Stray);
+        assert_eq!(reception.receive(11, 960, start), Continuity::Follows);
+        assert_eq!(reception.receive(30_000, 0, start), Continuity::Stray);
+        assert_eq!(reception.receive(30_001, 960, start), Continuity::Jumped);
+        assert_eq!(reception.receive(30_002, 1_920, start), Continuity::Follows);
         assert_eq!(reception.lost(), 0);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_begins_another_run_and_a_packet_that_is_late_does_not() {
+        let start = now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut reception = Reception::new(0, start);
+        assert_eq!(reception.receive(0, 100_000, at(0)), Continuity::Follows);
+        assert_eq!(reception.receive(1, 100_960, at(3_000)), Continuity::Follows, "three seconds late");
+        assert_eq!(reception.receive(2, 101_920, at(3_001)), Continuity::Follows);
+        assert_eq!(reception.receive(3, 50, at(3_020)), Continuity::Jumped, "backwards");
+        assert_eq!(reception.receive(4, 500_000, at(3_040)), Continuity::Jumped, "far ahead of its arrival");
+        assert_eq!(reception.receive(5, 500_960 + 480_000, at(13_060)), Continuity::Follows, "a pause is none");
+    }
+
+    #[test]
+    fn what_is_lost_is_told_once() {
+        let start = now();
+        let mut reception = Reception::new(0, start);
+        for sequence in [0, 1, 4] {
+            reception.receive(sequence, u32::from(sequence) * 960, start);
+        }
+        assert_eq!((reception.newly_lost(), reception.newly_lost()), (2, 0));
+        reception.receive(2, 1_920, start);
+        reception.receive(6, 5_760, start);
+        assert_eq!(reception.newly_lost(), 0, "one came late, another is missing");
     }
 
     #[test]

@@ -95,10 +95,11 @@ impl SlotTable {
 }
 
 fn yields(occupant: Standing, contender: Standing, settled: bool) -> bool {
-    if occupant.priority && !contender.priority {
+    if !contender.voiced {
         return false;
     }
-    if !contender.voiced {
+    // A host who says nothing holds no slot against someone who speaks: with the first word it is taken back at once.
+    if occupant.priority && occupant.voiced && !contender.priority {
         return false;
     }
     if contender.priority && !occupant.priority {
@@ -108,7 +109,7 @@ fn yields(occupant: Standing, contender: Standing, settled: bool) -> bool {
 }
 
 fn weaker(one: Standing, other: Standing) -> bool {
-    (one.priority, one.voiced, one.loudness) < (other.priority, other.voiced, other.loudness)
+    (one.voiced, one.priority, one.loudness) < (other.voiced, other.priority, other.loudness)
 }
 
 /// A slot keeps its speaker for at least this long, except before a host.
@@ -202,6 +203,16 @@ mod tests {
         stage.packet(1, Standing { voiced: false, ..host(-127) });
         stage.later(DWELL);
         assert_eq!(stage.packet(2, host(-40)), Placement::Repointed(0));
+    }
+
+    #[test]
+    fn a_silent_host_gives_way_to_a_guest_who_speaks_and_comes_back_with_the_first_word() {
+        let mut stage = Stage::new(1);
+        stage.packet(1, Standing { voiced: false, ..host(-127) });
+        stage.later(DWELL);
+        assert_eq!(stage.packet(2, talking(-40)), Placement::Repointed(0));
+        assert_eq!(stage.packet(1, Standing { voiced: false, ..host(-127) }), Placement::None);
+        assert_eq!(stage.packet(1, host(-50)), Placement::Repointed(0));
     }
 
     #[test]

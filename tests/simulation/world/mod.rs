@@ -170,6 +170,12 @@ impl World {
         (0..self.people.len()).map(Who)
     }
 
+    /// Both ends have keys.
+    pub(crate) fn is_connected(&self, who: Who) -> bool {
+        let person = self.person(who);
+        self.connected.contains(&person.transport) && person.end.keys_at.is_some()
+    }
+
     pub(crate) fn counters(&mut self) -> Counters {
         self.engine.counters().clone()
     }
@@ -337,8 +343,10 @@ impl World {
             let apart = person.transport != speaker && person.end.slot_count() > 0;
             apart && self.connected.contains(&person.transport)
         });
-        let per_listener = [DropReason::NoSlot, DropReason::BeforeSwitch, DropReason::Protect];
-        let dropped: u64 = per_listener.into_iter().map(|reason| after.drops(reason) - before.drops(reason)).sum();
+        let left_out = |counters: &Counters| {
+            counters.copies_without_slot + counters.copies_before_switch + counters.drops(DropReason::Protect)
+        };
+        let dropped = left_out(after) - left_out(before);
         let sent = after.rtp_out - before.rtp_out;
         assert_eq!(sent + dropped, listeners.count() as u64, "each listener got it, or it is counted why not");
     }
@@ -369,7 +377,7 @@ impl Drop for World {
 
 /// Every datagram is counted once on its way in, and everything that left was counted too.
 fn judge_counts(datagram: &[u8], before: &Counters, after: &Counters, left: &[DatagramKind]) -> Reaction {
-    let per_listener = [DropReason::NoSlot, DropReason::BeforeSwitch, DropReason::Protect];
+    let per_listener = [DropReason::Protect];
     let dropped: Vec<DropReason> = DropReason::ALL
         .into_iter()
         .filter(|reason| !per_listener.contains(reason) && after.drops(*reason) > before.drops(*reason))
