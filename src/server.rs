@@ -138,7 +138,13 @@ impl Server {
         };
         let metrics = Metrics::new(Arc::clone(&pool), signaling.clone(), &joins)?;
         let pages = Arc::new(Admin { metrics, pool, draining: Arc::clone(&server.draining) });
-        server.tasks.spawn(bridge.carry_events(reported, signaling.facts()));
+        let (stop, facts) = (server.stop.clone(), signaling.facts());
+        server.tasks.spawn(async move {
+            tokio::select! {
+                () = bridge.carry_events(reported, facts) => {}
+                () = stop.cancelled() => {}
+            }
+        });
         server.tasks.spawn(listener::serve(http, signaling.router(), server.stop.clone()));
         server.tasks.spawn(listener::serve(admin, admin::router(pages), server.stop.clone()));
         if mode == Mode::Development {
@@ -217,8 +223,9 @@ impl Server {
         }
         self.stop.cancel();
         self.tasks.close();
-        // The task that carries events ends with the workers, which end when the last handle to them goes; do not wait for it.
-        let _ = tokio::time::timeout(STOP_PATIENCE, self.tasks.wait()).await;
+        if tokio::time::timeout(STOP_PATIENCE, self.tasks.wait()).await.is_err() {
+            tracing::warn!("some parts did not end in time");
+        }
         tracing::info!("stopped");
     }
 }

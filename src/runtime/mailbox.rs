@@ -87,6 +87,8 @@ impl Mailbox {
     /// Posts the end of a transport.
     pub fn close(&self, transport: TransportKey) {
         self.post(|waiting| {
+            // One that waits to be opened need not be: whoever asked for it learns that by its sender going away.
+            waiting.opens.retain(|(open, _)| open.transport != transport);
             waiting.closes.insert(transport);
         });
     }
@@ -94,6 +96,7 @@ impl Mailbox {
     /// Posts the end of a room.
     pub fn close_room(&self, room: RoomKey) {
         self.post(|waiting| {
+            waiting.opens.retain(|(open, _)| open.room != room);
             waiting.plans.remove(&room);
             waiting.rooms_closed.insert(room);
         });
@@ -104,16 +107,21 @@ impl Mailbox {
         self.post(|waiting| waiting.stop = true);
     }
 
-    /// Takes everything that waits.
+    /// Takes what waits: [`OPENS_A_TURN`] transports to open at most, so that a crowd at the door stalls no voice, and all the rest.
     pub fn take(&self) -> Mail {
         // An empty eventfd answers EAGAIN: then nothing was posted since.
         let _ = self.wake.read();
-        let waiting = std::mem::take(&mut *self.lock());
-        let commands = (waiting.plans.into_values().map(Command::Plan))
-            .chain(waiting.closes.into_iter().map(Command::Close))
-            .chain(waiting.rooms_closed.into_iter().map(Command::CloseRoom))
-            .collect();
-        Mail { opens: waiting.opens, commands, stop: waiting.stop }
+        let mut guard = self.lock();
+        let mut waiting = std::mem::take(&mut *guard);
+        if waiting.opens.len() > OPENS_A_TURN {
+            guard.opens = waiting.opens.split_off(OPENS_A_TURN);
+            let _ = self.wake.write(1);
+        }
+        drop(guard);
+        let plans = waiting.plans.into_values().map(Command::Plan);
+        let closes = waiting.closes.into_iter().map(Command::Close);
+        let rooms_closed = waiting.rooms_closed.into_iter().map(Command::CloseRoom);
+        Mail { opens: waiting.opens, commands: plans.chain(closes).chain(rooms_closed).collect(), stop: waiting.stop }
     }
 
     fn post<T>(&self, change: impl FnOnce(&mut Waiting) -> T) -> T {
@@ -135,8 +143,10 @@ impl AsFd for Mailbox {
     }
 }
 
-/// Joins that may wait for one worker; it takes them all within a wake-up.
+/// Joins that may wait for one worker.
 pub const OPENS_MAX: usize = 1_024;
+/// Joins that a worker begins in one turn, before it looks at datagrams again.
+pub const OPENS_A_TURN: usize = 16;
 
 #[cfg(test)]
 mod tests {
