@@ -3,12 +3,13 @@
 //! Besides the server's assembly it is the only place that knows both sides. It decides nothing: who is heard is the room's plan, where
 //! a packet goes is the engine's doing.
 
+mod facts;
 mod registry;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use podium_signaling::FactSink;
 use podium_signaling::ids::{RoomId, SeatIndex, SessionId};
@@ -25,7 +26,8 @@ use crate::runtime::{clock, pool::Pool};
 use crate::sdp::{self, AnswerParams, Offer, SdpError};
 use crate::transport::{certificate::Certificate, ice_lite::Credentials};
 
-use registry::Registry;
+use facts::Waiting;
+use registry::{Place, Registry};
 
 /// What the bridge is made of.
 #[derive(Debug)]
@@ -73,18 +75,19 @@ impl Bridge {
 
     /// Carries what the engines report to the rooms, until the engines end.
     pub async fn carry_events(self: Arc<Self>, mut events: mpsc::Receiver<(u16, Event)>, facts: FactSink) {
-        while let Some((_, event)) = events.recv().await {
-            self.count(&event);
-            let passing = matches!(event, Event::Speakers { .. });
-            let Some((room, fact)) = self.translate(event) else {
-                continue;
-            };
-            for _ in 0..FACT_TRIES {
-                // Levels are old news by the time a busy room has time for them; other facts wait for it.
-                if facts.deliver(&room, fact.clone()) || passing {
-                    break;
+        let mut waiting = Waiting::default();
+        let mut retry = tokio::time::interval(FACT_RETRY);
+        retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                event = events.recv() => {
+                    let Some((_, event)) = event else { return };
+                    self.count(&event);
+                    if let Some((room, fact)) = self.translate(event) {
+                        waiting.deliver(&facts, room, fact);
+                    }
                 }
-                tokio::time::sleep(FACT_RETRY).await;
+                _ = retry.tick(), if !waiting.is_empty() => waiting.retry(&facts),
             }
         }
     }
@@ -92,7 +95,28 @@ impl Bridge {
     async fn answer(&self, request: OpenTransport) -> Result<Opened, MediaRefusal> {
         let asked_at = clock::now();
         let offer = Offer::parse(&request.offer).map_err(|error| invalid(&error))?;
-        let place = self.registry.place_of(&request.room);
+        let transport = TransportKey(self.next_transport.fetch_add(1, Ordering::Relaxed));
+        // Registered before anything is asked of the worker, so that nobody takes the room for empty meanwhile.
+        let place = self.registry.register(&request.session, &request.room, transport);
+        let opened = self.open_at(place, transport, &offer, &request, asked_at).await;
+        if opened.is_err() {
+            self.close_session(&request.session);
+        } else if self.registry.session_of(transport).is_none() {
+            // The room closed, or the client gave up, before the worker had it.
+            self.pool.workers()[usize::from(place.worker)].mailbox.close(transport);
+            return Err(MediaRefusal::Unavailable);
+        }
+        opened
+    }
+
+    async fn open_at(
+        &self,
+        place: Place,
+        transport: TransportKey,
+        offer: &Offer,
+        request: &OpenTransport,
+        asked_at: Instant,
+    ) -> Result<Opened, MediaRefusal> {
         let random = Randomness::draw()?;
         let credentials = Credentials::new(place.worker, random.credentials);
         let cname = format!("podium-{}", place.room.0);
@@ -108,9 +132,7 @@ impl Bridge {
             cname: &cname,
             origin_id: random.origin,
         };
-        let answer =
-            sdp::answer(&offer, &params, &mut || ssrcs.next().unwrap_or(1)).map_err(|error| invalid(&error))?;
-        let transport = TransportKey(self.next_transport.fetch_add(1, Ordering::Relaxed));
+        let answer = sdp::answer(offer, &params, &mut || ssrcs.next().unwrap_or(1)).map_err(|error| invalid(&error))?;
         let slots = answer.negotiated.slots.len();
         let open = Open {
             transport,
@@ -122,22 +144,23 @@ impl Bridge {
             slot_randoms: random.slots.into_iter().take(slots).collect(),
             asked_at,
         };
-        self.registry.insert(&request.session, &request.room, transport);
         let mailbox = &self.pool.workers()[usize::from(place.worker)].mailbox;
-        let opened = mailbox.open(open).map_err(|_| MediaRefusal::Full);
-        let opened = match opened {
-            Ok(opened) => opened,
-            Err(refusal) => {
-                self.registry.remove(transport);
-                return Err(refusal);
-            }
-        };
-        if !matches!(tokio::time::timeout(OPEN_TIMEOUT, opened).await, Ok(Ok(()))) {
-            self.registry.remove(transport);
-            mailbox.close(transport);
-            return Err(MediaRefusal::Unavailable);
+        let opened = mailbox.open(open).map_err(|_| MediaRefusal::Full)?;
+        match tokio::time::timeout(OPEN_TIMEOUT, opened).await {
+            Ok(Ok(())) => Ok(Opened { answer: answer.text }),
+            Ok(Err(_)) | Err(_) => Err(MediaRefusal::Unavailable),
         }
-        Ok(Opened { answer: answer.text })
+    }
+
+    fn close_session(&self, session: &SessionId) {
+        let Some(taken) = self.registry.take_session(session) else {
+            return;
+        };
+        let mailbox = &self.pool.workers()[usize::from(taken.worker)].mailbox;
+        mailbox.close(taken.transport);
+        if let Some(place) = taken.emptied {
+            mailbox.close_room(place.room);
+        }
     }
 
     fn count(&self, event: &Event) {
@@ -145,7 +168,7 @@ impl Bridge {
             Event::Stage { stage, after, .. } => self.joins.stage(*stage, *after),
             Event::JoinEnded { by, after, .. } => self.joins.ended(*by, *after),
             Event::Closed { reason, .. } => match reason {
-                CloseReason::HandshakeFailed | CloseReason::HandshakeTimeout => self.joins.failed(*reason),
+                CloseReason::HandshakeFailed(_) | CloseReason::HandshakeTimeout => self.joins.failed(*reason),
                 CloseReason::Silent | CloseReason::Goodbye => {}
             },
             Event::TrackLive { .. }
@@ -203,15 +226,8 @@ impl MediaPlane for Bridge {
         Box::pin(self.answer(request))
     }
 
-    fn close(&self, room: &RoomId, session: &SessionId) {
-        let Some((transport, worker)) = self.registry.take_session(session) else {
-            return;
-        };
-        self.pool.workers()[usize::from(worker)].mailbox.close(transport);
-        // A room without transports needs no place: who comes next finds it one, and the next plan is whole.
-        if !self.registry.has_transports(room) {
-            self.room_closed(room);
-        }
+    fn close(&self, _room: &RoomId, session: &SessionId) {
+        self.close_session(session);
     }
 
     fn apply(&self, plan: StagePlan) {
@@ -309,8 +325,6 @@ fn advertised(bound: &[SocketAddr], advertise: &[String]) -> Vec<SocketAddr> {
 /// A worker turns at least five times a second; one that does not answer for this long is stuck.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 const FACT_RETRY: Duration = Duration::from_millis(2);
-/// A second in all.
-const FACT_TRIES: usize = 500;
 /// One a slot, and as many again for those that the offer has taken.
 const SSRC_DRAWS: usize = 96;
 const SLOT_DRAWS: usize = 32;

@@ -1,6 +1,6 @@
 //! The registry knows which session is which transport, and which worker has which room. It hides its lock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use podium_signaling::ids::{RoomId, SessionId};
@@ -14,18 +14,46 @@ pub(super) struct Place {
     pub(super) worker: u16,
 }
 
+/// A transport that is to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) transport: TransportKey,
+    pub(super) worker: u16,
+    /// The room's place, if this was its last transport.
+    pub(super) emptied: Option<Place>,
+}
+
 #[derive(Debug)]
 pub(super) struct Registry(Mutex<Tables>);
 
 #[derive(Debug)]
 struct Tables {
-    rooms: HashMap<RoomId, Place>,
+    rooms: HashMap<RoomId, RoomEntry>,
     rooms_by_key: HashMap<RoomKey, RoomId>,
     sessions: HashMap<SessionId, TransportKey>,
-    transports: HashMap<TransportKey, (SessionId, RoomId)>,
-    /// Transports by worker, to place new rooms by.
-    load: Vec<usize>,
+    transports: HashMap<TransportKey, Entry>,
+    workers: Vec<Load>,
     next_room: u64,
+}
+
+#[derive(Debug)]
+struct RoomEntry {
+    place: Place,
+    transports: HashSet<TransportKey>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    session: SessionId,
+    room: RoomId,
+    place: Place,
+}
+
+/// What a worker has to do, to place new rooms by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Load {
+    transports: usize,
+    rooms: usize,
 }
 
 impl Registry {
@@ -35,33 +63,26 @@ impl Registry {
             rooms_by_key: HashMap::new(),
             sessions: HashMap::new(),
             transports: HashMap::new(),
-            load: vec![0; workers],
+            workers: vec![Load::default(); workers],
             next_room: 1,
         }))
     }
 
     /// The room's place; a new room goes to the worker with the fewest transports.
     pub(super) fn place_of(&self, room: &RoomId) -> Place {
-        let mut tables = self.lock();
-        if let Some(&place) = tables.rooms.get(room) {
-            return place;
-        }
-        let worker =
-            (0..tables.load.len()).min_by_key(|&worker| (tables.load[worker], tables.rooms_on(worker))).unwrap_or(0);
-        let place = Place { room: RoomKey(tables.next_room), worker: u16::try_from(worker).unwrap_or(0) };
-        tables.next_room += 1;
-        tables.rooms.insert(room.clone(), place);
-        tables.rooms_by_key.insert(place.room, room.clone());
-        place
+        self.lock().room(room).place
     }
 
-    pub(super) fn insert(&self, session: &SessionId, room: &RoomId, transport: TransportKey) {
+    /// Notes a transport and says where it goes. From here on its room keeps its place.
+    pub(super) fn register(&self, session: &SessionId, room: &RoomId, transport: TransportKey) -> Place {
         let mut tables = self.lock();
+        let entry = tables.room(room);
+        entry.transports.insert(transport);
+        let place = entry.place;
         tables.sessions.insert(session.clone(), transport);
-        tables.transports.insert(transport, (session.clone(), room.clone()));
-        if let Some(place) = tables.rooms.get(room).copied() {
-            tables.load[usize::from(place.worker)] += 1;
-        }
+        tables.transports.insert(transport, Entry { session: session.clone(), room: room.clone(), place });
+        tables.workers[usize::from(place.worker)].transports += 1;
+        place
     }
 
     pub(super) fn transport_of(&self, session: &SessionId) -> Option<TransportKey> {
@@ -69,44 +90,31 @@ impl Registry {
     }
 
     pub(super) fn session_of(&self, transport: TransportKey) -> Option<(SessionId, RoomId)> {
-        self.lock().transports.get(&transport).cloned()
+        self.lock().transports.get(&transport).map(|entry| (entry.session.clone(), entry.room.clone()))
     }
 
     pub(super) fn room_of(&self, room: RoomKey) -> Option<RoomId> {
         self.lock().rooms_by_key.get(&room).cloned()
     }
 
-    /// Whether anyone in this room has a transport.
-    pub(super) fn has_transports(&self, room: &RoomId) -> bool {
-        self.lock().transports.values().any(|(_, of)| of == room)
-    }
-
-    /// Forgets a transport.
+    /// Forgets a transport that has ended by itself.
     pub(super) fn remove(&self, transport: TransportKey) {
         self.lock().forget(transport);
     }
 
-    /// Forgets a session's transport and says which it was and on which worker.
-    pub(super) fn take_session(&self, session: &SessionId) -> Option<(TransportKey, u16)> {
+    /// Forgets a session's transport. A room without transports loses its place with the last: who comes next finds it another.
+    pub(super) fn take_session(&self, session: &SessionId) -> Option<Taken> {
         let mut tables = self.lock();
         let transport = tables.sessions.get(session).copied()?;
-        let (_, room) = tables.transports.get(&transport).cloned()?;
-        let worker = tables.rooms.get(&room)?.worker;
-        tables.forget(transport);
-        Some((transport, worker))
+        let Entry { room, place, .. } = tables.forget(transport)?;
+        let is_empty = tables.rooms.get(&room).is_some_and(|entry| entry.place == place && entry.transports.is_empty());
+        let emptied = if is_empty { tables.forget_room(&room) } else { None };
+        Some(Taken { transport, worker: place.worker, emptied })
     }
 
     /// Forgets a room and its transports.
     pub(super) fn remove_room(&self, room: &RoomId) -> Option<Place> {
-        let mut tables = self.lock();
-        let of_room: Vec<TransportKey> =
-            tables.transports.iter().filter(|(_, (_, of))| of == room).map(|(&transport, _)| transport).collect();
-        for transport in of_room {
-            tables.forget(transport);
-        }
-        let place = tables.rooms.remove(room)?;
-        tables.rooms_by_key.remove(&place.room);
-        Some(place)
+        self.lock().forget_room(room)
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
@@ -116,21 +124,38 @@ impl Registry {
 }
 
 impl Tables {
-    fn rooms_on(&self, worker: usize) -> usize {
-        self.rooms.values().filter(|place| usize::from(place.worker) == worker).count()
+    fn room(&mut self, room: &RoomId) -> &mut RoomEntry {
+        if !self.rooms.contains_key(room) {
+            let worker = (0..self.workers.len()).min_by_key(|&worker| self.workers[worker]).unwrap_or(0);
+            self.workers[worker].rooms += 1;
+            let place = Place { room: RoomKey(self.next_room), worker: u16::try_from(worker).unwrap_or(0) };
+            self.next_room += 1;
+            self.rooms_by_key.insert(place.room, room.clone());
+            self.rooms.insert(room.clone(), RoomEntry { place, transports: HashSet::new() });
+        }
+        self.rooms.get_mut(room).expect("it was there, or has just been put there")
     }
 
-    fn forget(&mut self, transport: TransportKey) {
-        let Some((session, room)) = self.transports.remove(&transport) else {
-            return;
-        };
-        if self.sessions.get(&session) == Some(&transport) {
-            self.sessions.remove(&session);
+    fn forget(&mut self, transport: TransportKey) -> Option<Entry> {
+        let entry = self.transports.remove(&transport)?;
+        if self.sessions.get(&entry.session) == Some(&transport) {
+            self.sessions.remove(&entry.session);
         }
-        if let Some(place) = self.rooms.get(&room) {
-            let load = &mut self.load[usize::from(place.worker)];
-            *load = load.saturating_sub(1);
+        if let Some(room) = self.rooms.get_mut(&entry.room) {
+            room.transports.remove(&transport);
         }
+        self.workers[usize::from(entry.place.worker)].transports -= 1;
+        Some(entry)
+    }
+
+    fn forget_room(&mut self, room: &RoomId) -> Option<Place> {
+        let entry = self.rooms.remove(room)?;
+        for transport in entry.transports {
+            self.forget(transport);
+        }
+        self.rooms_by_key.remove(&entry.place.room);
+        self.workers[usize::from(entry.place.worker)].rooms -= 1;
+        Some(entry.place)
     }
 }
 
@@ -149,24 +174,34 @@ mod tests {
     #[test]
     fn new_rooms_spread_over_workers_and_stay_where_they_are() {
         let registry = Registry::new(2);
-        let one = registry.place_of(&room("one"));
-        registry.insert(&session(1), &room("one"), TransportKey(1));
+        let one = registry.register(&session(1), &room("one"), TransportKey(1));
         let other = registry.place_of(&room("other"));
         assert_ne!(one.worker, other.worker);
-        assert_eq!(registry.place_of(&room("one")), one);
-        assert_eq!(registry.take_session(&session(1)), Some((TransportKey(1), one.worker)));
+        assert_eq!(registry.register(&session(2), &room("one"), TransportKey(2)), one);
+        let taken = Taken { transport: TransportKey(1), worker: one.worker, emptied: None };
+        assert_eq!(registry.take_session(&session(1)), Some(taken));
         assert_eq!(registry.take_session(&session(1)), None);
+        assert_eq!(registry.place_of(&room("one")), one);
+    }
+
+    #[test]
+    fn the_last_transport_takes_its_rooms_place_along_and_the_next_finds_another() {
+        let registry = Registry::new(1);
+        let place = registry.register(&session(1), &room("one"), TransportKey(1));
+        let taken = registry.take_session(&session(1)).expect("it was there");
+        assert_eq!(taken.emptied, Some(place));
+        let next = registry.register(&session(2), &room("one"), TransportKey(2));
+        assert_ne!(next.room, place.room, "a closing that is still on its way cannot hit it");
     }
 
     #[test]
     fn a_closed_room_leaves_nothing_behind() {
         let registry = Registry::new(1);
-        let place = registry.place_of(&room("one"));
-        registry.insert(&session(1), &room("one"), TransportKey(1));
+        let place = registry.register(&session(1), &room("one"), TransportKey(1));
         assert_eq!(registry.remove_room(&room("one")), Some(place));
         assert_eq!(registry.session_of(TransportKey(1)), None);
         assert_eq!(registry.room_of(place.room), None);
         let tables = registry.lock();
-        assert!(tables.sessions.is_empty() && tables.rooms.is_empty() && tables.load == [0]);
+        assert!(tables.sessions.is_empty() && tables.rooms.is_empty() && tables.workers == [Load::default()]);
     }
 }
