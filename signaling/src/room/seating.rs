@@ -23,11 +23,20 @@ impl Room {
             return Err(self.refuse_for_seat(Refusal::AlreadySeated, held, now));
         }
         by.may_take(self.seat_mode)?;
+        self.refuse_without_media(by)?;
         self.refuse_cooling(&by.identity, now)?;
         self.refuse_unless_open(seat, now)?;
         self.end_hand(&by.identity, HandChange::Lowered, now);
         self.seat_person(seat, &by.identity, SeatCause::Taken, Some(&by.identity), now);
         Ok(self.done_with_seat(seat, now))
+    }
+
+    /// Whose media path has ended would sit there unheard: that session must join anew. Who never had one (a console) may sit.
+    fn refuse_without_media(&self, by: &Caller) -> Result<(), Refused> {
+        if self.roster.person(&by.identity).media.is_gone() {
+            return Err(Refusal::SessionStale.into());
+        }
+        Ok(())
     }
 
     /// Gives up one's seat, sat on or kept.
@@ -49,6 +58,7 @@ impl Room {
     ) -> Result<Done, Refused> {
         let seat = self.offered_seat(by, named, now)?;
         by.may_sit(seat)?;
+        self.refuse_without_media(by)?;
         self.seat_person(seat, &by.identity, SeatCause::Confirmed, Some(&by.identity), now);
         Ok(self.done_with_seat(seat, now))
     }

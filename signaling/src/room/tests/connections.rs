@@ -46,6 +46,16 @@ fn media_that_comes_back_finds_the_seat_and_its_mutes() {
 }
 
 #[test]
+fn whose_media_has_ended_takes_no_seat_until_they_join_anew() {
+    let mut story = Story::begun(SeatMode::Free);
+    let session = story.session("ben");
+    story.media(MediaFact::Closed { session });
+    assert_eq!(story.refusal("ben", take(1)), Some(Refusal::SessionStale));
+    story.join("ben", Rank::Member);
+    assert_eq!(story.refusal("ben", take(1)), None);
+}
+
+#[test]
 fn a_seat_kept_for_a_reconnect_is_no_offer() {
     let mut story = Story::begun(SeatMode::Free);
     story.act("ben", take(1));
