@@ -1,4 +1,6 @@
 //! A soak: random people do random things on random networks, and whatever happens the judge watches every packet.
+//!
+//! A seed throws the same acts and the same weather again; only the DTLS library's own timers have dice that no seed reaches.
 
 use std::time::Duration;
 
@@ -176,10 +178,11 @@ impl Soak {
         world.act(host, Act::MuteSelf { muted: false }).unwrap();
         world.speak(host, 30);
         world.forget_heard();
+        let connected: Vec<Who> = world.everyone().filter(|who| world.is_connected(*who)).collect();
         world.run(secs(4));
-        for who in world.everyone() {
+        for who in connected {
             let person = world.person(who);
-            let expects = !person.closed && who != host && person.end.slot_count() > 0 && person.end.keys_at.is_some();
+            let expects = !person.closed && who != host && person.end.slot_count() > 0;
             let heard = world.heard_of(who, host).len();
             assert!(!expects || heard >= 150, "{} heard {heard} packets", person.identity);
         }
@@ -187,5 +190,5 @@ impl Soak {
     }
 }
 
-/// Long enough for whoever is lost to be gone.
+/// Long enough for a check from everyone's present address.
 const CALM: Duration = Duration::from_secs(5);

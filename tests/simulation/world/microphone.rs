@@ -103,6 +103,11 @@ impl Microphone {
         self.next_at = Some(self.next_at.unwrap_or(now).max(now));
     }
 
+    /// After a stall, so many packets come at once.
+    pub(crate) fn burst(&mut self, packets: u32, now: Instant) {
+        self.next_at = Some(now - self.frame.duration() * packets);
+    }
+
     /// Sends nothing from now on.
     pub(crate) fn rest(&mut self) {
         self.level = None;
