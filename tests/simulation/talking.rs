@@ -54,6 +54,21 @@ fn both_speak_and_both_hear_in_both_setups() {
 }
 
 #[test]
+fn what_comes_at_once_after_a_stall_is_all_forwarded() {
+    let (mut world, ada, ben) = two(9);
+    world.speak(ada, 30);
+    world.run(secs(2));
+    let now = world.now;
+    world.end(ada).microphone.burst(80, now);
+    world.run(ms(300));
+    let heard = world.heard_of(ben, ada);
+    assert!(heard.len() >= 180, "two seconds, and the burst: {}", heard.len());
+    for pair in heard.windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1), "nothing is missing");
+    }
+}
+
+#[test]
 fn a_pause_is_as_long_for_the_listener_as_for_the_speaker() {
     let (mut world, ada, ben) = two(3);
     world.speak(ada, 30);
