@@ -1,7 +1,7 @@
 //! An engine is one CPU core's media plane as a value: datagrams, commands and time go in; datagrams and events come out.
 //!
-//! It owns the secure paths of its participants ([`session`]), the stage plans of its rooms ([`stage`]) and decides for each packet where
-//! it goes ([`fanout`]). It knows no socket, no clock, no task, and nothing of roles: whether someone is heard is what the plan says.
+//! It owns the secure paths of its participants (`session`), the stage plans of its rooms (`stage`) and decides for each packet where
+//! it goes (`fanout`). It knows no socket, no clock, no task, and nothing of roles: whether someone is heard is what the plan says.
 
 pub mod command;
 pub mod counters;

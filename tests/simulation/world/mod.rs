@@ -79,9 +79,15 @@ pub(crate) struct Person {
     pub(crate) end: Participant,
     /// The server has let go of it.
     pub(crate) closed: bool,
+    /// When its end has something to do, as far as that is known since it was last touched.
+    wakes: Option<Option<Instant>>,
 }
 
 impl Person {
+    fn next_timeout(&mut self) -> Option<Instant> {
+        *self.wakes.get_or_insert_with(|| self.end.next_timeout())
+    }
+
     /// From the answer to keys at this end.
     pub(crate) fn keys_after(&self) -> Duration {
         self.end.keys_at.unwrap() - self.joined_at
@@ -163,7 +169,9 @@ impl World {
     }
 
     pub(crate) fn end(&mut self, who: Who) -> &mut Participant {
-        &mut self.people[who.0].end
+        let person = &mut self.people[who.0];
+        person.wakes = None;
+        &mut person.end
     }
 
     pub(crate) fn everyone(&self) -> impl Iterator<Item = Who> + use<> {
@@ -241,8 +249,8 @@ impl World {
         reaction
     }
 
-    fn next_instant(&self) -> Option<Instant> {
-        let people = self.people.iter().filter_map(|person| person.end.next_timeout()).min();
+    fn next_instant(&mut self) -> Option<Instant> {
+        let people = self.people.iter_mut().filter_map(Person::next_timeout).min();
         let plan = self.plans.front().map(|(at, _)| *at);
         let next = [self.network.next(), self.engine.next_timeout(), self.room.next_timeout(), people, plan];
         next.into_iter().flatten().min()
@@ -271,7 +279,7 @@ impl World {
             self.tell_room(room::Input::Timeout);
         }
         for who in self.everyone() {
-            if self.people[who.0].end.next_timeout().is_some_and(|at| at <= now) {
+            if self.people[who.0].next_timeout().is_some_and(|at| at <= now) {
                 self.end(who).handle_timeout(now);
                 self.send_all(who);
             }

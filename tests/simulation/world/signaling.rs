@@ -94,6 +94,7 @@ impl World {
             joined_at: self.now,
             end,
             closed: false,
+            wakes: None,
         });
         self.tell_room(Input::Join(Join {
             session,
