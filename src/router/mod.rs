@@ -1,7 +1,8 @@
 //! Which packet goes to whom.
 //!
-//! Pure. A [`track`] is what one participant publishes, a [`speaker`] is how loud it has lately been, [`slots`] choose which speakers a
-//! subscriber hears, a [`forwarder`] keeps one slot's stream continuous while speakers come and go, a [`report`] counts what arrived.
+//! Pure. A [`track`] is what one participant publishes and a [`budget`] how much of it is taken, a [`speaker`] is how loud it has lately
+//! been, [`slots`] choose which speakers a subscriber hears, a [`forwarder`] keeps one slot's stream continuous while speakers come and go,
+//! a [`report`] counts what arrived.
 //! Nothing here knows of rooms, roles, seats' rules, crypto or sockets.
 
 pub mod budget;
