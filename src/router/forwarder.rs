@@ -141,11 +141,6 @@ impl Forwarder {
         self.state = State::Silent;
     }
 
-    /// Whether the stream carries someone.
-    pub fn is_live(&self) -> bool {
-        matches!(self.state, State::Live { .. })
-    }
-
     /// What a sender report says of this stream at `now`, or nothing while no packet has been sent.
     pub fn sent_so_far(&self, now: Instant) -> Option<SentSoFar> {
         let last_at = self.last_at?;

@@ -153,11 +153,6 @@ impl Reception {
         lost.clamp(-0x80_0000, 0x7F_FFFF) as i32
     }
 
-    /// Packets received so far.
-    pub fn received(&self) -> u64 {
-        self.received
-    }
-
     fn count_jitter(&mut self, timestamp: u32, now: Instant) {
         let transit = self.transit_of(timestamp, now);
         if let Some(last) = self.transit {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use podium::runtime::clock;
+use podium_loadtest::participant::Participant;
 use podium_loadtest::tone::Voice;
 use serde_json::json;
 
@@ -51,11 +52,7 @@ async fn a_listener_without_a_seat_is_not_heard_whatever_it_sends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mute_is_silence_within_200_ms_and_lifting_it_airs_nobody_who_did_not_unmute() {
     let world = World::start().await;
-    let (host, ben, cleo) = tokio::join!(world.host(), world.listener("ben", 2), world.listener("cleo", 3));
-    world.free_mode(&host).await;
-    ben.command("seat_take", json!({ "seat": 1 })).await.unwrap();
-    ben.speak(Voice::tone(440)).unwrap();
-    hears(&cleo, 440).await;
+    let (host, ben, cleo) = ben_on_air(&world).await;
 
     host.command("member_mute", json!({ "identity": "ben" })).await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -81,11 +78,7 @@ async fn a_mute_is_silence_within_200_ms_and_lifting_it_airs_nobody_who_did_not_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kicked_person_is_silent_at_once_and_the_socket_says_why() {
     let world = World::start().await;
-    let (host, ben, cleo) = tokio::join!(world.host(), world.listener("ben", 2), world.listener("cleo", 3));
-    world.free_mode(&host).await;
-    ben.command("seat_take", json!({ "seat": 1 })).await.unwrap();
-    ben.speak(Voice::tone(440)).unwrap();
-    hears(&cleo, 440).await;
+    let (host, ben, cleo) = ben_on_air(&world).await;
     host.command("member_kick", json!({ "identity": "ben" })).await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(cleo.listen_since(a_while().await).is_empty());
@@ -114,4 +107,14 @@ async fn three_voices_reach_a_listener_on_three_slots_and_a_metric_counts_them()
     assert!(world.metric("podium_participants{role=\"guest\"}").await == 2.0);
     assert!(world.metric("podium_joins_total{result=\"ok\"}").await == 4.0);
     assert!(world.metric("podium_round_trips_total").await > 0.0, "reports told round trips");
+}
+
+/// A host, Ben who speaks from seat 1, and Cleo who hears him.
+async fn ben_on_air(world: &World) -> (Participant, Participant, Participant) {
+    let (host, ben, cleo) = tokio::join!(world.host(), world.listener("ben", 2), world.listener("cleo", 3));
+    world.free_mode(&host).await;
+    ben.command("seat_take", json!({ "seat": 1 })).await.unwrap();
+    ben.speak(Voice::tone(440)).unwrap();
+    hears(&cleo, 440).await;
+    (host, ben, cleo)
 }
