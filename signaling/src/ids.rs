@@ -28,6 +28,9 @@ pub enum IdError {
     /// A seat number that no room can have.
     #[error("must be a seat number from 0 to 31")]
     NotASeat,
+    /// Not the id of a hand or an invite of a room.
+    #[error("is not an id that a room gives")]
+    NotANumberedId,
 }
 
 macro_rules! text_id {
@@ -95,6 +98,54 @@ text_id!(
     /// Names one request of a session, chosen by the client: 1 to 64 characters, none of them a control.
     RequestId,
     check_request
+);
+
+macro_rules! numbered_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub u64);
+
+        impl $name {
+            /// Takes a text for such an id.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                let number = text.strip_prefix($prefix).filter(|rest| {
+                    (1..=20).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_digit())
+                });
+                number.and_then(|number| number.parse().ok()).map(Self).ok_or(IdError::NotANumberedId)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+numbered_id!(
+    /// Names one raised hand of a room: `HD_` and its number.
+    HandId,
+    "HD_"
+);
+numbered_id!(
+    /// Names one invite of a room: `IN_` and its number.
+    InviteId,
+    "IN_"
 );
 
 impl SessionId {

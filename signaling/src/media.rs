@@ -25,6 +25,17 @@ pub struct OpenTransport {
     pub can_subscribe: bool,
 }
 
+/// New ICE credentials that are wanted for a transport whose client has changed its network (RFC 8445 section 2.4). Keys and streams stay.
+#[derive(Clone)]
+pub struct RestartIce {
+    /// The room it is in.
+    pub room: RoomId,
+    /// The session it belongs to.
+    pub session: SessionId,
+    /// The session description that the client offers, with its new credentials.
+    pub offer: String,
+}
+
 /// A transport that stands ready for the client's first packet.
 #[derive(Clone)]
 pub struct Opened {
@@ -41,6 +52,8 @@ pub enum MediaRefusal {
     Full,
     /// The media plane does not answer.
     Unavailable,
+    /// The session has no transport any more.
+    Gone,
 }
 
 /// What [`MediaPlane::open`] returns.
@@ -50,6 +63,9 @@ pub type MediaFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait MediaPlane: Send + Sync + 'static {
     /// Makes a transport for a session and answers its offer.
     fn open(&self, request: OpenTransport) -> MediaFuture<'_, Result<Opened, MediaRefusal>>;
+
+    /// Gives the transport of a session new ICE credentials and answers its offer. The old ones hold until a check with the new ones has come.
+    fn restart(&self, request: RestartIce) -> MediaFuture<'_, Result<Opened, MediaRefusal>>;
 
     /// Ends the transport of a session.
     fn close(&self, room: &RoomId, session: &SessionId);

@@ -50,7 +50,8 @@ impl Waiting {
 
 fn is_superseded(old: &MediaFact, new: &MediaFact) -> bool {
     match (old, new) {
-        (MediaFact::Speakers { .. }, MediaFact::Speakers { .. }) => true,
+        (MediaFact::Speakers { .. }, MediaFact::Speakers { .. })
+        | (MediaFact::Interruption { .. }, MediaFact::Interruption { .. }) => true,
         (MediaFact::Slots { session: old, .. }, MediaFact::Slots { session: new, .. }) => old == new,
         (
             MediaFact::Connected { .. }
@@ -59,6 +60,7 @@ fn is_superseded(old: &MediaFact, new: &MediaFact) -> bool {
             | MediaFact::Restored { .. }
             | MediaFact::Closed { .. }
             | MediaFact::Slots { .. }
+            | MediaFact::Interruption { .. }
             | MediaFact::Speakers { .. },
             _,
         ) => false,

@@ -226,6 +226,10 @@ impl MediaPlane for Bridge {
         Box::pin(self.answer(request))
     }
 
+    fn restart(&self, _request: podium_signaling::media::RestartIce) -> MediaFuture<'_, Result<Opened, MediaRefusal>> {
+        Box::pin(async { Err(MediaRefusal::Unavailable) })
+    }
+
     fn close(&self, _room: &RoomId, session: &SessionId) {
         self.close_session(session);
     }

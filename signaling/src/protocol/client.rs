@@ -281,10 +281,14 @@ fn command(frame: Frame) -> Result<Command, Wrong> {
         Frame::HandDeny(Person { identity }) => Act::HandDeny { identity },
         Frame::MemberMute(Person { identity }) => Act::MemberMute { identity },
         Frame::MemberUnmute(Person { identity }) => Act::MemberUnmute { identity },
-        Frame::MemberKick(Person { identity }) => Act::MemberKick { identity },
+        Frame::MemberKick(Person { identity }) => Act::MemberKick { identity, deny: false, reason: None },
         Frame::MuteSelf { muted } => Act::MuteSelf { muted },
         Frame::RoomUpdate { seat_mode, hands } => {
-            Act::RoomUpdate { seat_mode: seat_mode.map(SeatMode::from), hands: hands.map(HandsWord::is_on) }
+            Act::RoomUpdate(crate::room::RoomChange {
+                seat_mode: seat_mode.map(SeatMode::from),
+                hands: hands.map(HandsWord::is_on),
+                ..Default::default()
+            })
         }
         Frame::Unknown => return Err((Refusal::UnknownType, "this type is not known")),
     };

@@ -262,7 +262,7 @@ enum EventFrame<'a> {
 
 fn event_frame(seq: Option<u64>, event: &Event) -> EventFrame<'_> {
     match event {
-        Event::SeatChanged { cause, by, seat } => {
+        Event::SeatChanged { cause, by, seat, other: _ } => {
             EventFrame::SeatChanged { seq, cause: cause.code(), by: by.as_ref(), seat: SeatJson::from(seat) }
         }
         Event::SeatCue { seat, can_join } => {
@@ -272,7 +272,7 @@ fn event_frame(seq: Option<u64>, event: &Event) -> EventFrame<'_> {
             EventFrame::SeatOffer { seat: *seat, why: why.code(), expires_in_ms: millis(*expires_in) }
         }
         Event::HandPosition { position } => EventFrame::HandPosition { position: *position },
-        Event::HandChanged { change, hand, count } => {
+        Event::HandChanged { change, by: _, hand, count } => {
             EventFrame::HandChanged { seq, change: change.code(), hand: HandJson::from(hand), count: *count }
         }
         Event::ParticipantJoined { participant } => {
@@ -281,9 +281,25 @@ fn event_frame(seq: Option<u64>, event: &Event) -> EventFrame<'_> {
         Event::ParticipantLeft { identity, reason } => {
             EventFrame::ParticipantLeft { seq, identity, reason: reason.code() }
         }
-        Event::RoomUpdated { by, seat_mode, hands } => {
-            EventFrame::RoomUpdated { seq, by: by.as_ref(), seat_mode: seat_mode.code(), hands: on_or_off(*hands) }
-        }
+        Event::RoomUpdated { by, room } => EventFrame::RoomUpdated {
+            seq,
+            by: by.as_ref(),
+            seat_mode: room.seat_mode.code(),
+            hands: on_or_off(room.hands),
+        },
+        Event::RankChanged { .. }
+        | Event::Invite { .. }
+        | Event::InviteChanged { .. }
+        | Event::BanChanged { .. }
+        | Event::SwapProposed { .. }
+        | Event::HostOffer { .. }
+        | Event::HostOfferEnded { .. }
+        | Event::TurnEnding { .. }
+        | Event::LostSeat { .. }
+        | Event::Interruption { .. }
+        | Event::Moderation(_)
+        | Event::Message { .. }
+        | Event::ReactionTally { .. } => EventFrame::HandPosition { position: 0 },
         Event::Audience(audience) => EventFrame::Audience {
             count: audience.count,
             sample: audience.sample.iter().map(AudienceMemberJson::from).collect(),

@@ -33,15 +33,15 @@ impl<'a> From<&'a Snapshot> for SnapshotJson<'a> {
     fn from(snapshot: &'a Snapshot) -> Self {
         Self {
             id: &snapshot.id,
-            phase: snapshot.phase.code(),
-            seat_mode: snapshot.seat_mode.code(),
-            hands: on_or_off(snapshot.hands),
+            phase: snapshot.room.phase.code(),
+            seat_mode: snapshot.room.seat_mode.code(),
+            hands: on_or_off(snapshot.room.hands),
             seq: snapshot.seq,
             revision: snapshot.revision,
             seats: snapshot.seats.iter().map(SeatJson::from).collect(),
             participants: snapshot.participants.iter().map(ParticipantJson::from).collect(),
             audience: AudienceJson::from(&snapshot.audience),
-            hand_queue: snapshot.hand_queue.as_ref().map(|hands| hands.iter().map(HandJson::from).collect()),
+            hand_queue: snapshot.moderation.as_ref().map(|view| view.hands.iter().map(HandJson::from).collect()),
         }
     }
 }

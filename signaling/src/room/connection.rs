@@ -41,6 +41,7 @@ impl Room {
             MediaFact::Interrupted { session } => self.media_is(&session, Media::Lost, now),
             MediaFact::Closed { session } => self.media_is(&session, Media::Over, now),
             MediaFact::Slots { session, slots } => self.tell_slots(session, slots),
+            MediaFact::Interruption { .. } => {}
             MediaFact::Speakers { speakers } => self.tell_speakers(speakers),
         }
     }

@@ -3,12 +3,16 @@
 //! Events that carry a `seq` are the room's log; the others are passing words (a cue, a level) that may be lost.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::{Identity, SeatIndex};
 
-use super::settings::SeatMode;
-use super::view::{AudienceView, HandView, ParticipantView, ReservedWhy, SeatView, SelfView};
+use super::settings::Interrupt;
+use super::view::{
+    AudienceView, BanView, HandView, InviteView, ModerationView, ParticipantView, ReservedWhy, RoomView, SeatView,
+    SelfView,
+};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +25,8 @@ pub enum Event {
         by: Option<Identity>,
         /// The seat as it is now.
         seat: SeatView,
+        /// The other seat, when two changed in one step: the one that was left, or swapped with.
+        other: Option<SeatView>,
     },
     /// A seat is open. Worked out for each recipient.
     SeatCue {
@@ -47,6 +53,8 @@ pub enum Event {
     HandChanged {
         /// What became of it.
         change: HandChange,
+        /// Who did it, if it was a person.
+        by: Option<Identity>,
         /// The hand.
         hand: HandView,
         /// How many are pending now.
@@ -64,14 +72,110 @@ pub enum Event {
         /// How.
         reason: LeftReason,
     },
-    /// The room's modes changed. In the log, for everyone.
-    RoomUpdated {
-        /// Who did it.
+    /// A person's rank changed. In the log, for everyone.
+    RankChanged {
+        /// How it came about.
+        cause: RankCause,
+        /// Who did it, if it was a person.
         by: Option<Identity>,
-        /// Who may take an open seat.
-        seat_mode: SeatMode,
-        /// Whether hands may be raised.
-        hands: bool,
+        /// The person as they are now.
+        participant: ParticipantView,
+    },
+    /// The room's phase or settings changed. In the log, for everyone.
+    RoomUpdated {
+        /// Who did it, if it was a person.
+        by: Option<Identity>,
+        /// The room's phase and settings as they are now.
+        room: RoomView,
+    },
+    /// The recipient is invited to the stage.
+    Invite {
+        /// The invite.
+        invite: InviteView,
+    },
+    /// An invite changed. In the log, for hosts and cohosts; without a number to the one who was invited, when others or time ended it.
+    InviteChanged {
+        /// What became of it.
+        change: InviteChange,
+        /// Who did it, if it was a person.
+        by: Option<Identity>,
+        /// The invite.
+        invite: InviteView,
+    },
+    /// A ban was set or lifted. In the log, for hosts and cohosts.
+    BanChanged {
+        /// Set, or lifted.
+        banned: bool,
+        /// Who did it.
+        by: Identity,
+        /// The ban.
+        ban: BanView,
+    },
+    /// Someone would change seats with the recipient, who agrees by asking for the same swap.
+    SwapProposed {
+        /// Who.
+        from: Identity,
+        /// Their seat.
+        seat: SeatIndex,
+        /// The recipient's seat.
+        with: SeatIndex,
+        /// How long it stands.
+        expires_in: Duration,
+    },
+    /// The room is offered to the recipient.
+    HostOffer {
+        /// By whom.
+        from: Identity,
+        /// How long it stands.
+        expires_in: Duration,
+    },
+    /// What became of the room that was offered. To both.
+    HostOfferEnded {
+        /// Who offered it.
+        from: Identity,
+        /// To whom.
+        to: Identity,
+        /// How it ended.
+        outcome: OfferOutcome,
+    },
+    /// Someone's turn is about to end. To them, and to hosts and cohosts.
+    TurnEnding {
+        /// The seat.
+        seat: SeatIndex,
+        /// Who sits there.
+        identity: Identity,
+        /// When it ends.
+        ends_in: Duration,
+    },
+    /// The recipient came back too late for their seat.
+    LostSeat {
+        /// The seat.
+        seat: SeatIndex,
+        /// The place in the queue that they have instead, if hands are on.
+        position: Option<usize>,
+    },
+    /// A host began to interrupt, or ceased to.
+    Interruption {
+        /// Who speaks over the others, if someone does.
+        by: Option<Identity>,
+        /// What becomes of the others.
+        mode: Interrupt,
+    },
+    /// What only hosts and cohosts see. To someone who has just become one.
+    Moderation(ModerationView),
+    /// Someone wrote to the room. In the log, for everyone.
+    Message {
+        /// Who.
+        from: Identity,
+        /// Their name.
+        name: Arc<str>,
+        /// What.
+        text: Arc<str>,
+    },
+    /// How people reacted since the last tally.
+    ReactionTally {
+        /// Each reaction with its count.
+        tally: Vec<(String, u32)>,
     },
     /// The audience now.
     Audience(AudienceView),
@@ -128,8 +232,14 @@ pub enum SeatCause {
     Restored,
     /// Its holder did not come back in time.
     Lost,
-    /// Its holder's rank changed.
+    /// Its holder's rank changed; a lower rank costs the seat.
     Rank,
+    /// Its holder moved here from another seat.
+    Moved,
+    /// Its holder and that of another seat changed places.
+    Swapped,
+    /// Its holder's turn is over.
+    TurnOver,
 }
 
 impl SeatCause {
@@ -155,6 +265,9 @@ impl SeatCause {
             Self::Restored => "restored",
             Self::Lost => "lost",
             Self::Rank => "rank",
+            Self::Moved => "moved",
+            Self::Swapped => "swapped",
+            Self::TurnOver => "turn_over",
         }
     }
 }
@@ -172,7 +285,9 @@ pub enum HandChange {
     Approved,
     /// It was turned down.
     Denied,
-    /// It was up too long.
+    /// It was lowered with all the others by a host or cohost.
+    Cleared,
+    /// It was up too long, or its owner let offers pass.
     Expired,
     /// Its owner has gone, or may no longer speak.
     Gone,
@@ -187,8 +302,84 @@ impl HandChange {
             Self::Lowered => "lowered",
             Self::Approved => "approved",
             Self::Denied => "denied",
+            Self::Cleared => "cleared",
             Self::Expired => "expired",
             Self::Gone => "gone",
+        }
+    }
+}
+
+/// What became of an invite. All but `Sent` are final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InviteChange {
+    /// It was sent.
+    Sent,
+    /// It was accepted.
+    Accepted,
+    /// It was declined.
+    Declined,
+    /// Nobody answered.
+    Expired,
+    /// It was taken back, or whoever was invited has gone.
+    Revoked,
+}
+
+impl InviteChange {
+    /// The name on the wire.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Accepted => "accepted",
+            Self::Declined => "declined",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// How a rank came to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RankCause {
+    /// A host gave it.
+    Given,
+    /// The room was handed over.
+    Transferred,
+    /// The last host has gone.
+    Promoted,
+}
+
+impl RankCause {
+    /// The name on the wire.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Given => "given",
+            Self::Transferred => "transferred",
+            Self::Promoted => "promoted",
+        }
+    }
+}
+
+/// What became of a room that was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OfferOutcome {
+    /// It was accepted.
+    Accepted,
+    /// It was declined.
+    Declined,
+    /// Nobody answered.
+    Expired,
+    /// Another one took its place, or one of the two has gone.
+    Withdrawn,
+}
+
+impl OfferOutcome {
+    /// The name on the wire.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Declined => "declined",
+            Self::Expired => "expired",
+            Self::Withdrawn => "withdrawn",
         }
     }
 }
@@ -255,6 +446,8 @@ pub enum LeftReason {
     Left,
     /// Put out.
     Kicked,
+    /// Put out for good.
+    Banned,
     /// Their connection was lost for too long.
     Gone,
 }
@@ -265,6 +458,7 @@ impl LeftReason {
         match self {
             Self::Left => "left",
             Self::Kicked => "kicked",
+            Self::Banned => "banned",
             Self::Gone => "gone",
         }
     }

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 
 use crate::ids::{SeatIndex, SessionId};
 
-/// What the media plane reports. All but `Speakers` are about one session.
+/// What the media plane reports. All but `Interruption` and `Speakers` are about one session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MediaFact {
     /// The keys exist.
@@ -40,6 +40,11 @@ pub enum MediaFact {
         session: SessionId,
         /// Its slots that carry someone.
         slots: Vec<SlotView>,
+    },
+    /// A host or cohost began to speak over the others, or ceased to. Only while the plan says that this means something.
+    Interruption {
+        /// Who, if someone does.
+        by: Option<SessionId>,
     },
     /// Who speaks now, the loudest first.
     Speakers {

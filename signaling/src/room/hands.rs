@@ -161,6 +161,6 @@ impl Room {
 
     fn done_with_hand(&self, who: &Identity, now: Instant) -> Done {
         let hand = self.queue.find(who).map(|(position, hand)| self.hand_view(position, hand, now));
-        Done { position: hand.as_ref().map(|hand| hand.position), hand, seat: None }
+        Done { position: hand.as_ref().map(|hand| hand.position), hand, ..Done::default() }
     }
 }

@@ -1,16 +1,25 @@
 //! An input is everything that can happen to a room: someone joins, acts or vanishes, the media plane tells, time passes.
 
-use crate::ids::{Identity, RequestId, SeatIndex, SessionId};
+use std::time::Duration;
+
+use crate::ids::{Identity, InviteId, RequestId, SeatIndex, SessionId};
 
 use super::fact::MediaFact;
 use super::rank::Rank;
-use super::settings::SeatMode;
+use super::settings::{Duplicates, Interrupt, Promote, SeatMode};
 
 /// Everything that can happen to a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// A token was good and someone wants in.
     Join(Join),
+    /// A session that lost its socket has shown its resume token on a new one.
+    Resume {
+        /// The session that goes on.
+        session: SessionId,
+        /// The request that the welcome answers.
+        request: RequestId,
+    },
     /// A joined session asks for something.
     Act {
         /// Who asks.
@@ -46,8 +55,16 @@ pub struct Join {
     pub can_publish: bool,
     /// May hear.
     pub can_subscribe: bool,
+    /// May send messages and reactions.
+    pub can_publish_data: bool,
     /// Is not shown to others; can then hold no seat.
     pub hidden: bool,
+    /// Hands of a higher tier come first in the queue.
+    pub tier: u32,
+    /// What kind of participant it is, if not a person: `agent`, say.
+    pub kind: Option<String>,
+    /// How long ago the token was issued. Unknown if the token does not say.
+    pub token_age: Option<Duration>,
     /// The request that the welcome answers.
     pub request: RequestId,
     /// Came with an offer. A console has no media.
@@ -68,6 +85,30 @@ pub enum Act {
     },
     /// Leave one's seat.
     SeatLeave,
+    /// Move to an open seat, or move someone else there.
+    SeatMove {
+        /// The open seat.
+        seat: SeatIndex,
+        /// Who moves, if not the caller.
+        identity: Option<Identity>,
+    },
+    /// Let the holders of two seats change places. Hosts and cohosts do it at once; a guest proposes it from their own seat, and the other one
+    /// agrees by proposing the same.
+    SeatSwap {
+        /// One seat.
+        seat: SeatIndex,
+        /// The other.
+        with: SeatIndex,
+    },
+    /// Keep an open seat for someone, who is asked to confirm.
+    SeatAssign {
+        /// Which.
+        seat: SeatIndex,
+        /// For whom.
+        identity: Identity,
+        /// Only if the seat still has this revision.
+        expect_rev: Option<u64>,
+    },
     /// Accept the seat that is kept for one.
     SeatConfirm {
         /// Which, if the client says so.
@@ -129,6 +170,10 @@ pub enum Act {
         /// Whose hand.
         identity: Identity,
     },
+    /// Approve the first hand in the queue whose owner is there.
+    HandNext,
+    /// Lower every hand.
+    HandsLowerAll,
     /// Turn someone's hand down.
     HandDeny {
         /// Whose hand.
@@ -148,17 +193,115 @@ pub enum Act {
     MemberKick {
         /// Whom.
         identity: Identity,
+        /// Also refuse the tokens that were issued to them until now.
+        deny: bool,
+        /// Why, for the hosts.
+        reason: Option<String>,
+    },
+    /// Put a person out of the room for good. They need not be there.
+    MemberBan {
+        /// Whom.
+        identity: Identity,
+        /// Why, for the hosts.
+        reason: Option<String>,
+    },
+    /// Lift a ban.
+    MemberUnban {
+        /// Whose.
+        identity: Identity,
+    },
+    /// Give a person another rank, below one's own.
+    MemberRank {
+        /// Whom.
+        identity: Identity,
+        /// Which.
+        rank: Rank,
+    },
+    /// Hand the room over to someone. A cohost has it at once; anyone else is asked.
+    HostTransfer {
+        /// To whom.
+        to: Identity,
+    },
+    /// Accept the room.
+    HostAccept,
+    /// Decline the room.
+    HostDecline,
+    /// Invite someone to the stage.
+    InviteSend {
+        /// Whom.
+        identity: Identity,
+        /// To which seat, if not to any.
+        seat: Option<SeatIndex>,
+        /// Keep the seat (or the first open one) for them.
+        hold: bool,
+    },
+    /// Take an invite back.
+    InviteRevoke(InviteName),
+    /// Accept an invite.
+    InviteAccept {
+        /// Which, if the client says so.
+        invite: Option<InviteId>,
+    },
+    /// Decline an invite.
+    InviteDecline {
+        /// Which, if the client says so.
+        invite: Option<InviteId>,
+    },
+    /// Change one's preferences.
+    Prefs {
+        /// Whether one wants no invites and no assigned seats.
+        do_not_invite: Option<bool>,
+    },
+    /// React, without words. Reactions are counted, not passed on one by one.
+    Reaction {
+        /// How: a short name or an emoji.
+        kind: String,
+    },
+    /// Write to the room.
+    Message {
+        /// What.
+        text: String,
     },
     /// Mute or unmute oneself.
     MuteSelf {
         /// Muted from now on, or not.
         muted: bool,
     },
-    /// Change the room's modes.
-    RoomUpdate {
-        /// Who may take an open seat.
-        seat_mode: Option<SeatMode>,
-        /// Whether hands may be raised.
-        hands: Option<bool>,
+    /// Change the room's settings.
+    RoomUpdate(RoomChange),
+    /// Close the room.
+    RoomClose {
+        /// How long people are told before. Zero: at once.
+        notice: Duration,
     },
+}
+
+/// Which invite is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InviteName {
+    /// The one with this id.
+    Id(InviteId),
+    /// The one that this person has.
+    To(Identity),
+}
+
+/// What is to change about a room. What is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoomChange {
+    /// Who may take an open seat.
+    pub seat_mode: Option<SeatMode>,
+    /// Whether hands may be raised.
+    pub hands: Option<bool>,
+    /// What becomes of others while a host speaks.
+    pub interrupt: Option<Interrupt>,
+    /// Whether an opened seat is offered to the hands in the queue, one after the other.
+    pub auto_offer: Option<bool>,
+    /// How long a guest may hold a seat; `Some(None)` is as long as they like.
+    pub turn: Option<Option<Duration>>,
+    /// Who becomes host when the last one has gone.
+    pub promote: Option<Promote>,
+    /// What becomes of a second session of an identity.
+    pub duplicates: Option<Duplicates>,
+    /// Open a scheduled room now, or call off a closing.
+    pub go_live: bool,
 }

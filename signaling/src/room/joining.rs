@@ -27,6 +27,10 @@ impl Room {
             can_publish,
             can_subscribe: _,
             hidden,
+            can_publish_data: _,
+            tier: _,
+            kind: _,
+            token_age: _,
             request,
             has_media,
             mic_ready,
@@ -70,7 +74,7 @@ impl Room {
 
     fn turn_away(&mut self, session: SessionId, request: RequestId, refusal: Refusal, action: ByeAction) {
         self.reply(session.clone(), request, Err(refusal.into()));
-        self.outputs.push(Output::Bye { session: session.clone(), reason: ByeReason::Refused(refusal), action });
+        self.outputs.push(Output::Bye { session: session.clone(), reason: ByeReason::Refused(refusal), action, retry_after: None });
         self.outputs.push(Output::CloseTransport { session });
     }
 
@@ -153,7 +157,7 @@ impl Room {
         if let Some(seat) = self.stage.seat_of(identity) {
             let cause = match reason {
                 LeftReason::Left => SeatCause::Left,
-                LeftReason::Kicked => SeatCause::KickedOff,
+                LeftReason::Kicked | LeftReason::Banned => SeatCause::KickedOff,
                 LeftReason::Gone => SeatCause::Lost,
             };
             let by = by.cloned().or_else(|| (reason == LeftReason::Left).then(|| identity.clone()));
@@ -166,7 +170,7 @@ impl Room {
             self.log(Recipients::Everyone, Event::ParticipantLeft { identity: identity.clone(), reason });
         }
         let bye = match reason {
-            LeftReason::Kicked => Some((ByeReason::Kicked, ByeAction::Stop)),
+            LeftReason::Kicked | LeftReason::Banned => Some((ByeReason::Kicked, ByeAction::Stop)),
             LeftReason::Left | LeftReason::Gone => None,
         };
         self.end_session(person.session, bye);
@@ -178,7 +182,7 @@ impl Room {
 
     fn end_session(&mut self, session: SessionId, bye: Option<(ByeReason, ByeAction)>) {
         if let Some((reason, action)) = bye {
-            self.outputs.push(Output::Bye { session: session.clone(), reason, action });
+            self.outputs.push(Output::Bye { session: session.clone(), reason, action, retry_after: None });
         }
         self.outputs.push(Output::CloseTransport { session });
     }

@@ -76,8 +76,7 @@ impl Room {
         self.seat_mode = seat_mode.unwrap_or(self.seat_mode);
         self.hands = hands.unwrap_or(self.hands);
         if (self.seat_mode, self.hands) != before {
-            let event =
-                Event::RoomUpdated { by: Some(by.identity.clone()), seat_mode: self.seat_mode, hands: self.hands };
+            let event = Event::RoomUpdated { by: Some(by.identity.clone()), room: self.room_view() };
             self.log(Recipients::Everyone, event);
         }
         Ok(Done::default())

@@ -36,17 +36,20 @@ pub mod view;
 
 use std::time::Instant;
 
-pub use event::{CanJoin, CannotJoin, Event, HandChange, LeftReason, SeatCause, Slot, Speaker};
+pub use event::{
+    CanJoin, CannotJoin, Event, HandChange, InviteChange, LeftReason, OfferOutcome, RankCause, SeatCause, Slot, Speaker,
+};
 pub use fact::{MediaFact, SlotView};
-pub use input::{Act, Input, Join};
+pub use input::{Act, Input, InviteName, Join, RoomChange};
 pub use output::{ByeAction, ByeReason, Done, Output, Recipients};
 pub use plan::{PlannedSeat, StagePlan};
 pub use rank::{Rank, Role};
 pub use refusal::{Details, Refusal, Refused};
-pub use settings::{Phase, SeatMode, Settings};
+pub use settings::{Duplicates, Interrupt, Phase, Promote, SeatMode, Settings};
 pub use view::{
-    AudienceMember, AudienceView, HandView, HolderView, OwnHand, OwnOffer, OwnSeat, ParticipantView, ReservedWhy,
-    RoleCounts, SeatView, SeatViewState, SelfView, Snapshot, Viewer,
+    AudienceMember, AudienceView, BanView, HandView, HolderView, HostOfferView, InviteView, ModerationView, OwnHand,
+    OwnOffer, OwnSeat, ParticipantView, ReservedWhy, RoleCounts, RoomView, SeatView, SeatViewState, SelfView, Snapshot,
+    Viewer,
 };
 
 use crate::ids::{Identity, RequestId, RoomId, SessionId};
@@ -114,6 +117,7 @@ impl Room {
         self.carry_out_due(now);
         match input {
             Input::Join(join) => self.join(join, now),
+            Input::Resume { .. } => {}
             Input::Act { session, request, act } => self.act(session, request, act, now),
             Input::Detached { session } => self.detach(&session, now),
             Input::Media(fact) => self.learn(fact, now),
@@ -189,9 +193,28 @@ impl Room {
             Act::HandDeny { identity } => self.deny_hand(by, &identity, now),
             Act::MemberMute { identity } => self.mute_member(by, &identity, now),
             Act::MemberUnmute { identity } => self.unmute_member(by, &identity, now),
-            Act::MemberKick { identity } => self.kick_member(by, &identity, now),
+            Act::MemberKick { identity, .. } => self.kick_member(by, &identity, now),
             Act::MuteSelf { muted } => self.mute_self(by, muted, now),
-            Act::RoomUpdate { seat_mode, hands } => self.update(by, seat_mode, hands),
+            Act::RoomUpdate(change) => self.update(by, change.seat_mode, change.hands),
+            Act::SeatMove { .. }
+            | Act::SeatSwap { .. }
+            | Act::SeatAssign { .. }
+            | Act::HandNext
+            | Act::HandsLowerAll
+            | Act::MemberBan { .. }
+            | Act::MemberUnban { .. }
+            | Act::MemberRank { .. }
+            | Act::HostTransfer { .. }
+            | Act::HostAccept
+            | Act::HostDecline
+            | Act::InviteSend { .. }
+            | Act::InviteRevoke(_)
+            | Act::InviteAccept { .. }
+            | Act::InviteDecline { .. }
+            | Act::Prefs { .. }
+            | Act::Reaction { .. }
+            | Act::Message { .. }
+            | Act::RoomClose { .. } => Err(Refusal::Internal.into()),
         }
     }
 

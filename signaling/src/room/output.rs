@@ -1,11 +1,13 @@
 //! An output is everything a room can cause: answers, words to people, a plan for the media plane, ends of sessions.
 
+use std::time::Duration;
+
 use crate::ids::{RequestId, SessionId};
 
 use super::event::Event;
 use super::plan::StagePlan;
 use super::refusal::{Refusal, Refused};
-use super::view::{HandView, SeatView};
+use super::view::{HandView, InviteView, SeatView};
 
 /// Everything a room can cause. They are to be carried out in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +17,13 @@ pub enum Output {
         /// The session.
         session: SessionId,
         /// Its join.
+        request: RequestId,
+    },
+    /// A session goes on by a new socket. The shell adds what it missed, or the snapshot, and what it should know of the present.
+    Resumed {
+        /// The session.
+        session: SessionId,
+        /// Its request.
         request: RequestId,
     },
     /// The answer to a request.
@@ -45,6 +54,8 @@ pub enum Output {
         reason: ByeReason,
         /// What its client is to do.
         action: ByeAction,
+        /// When it may try again.
+        retry_after: Option<Duration>,
     },
     /// The session is over (left, gone, replaced, put out): close its transport and forget it.
     CloseTransport {
@@ -64,6 +75,10 @@ pub struct Done {
     pub position: Option<usize>,
     /// The hand it was about.
     pub hand: Option<HandView>,
+    /// The invite it was about.
+    pub invite: Option<InviteView>,
+    /// It waits for someone else's word: a swap that was proposed, a room that was offered.
+    pub pending: bool,
 }
 
 /// Who is told something.

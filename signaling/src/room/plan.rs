@@ -6,6 +6,8 @@ use std::num::NonZeroU32;
 
 use crate::ids::{RoomId, SeatIndex, SessionId};
 
+use super::settings::Interrupt;
+
 /// The stage of a room at one revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StagePlan {
@@ -13,6 +15,8 @@ pub struct StagePlan {
     pub room: RoomId,
     /// Grows with each plan; a smaller one is old.
     pub revision: u64,
+    /// What becomes of others while someone with priority speaks. The media plane carries it out, packet by packet.
+    pub interrupt: Interrupt,
     /// The occupied seats, in order.
     pub seats: Vec<PlannedSeat>,
 }

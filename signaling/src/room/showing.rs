@@ -12,8 +12,8 @@ use super::participant::SelfState;
 use super::rank::{Rank, Role};
 use super::seat::SeatState;
 use super::view::{
-    AudienceMember, AudienceView, HandView, HolderView, OwnHand, OwnOffer, OwnSeat, ParticipantView, RoleCounts,
-    SeatView, SeatViewState, SelfView, Snapshot, Viewer,
+    AudienceMember, AudienceView, HandView, HolderView, ModerationView, OwnHand, OwnOffer, OwnSeat, ParticipantView,
+    RoleCounts, RoomView, SeatView, SeatViewState, SelfView, Snapshot, Viewer,
 };
 
 impl Room {
@@ -27,19 +27,37 @@ impl Room {
                 (sees_hands, person.map(|_| self.self_view(who, now)))
             }
         };
-        let hands = || self.queue.iter().map(|(position, hand)| self.hand_view(position, hand, now)).collect();
+        let moderation = || ModerationView {
+            hands: self.queue.iter().map(|(position, hand)| self.hand_view(position, hand, now)).collect(),
+            ..ModerationView::default()
+        };
         Snapshot {
             id: self.id.clone(),
-            phase: self.phase,
-            seat_mode: self.seat_mode,
-            hands: self.hands,
+            room: self.room_view(),
             seq: self.seq,
             revision: self.revision,
             seats: self.stage.iter().map(|(index, _)| self.seat_view(index, now)).collect(),
             participants: self.listed().iter().map(|who| self.participant_view(who)).collect(),
             audience: self.audience_view(),
-            hand_queue: sees_hands.then(hands),
+            moderation: sees_hands.then(moderation),
             own,
+        }
+    }
+
+    /// The room's phase and settings.
+    pub(super) fn room_view(&self) -> RoomView {
+        RoomView {
+            phase: self.phase,
+            seat_mode: self.seat_mode,
+            hands: self.hands,
+            interrupt: self.settings.interrupt,
+            auto_offer: self.settings.auto_offer,
+            turn: self.settings.turn,
+            promote: self.settings.promote,
+            duplicates: self.settings.duplicates,
+            opens_in: None,
+            hostless_for: None,
+            closes_in: None,
         }
     }
 
@@ -72,7 +90,7 @@ impl Room {
                 SeatViewState::Occupied { holder: self.holder_view(who), csrc: *grant }
             }
         };
-        SeatView { index, state, muted_by_host: seat.muted_by_host, rev: seat.rev }
+        SeatView { index, state, muted_by_host: seat.muted_by_host, turn_ends_in: None, rev: seat.rev }
     }
 
     fn holder_view(&self, who: &Identity) -> HolderView {
@@ -88,7 +106,13 @@ impl Room {
 
     pub(super) fn participant_view(&self, who: &Identity) -> ParticipantView {
         let person = self.roster.person(who);
-        ParticipantView { identity: who.clone(), name: person.name.clone(), rank: person.rank, role: self.role_of(who) }
+        ParticipantView {
+            identity: who.clone(),
+            name: person.name.clone(),
+            rank: person.rank,
+            role: self.role_of(who),
+            kind: None,
+        }
     }
 
     fn role_of(&self, who: &Identity) -> Role {
@@ -110,6 +134,8 @@ impl Room {
 
     pub(super) fn hand_view(&self, position: usize, hand: &Hand, now: Instant) -> HandView {
         HandView {
+            id: crate::ids::HandId(0),
+            tier: 0,
             identity: hand.identity.clone(),
             name: self.roster.person(&hand.identity).name.clone(),
             position,
@@ -132,6 +158,10 @@ impl Room {
             rank,
             role,
             can_publish: person.can_publish,
+            can_publish_data: false,
+            do_not_invite: false,
+            invite: None,
+            host_offer: None,
             seat,
             self_muted,
             host_muted,

@@ -23,7 +23,7 @@ impl Room {
 
     /// Tells everyone that a seat changed.
     pub(super) fn tell_seat(&mut self, seat: SeatIndex, cause: SeatCause, by: Option<&Identity>, now: Instant) {
-        let event = Event::SeatChanged { cause, by: by.cloned(), seat: self.seat_view(seat, now) };
+        let event = Event::SeatChanged { cause, by: by.cloned(), seat: self.seat_view(seat, now), other: None };
         self.log(Recipients::Everyone, event);
     }
 
@@ -32,7 +32,12 @@ impl Room {
         let Some((position, hand)) = self.queue.find(who) else {
             return;
         };
-        let event = Event::HandChanged { change, hand: self.hand_view(position, hand, now), count: self.queue.len() };
+        let event = Event::HandChanged {
+            change,
+            by: None,
+            hand: self.hand_view(position, hand, now),
+            count: self.queue.len(),
+        };
         self.log(Recipients::Hosts, event);
     }
 
@@ -44,11 +49,11 @@ impl Room {
 
     /// Tells the hosts how a hand ended, and its owner if others or time decided it.
     pub(super) fn tell_hand_end(&mut self, hand: &HandView, change: HandChange) {
-        let event = Event::HandChanged { change, hand: hand.clone(), count: self.queue.len() };
+        let event = Event::HandChanged { change, by: None, hand: hand.clone(), count: self.queue.len() };
         self.log(Recipients::Hosts, event.clone());
         let owner = self.roster.person(&hand.identity);
         let decided_elsewhere = match change {
-            HandChange::Approved | HandChange::Denied | HandChange::Expired => true,
+            HandChange::Approved | HandChange::Denied | HandChange::Expired | HandChange::Cleared => true,
             HandChange::Raised | HandChange::Changed | HandChange::Lowered | HandChange::Gone => false,
         };
         // Hosts and cohosts have just been told.
@@ -109,7 +114,12 @@ impl Room {
         }
         self.planned.clone_from(&seats);
         self.revision += 1;
-        let plan = StagePlan { room: self.id.clone(), revision: self.revision, seats };
+        let plan = StagePlan {
+            room: self.id.clone(),
+            revision: self.revision,
+            interrupt: self.settings.interrupt,
+            seats,
+        };
         self.outputs.insert(0, Output::Plan(plan));
     }
 

@@ -6,10 +6,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ids::{Identity, RoomId, SeatIndex, SessionId};
+use crate::ids::{HandId, Identity, InviteId, RoomId, SeatIndex, SessionId};
 
 use super::rank::{Rank, Role};
-use super::settings::{Phase, SeatMode};
+use super::settings::{Duplicates, Interrupt, Phase, Promote, SeatMode};
 
 /// Through whose eyes a snapshot is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,12 +25,8 @@ pub enum Viewer {
 pub struct Snapshot {
     /// Which room.
     pub id: RoomId,
-    /// Where it is in its life.
-    pub phase: Phase,
-    /// Who may take an open seat.
-    pub seat_mode: SeatMode,
-    /// Whether hands may be raised.
-    pub hands: bool,
+    /// Its phase and settings.
+    pub room: RoomView,
     /// The number of the last event that this contains.
     pub seq: u64,
     /// The revision of the stage.
@@ -41,10 +37,50 @@ pub struct Snapshot {
     pub participants: Vec<ParticipantView>,
     /// Everyone else, counted and sampled.
     pub audience: AudienceView,
-    /// The hands, for hosts, cohosts and admins.
-    pub hand_queue: Option<Vec<HandView>>,
+    /// Hands, invites and bans, for hosts, cohosts and admins.
+    pub moderation: Option<ModerationView>,
     /// The viewer's own state, if the viewer is in the room.
     pub own: Option<SelfView>,
+}
+
+/// A room's phase and settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomView {
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// Who may take an open seat.
+    pub seat_mode: SeatMode,
+    /// Whether hands may be raised.
+    pub hands: bool,
+    /// What becomes of others while a host speaks.
+    pub interrupt: Interrupt,
+    /// Whether an opened seat is offered to the hands in the queue.
+    pub auto_offer: bool,
+    /// How long a guest may hold a seat, if not as long as they like.
+    pub turn: Option<Duration>,
+    /// Who becomes host when the last one has gone.
+    pub promote: Promote,
+    /// What becomes of a second session of an identity.
+    pub duplicates: Duplicates,
+    /// When it opens, if it is scheduled.
+    pub opens_in: Option<Duration>,
+    /// When it is to have a host again, if it is hostless.
+    pub hostless_for: Option<Duration>,
+    /// When it closes, if it is closing.
+    pub closes_in: Option<Duration>,
+}
+
+/// What only hosts, cohosts and admins see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModerationView {
+    /// The pending hands, in order.
+    pub hands: Vec<HandView>,
+    /// The invites that wait for an answer.
+    pub invites: Vec<InviteView>,
+    /// The latest bans, the newest first; 100 at most.
+    pub bans: Vec<BanView>,
+    /// How many bans there are.
+    pub ban_count: usize,
 }
 
 /// A seat.
@@ -56,6 +92,8 @@ pub struct SeatView {
     pub state: SeatViewState,
     /// The seat's own mute bit.
     pub muted_by_host: bool,
+    /// What is left of its holder's turn, if turns are limited.
+    pub turn_ends_in: Option<Duration>,
     /// Grows with each change of the seat: of its state, its holder or its mute bit, but not of the holder's own mutes.
     pub rev: u64,
 }
@@ -176,6 +214,8 @@ pub struct ParticipantView {
     pub rank: Rank,
     /// The role.
     pub role: Role,
+    /// What kind of participant it is, if not a person.
+    pub kind: Option<Arc<str>>,
 }
 
 /// Those who hold no occupied seat.
@@ -199,6 +239,8 @@ pub struct AudienceMember {
 /// A raised hand, as hosts see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HandView {
+    /// Which hand of this room.
+    pub id: HandId,
     /// Whose.
     pub identity: Identity,
     /// The name to show.
@@ -211,6 +253,51 @@ pub struct HandView {
     pub mic_ready: bool,
     /// The seat they would like.
     pub wanted_seat: Option<SeatIndex>,
+    /// The owner's tier: higher ones come first.
+    pub tier: u32,
+}
+
+/// An invite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InviteView {
+    /// Which invite of this room.
+    pub id: InviteId,
+    /// Who invites.
+    pub from: Identity,
+    /// Their name.
+    pub from_name: Arc<str>,
+    /// Who is invited.
+    pub to: Identity,
+    /// Their name.
+    pub to_name: Arc<str>,
+    /// To which seat, if not to any.
+    pub seat: Option<SeatIndex>,
+    /// Whether that seat is kept for them.
+    pub hold: bool,
+    /// How long it waits for an answer.
+    pub expires_in: Duration,
+}
+
+/// A ban.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BanView {
+    /// Who may not come in.
+    pub identity: Identity,
+    /// Who decided it.
+    pub by: Identity,
+    /// Why.
+    pub reason: Option<Arc<str>>,
+    /// How long ago.
+    pub since: Duration,
+}
+
+/// A room that was offered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostOfferView {
+    /// By whom.
+    pub from: Identity,
+    /// How long it stands.
+    pub expires_in: Duration,
 }
 
 /// A participant's own state.
@@ -228,6 +315,10 @@ pub struct SelfView {
     pub role: Role,
     /// May ever hold a seat.
     pub can_publish: bool,
+    /// May send messages and reactions.
+    pub can_publish_data: bool,
+    /// Wants no invites and no assigned seats.
+    pub do_not_invite: bool,
     /// The seat that is theirs, and how.
     pub seat: Option<OwnSeat>,
     /// Muted by themselves.
@@ -238,6 +329,10 @@ pub struct SelfView {
     pub hand: Option<OwnHand>,
     /// A seat that waits for their word.
     pub offer: Option<OwnOffer>,
+    /// An invite that waits for their answer.
+    pub invite: Option<InviteView>,
+    /// The room, if it is offered to them.
+    pub host_offer: Option<HostOfferView>,
 }
 
 /// The seat that is someone's.

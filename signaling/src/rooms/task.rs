@@ -181,10 +181,11 @@ impl RoomTask {
     fn carry_out(&mut self, output: Output, now: Instant) {
         match output {
             Output::Welcome { session, request } => self.welcome(&session, &request, now),
+            Output::Resumed { .. } => {}
             Output::Reply { session, request, result } => self.reply(&session, &request, &result),
             Output::Tell { to, seq, event } => self.tell(&to, seq, &event, now),
             Output::Plan(plan) => self.context.media.apply(plan),
-            Output::Bye { session, reason, action } => self.bye(&session, reason, action),
+            Output::Bye { session, reason, action, retry_after: _ } => self.bye(&session, reason, action),
             Output::CloseTransport { session } => self.forget(&session),
             Output::Closed => self.end_all(Refusal::RoomClosed, ByeAction::Stop, None),
         }
@@ -264,7 +265,20 @@ impl RoomTask {
                 | Event::HandChanged { .. }
                 | Event::ParticipantJoined { .. }
                 | Event::ParticipantLeft { .. }
+                | Event::RankChanged { .. }
                 | Event::RoomUpdated { .. }
+                | Event::Invite { .. }
+                | Event::InviteChanged { .. }
+                | Event::BanChanged { .. }
+                | Event::SwapProposed { .. }
+                | Event::HostOffer { .. }
+                | Event::HostOfferEnded { .. }
+                | Event::TurnEnding { .. }
+                | Event::LostSeat { .. }
+                | Event::Interruption { .. }
+                | Event::Moderation(_)
+                | Event::Message { .. }
+                | Event::ReactionTally { .. }
                 | Event::Audience(_)
                 | Event::Slots { .. }
                 | Event::Speakers { .. } => member.class,

@@ -45,6 +45,10 @@ pub struct FakeMedia {
 }
 
 impl MediaPlane for FakeMedia {
+    fn restart(&self, _request: podium_signaling::media::RestartIce) -> MediaFuture<'_, Result<Opened, MediaRefusal>> {
+        Box::pin(async { Err(MediaRefusal::Unavailable) })
+    }
+
     fn open(&self, request: OpenTransport) -> MediaFuture<'_, Result<Opened, MediaRefusal>> {
         Box::pin(async move {
             match request.offer.as_str() {
