@@ -283,13 +283,11 @@ fn command(frame: Frame) -> Result<Command, Wrong> {
         Frame::MemberUnmute(Person { identity }) => Act::MemberUnmute { identity },
         Frame::MemberKick(Person { identity }) => Act::MemberKick { identity, deny: false, reason: None },
         Frame::MuteSelf { muted } => Act::MuteSelf { muted },
-        Frame::RoomUpdate { seat_mode, hands } => {
-            Act::RoomUpdate(crate::room::RoomChange {
-                seat_mode: seat_mode.map(SeatMode::from),
-                hands: hands.map(HandsWord::is_on),
-                ..Default::default()
-            })
-        }
+        Frame::RoomUpdate { seat_mode, hands } => Act::RoomUpdate(crate::room::RoomChange {
+            seat_mode: seat_mode.map(SeatMode::from),
+            hands: hands.map(HandsWord::is_on),
+            ..Default::default()
+        }),
         Frame::Unknown => return Err((Refusal::UnknownType, "this type is not known")),
     };
     Ok(Command::Act(act))
