@@ -8,6 +8,7 @@ use super::Room;
 use super::event::SeatCause;
 use super::output::Done;
 use super::permit::{Caller, Power};
+use super::rank::Rank;
 use super::refusal::{Refusal, Refused};
 
 impl Room {
@@ -28,7 +29,10 @@ impl Room {
     /// Lifts a person's mute; their own stays.
     pub(super) fn unmute_member(&mut self, by: &Caller, who: &Identity, now: Instant) -> Result<Done, Refused> {
         by.may(Power::Members)?;
-        self.guard_person(by, who, Refusal::ParticipantNotFound)?;
+        // Nobody else could lift the mute of someone who was muted before they became host.
+        if *who != by.identity || by.rank != Rank::Host {
+            self.guard_person(by, who, Refusal::ParticipantNotFound)?;
+        }
         if std::mem::take(&mut self.roster.person_mut(who).host_muted) {
             self.tell_mutes(who, SeatCause::MemberUnmuted, &by.identity, now);
         }

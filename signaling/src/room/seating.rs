@@ -187,6 +187,8 @@ impl Room {
         if offered && self.settle_hand(who, HandChange::Approved, None, now).is_some() {
             self.roster.person_mut(who).last_hand = Some(HandEnd::Offered);
         }
+        // Whoever sits here by an invite or an assignment wishes for nothing more.
+        self.end_hand(who, HandChange::Lowered, now);
     }
 
     /// Keeps a seat for someone, who is asked to confirm. Their microphone stays closed.
