@@ -258,7 +258,9 @@ impl Session {
                     return self.write(server::reply_error(Some(&request), &refused, Some(&why)).into()).await;
                 }
                 Err(MediaRefusal::Full) => return Break(self.refuse_join(Refusal::NodeFull, ByeAction::Retry)),
-                Err(MediaRefusal::Unavailable | MediaRefusal::Gone) => return Break(self.refuse_join(Refusal::Internal, ByeAction::Retry)),
+                Err(MediaRefusal::Unavailable | MediaRefusal::Gone) => {
+                    return Break(self.refuse_join(Refusal::Internal, ByeAction::Retry));
+                }
             },
         };
         let (line, line_end) = line(self.shared.config.limits.outbound_queue);
