@@ -14,6 +14,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::{access, problem::Problem};
 use crate::{
     auth::Denied,
+    clock,
     ids::RoomId,
     protocol::{
         body::{CreateRoom, RoomList},
@@ -38,8 +39,9 @@ pub(super) async fn create(
     if access.room.as_ref().is_some_and(|room| *room != wanted.id) {
         return Err(Problem::from(Denied::Forbidden).detail("this token is for another room"));
     }
-    let settings =
-        wanted.settings(&shared.config.settings).map_err(|why| Problem::from(Refusal::InvalidArgument).detail(why))?;
+    let settings = wanted
+        .settings(&shared.config.settings, clock::unix_millis())
+        .map_err(|why| Problem::from(Refusal::InvalidArgument).detail(why))?;
     if shared.is_draining() {
         return Err(Problem::from(Refusal::Draining).retry_after(RETRY_AFTER));
     }

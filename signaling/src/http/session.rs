@@ -187,7 +187,7 @@ impl Session {
         };
         match (command, &self.attached) {
             (Command::Ping, _) => self.write(server::pong(&id, clock::unix_millis()).into()).await,
-            (Command::Resume, None) => Break(self.refuse_join(Refusal::SessionStale, ByeAction::Rejoin)),
+            (Command::Resume { .. }, None) => Break(self.refuse_join(Refusal::SessionStale, ByeAction::Rejoin)),
             (Command::Join { offer, mic_ready }, None) => self.join(id, offer, mic_ready, admission).await,
             (Command::Act(act), Some(Attached { session, handle, .. })) => {
                 let mail = Mail::Act { session: session.clone(), request: id, act };
@@ -197,14 +197,17 @@ impl Session {
                     Err(_over) => Continue(()),
                 }
             }
+            (Command::IceRestart { .. }, Some(_)) => self.refuse_state(&id, "not built yet").await,
             (Command::Stats(stats), Some(_)) => {
                 self.note(stats);
                 self.write(server::reply_ok(&id, &Done::default()).into()).await
             }
-            (Command::Join { .. } | Command::Resume, Some(_)) => {
+            (Command::Join { .. } | Command::Resume { .. }, Some(_)) => {
                 self.refuse_state(&id, "this session has joined already").await
             }
-            (Command::Act(_) | Command::Stats(_), None) => self.refuse_state(&id, "join first").await,
+            (Command::Act(_) | Command::Stats(_) | Command::IceRestart { .. }, None) => {
+                self.refuse_state(&id, "join first").await
+            }
         }
     }
 
@@ -255,7 +258,9 @@ impl Session {
                     return self.write(server::reply_error(Some(&request), &refused, Some(&why)).into()).await;
                 }
                 Err(MediaRefusal::Full) => return Break(self.refuse_join(Refusal::NodeFull, ByeAction::Retry)),
-                Err(MediaRefusal::Unavailable | MediaRefusal::Gone) => return Break(self.refuse_join(Refusal::Internal, ByeAction::Retry)),
+                Err(MediaRefusal::Unavailable | MediaRefusal::Gone) => {
+                    return Break(self.refuse_join(Refusal::Internal, ByeAction::Retry));
+                }
             },
         };
         let (line, line_end) = line(self.shared.config.limits.outbound_queue);

@@ -1,11 +1,19 @@
 //! Bodies of the HTTP API.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::client::{HandsWord, SeatModeWord};
+use super::{
+    SCHEDULE_MS_MAX,
+    client::{
+        turn,
+        words::{DuplicatesWord, HandsWord, InterruptWord, PromoteWord, RankWord, SeatModeWord},
+    },
+};
 use crate::{
     ids::{Identity, RoomId, SEATS_MAX},
-    room::{Rank, RoleCounts, SeatMode, Settings},
+    room::{RoleCounts, Settings},
 };
 
 /// The body of `POST /v1/rooms`. What is absent is as the server's configuration has it.
@@ -19,26 +27,62 @@ pub struct CreateRoom {
     pub seat_mode: Option<SeatModeWord>,
     /// Whether hands may be raised.
     pub hands: Option<HandsWord>,
+    /// What becomes of others while a host or cohost speaks.
+    pub interrupt: Option<InterruptWord>,
+    /// Whether an opened seat is offered to the hands in the queue, one after the other.
+    pub auto_offer: Option<bool>,
+    /// How long a guest may hold a seat: 0 (as long as they like), or 10000 to 3600000.
+    pub turn_ms: Option<u64>,
+    /// Who becomes host when the last one has gone.
+    pub promote: Option<PromoteWord>,
+    /// What becomes of a second session of an identity.
+    pub duplicates: Option<DuplicatesWord>,
     /// The most participants.
     pub participants_max: Option<usize>,
+    /// When it opens, if not at once.
+    pub scheduled: Option<Scheduled>,
+}
+
+/// When a room opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Scheduled {
+    /// The Unix time in milliseconds.
+    pub at: u64,
 }
 
 impl CreateRoom {
-    /// The settings of the room: `defaults` but for what the body says.
-    pub fn settings(&self, defaults: &Settings) -> Result<Settings, &'static str> {
+    /// The settings of the room: `defaults` but for what the body says. `now_ms` is the Unix time in milliseconds.
+    pub fn settings(&self, defaults: &Settings, now_ms: u64) -> Result<Settings, &'static str> {
         if self.seats.is_some_and(|seats| !(1..=SEATS_MAX).contains(&seats)) {
             return Err("`seats` must be from 1 to 32");
         }
         if self.participants_max.is_some_and(|most| !(1..=PARTICIPANTS_MAX).contains(&most)) {
             return Err("`participants_max` must be from 1 to 100000");
         }
+        let opens_in = self.scheduled.map(|scheduled| scheduled.opens_in(now_ms)).transpose()?;
         Ok(Settings {
             seats: self.seats.unwrap_or(defaults.seats),
-            seat_mode: self.seat_mode.map_or(defaults.seat_mode, SeatMode::from),
+            seat_mode: self.seat_mode.map_or(defaults.seat_mode, Into::into),
             hands: self.hands.map_or(defaults.hands, HandsWord::is_on),
+            interrupt: self.interrupt.map_or(defaults.interrupt, Into::into),
+            auto_offer: self.auto_offer.unwrap_or(defaults.auto_offer),
+            turn: self.turn_ms.map_or(Ok(defaults.turn), turn)?,
+            promote: self.promote.map_or(defaults.promote, Into::into),
+            duplicates: self.duplicates.map_or(defaults.duplicates, Into::into),
+            opens_in: opens_in.or(defaults.opens_in),
             participants_max: self.participants_max.unwrap_or(defaults.participants_max),
             ..defaults.clone()
         })
+    }
+}
+
+impl Scheduled {
+    fn opens_in(self, now_ms: u64) -> Result<Duration, &'static str> {
+        let ahead = self.at.checked_sub(now_ms).ok_or("`scheduled.at` is in the past")?;
+        if ahead > SCHEDULE_MS_MAX {
+            return Err("`scheduled.at` is more than 30 days ahead");
+        }
+        Ok(Duration::from_millis(ahead))
     }
 }
 
@@ -56,26 +100,6 @@ pub struct DevTokenRequest {
     pub name: Option<String>,
     /// The rank at the first join; `member` if absent.
     pub rank: Option<RankWord>,
-}
-
-/// The words for [`Rank`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "they are documented at Rank")]
-pub enum RankWord {
-    Host,
-    Cohost,
-    Member,
-}
-
-impl From<RankWord> for Rank {
-    fn from(word: RankWord) -> Self {
-        match word {
-            RankWord::Host => Self::Host,
-            RankWord::Cohost => Self::Cohost,
-            RankWord::Member => Self::Member,
-        }
-    }
 }
 
 /// The answer to `POST /dev/token`.

@@ -16,3 +16,27 @@ pub const SUBPROTOCOL: &str = "podium.v1";
 
 /// The longest offer that is looked at.
 pub const OFFER_BYTES_MAX: usize = 32 * 1024;
+
+/// The longest token that a `resume` can show, in characters.
+pub const RESUME_TOKEN_CHARS_MAX: usize = 256;
+
+/// The longest message, in characters.
+pub const MESSAGE_CHARS_MAX: usize = 500;
+
+/// The longest kind of reaction, in characters.
+pub const REACTION_CHARS_MAX: usize = 32;
+
+/// The longest reason for a kick or a ban, in characters.
+pub const REASON_CHARS_MAX: usize = 200;
+
+/// How long a turn can be, in milliseconds, if it has an end.
+pub const TURN_MS: std::ops::RangeInclusive<u64> = 10_000..=3_600_000;
+
+/// The longest notice before a room closes, in milliseconds.
+pub const NOTICE_MS_MAX: u64 = 600_000;
+
+/// How far ahead a room can be scheduled, in milliseconds: 30 days.
+pub const SCHEDULE_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1000;
+
+/// The longest time that a client can have measured, in milliseconds.
+pub const STATS_MS_MAX: f64 = 600_000.0;

@@ -11,7 +11,7 @@ use super::refusal::Refused;
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
     Welcomed,
-    Replied(Result<Done, Refused>),
+    Replied(Box<Result<Done, Refused>>),
 }
 
 /// The last answers of one session; older ones are forgotten.

@@ -5,14 +5,16 @@
 
 use std::time::Instant;
 
-use crate::ids::{Identity, SessionId};
+use crate::ids::{Identity, RequestId, SessionId};
 
 use super::Room;
-use super::event::{Event, SeatCause, Slot, Speaker};
+use super::event::{Event, HandChange, SeatCause, Slot, Speaker};
 use super::fact::{MediaFact, SlotView};
 use super::output::{Output, Recipients};
 use super::participant::Media;
+use super::refusal::Refusal;
 use super::seat::SeatState;
+use super::settings::Interrupt;
 use super::view::ReservedWhy;
 
 impl Room {
@@ -32,6 +34,46 @@ impl Room {
         }
     }
 
+    /// A session goes on by a new socket: what it has is still its own. What passed in the meantime is told as it is now.
+    pub(super) fn resume(&mut self, session: SessionId, request: RequestId, now: Instant) {
+        let refusal = if self.is_closed() { Refusal::RoomClosed } else { Refusal::SessionStale };
+        let Some(identity) = self.roster.identity_of(&session).filter(|_| !self.is_closed()).cloned() else {
+            return self.reply(session, request, Err(refusal.into()));
+        };
+        self.roster.attach(&identity);
+        self.offers_due = true;
+        self.outputs.push(Output::Resumed { session: session.clone(), request });
+        // Whoever has no media waits for none.
+        if !self.roster.person(&identity).media.is_gone() {
+            self.regain_seat(&identity, now);
+        }
+        let audience = Event::Audience(self.audience_view());
+        let slots = self.roster.person(&identity).slots.clone();
+        self.tell_present(&session, Some(audience));
+        if !slots.is_empty() {
+            self.tell_slots(session, slots);
+        }
+    }
+
+    /// Tells a session what else is so at the moment. Such words come when something changes, and for this session everything has.
+    pub(super) fn tell_present(&mut self, session: &SessionId, audience: Option<Event>) {
+        let speakers = Event::Speakers { speakers: self.speakers.clone() };
+        let speakers = (!self.speakers.is_empty()).then_some(speakers);
+        for event in [audience, speakers, self.interruption()].into_iter().flatten() {
+            self.outputs.push(Output::Tell { to: Recipients::One(session.clone()), seq: None, event });
+        }
+    }
+
+    /// A host speaks over the others, if the plan lets them; or nobody does any more.
+    fn hear_interruption(&mut self, by: Option<SessionId>) {
+        let planned = |session: &SessionId| {
+            self.planned.iter().any(|seat| seat.priority && seat.open && seat.session == *session)
+        };
+        let by = by.filter(|session| planned(session) && self.settings.interrupt != Interrupt::Off);
+        let by = by.and_then(|session| self.roster.identity_of(&session).cloned());
+        self.tell_interruption(by);
+    }
+
     /// Takes in what the media plane tells. What it tells of sessions that are over is old.
     pub(super) fn learn(&mut self, fact: MediaFact, now: Instant) {
         match fact {
@@ -41,7 +83,7 @@ impl Room {
             MediaFact::Interrupted { session } => self.media_is(&session, Media::Lost, now),
             MediaFact::Closed { session } => self.media_is(&session, Media::Over, now),
             MediaFact::Slots { session, slots } => self.tell_slots(session, slots),
-            MediaFact::Interruption { .. } => {}
+            MediaFact::Interruption { by } => self.hear_interruption(by),
             MediaFact::Speakers { speakers } => self.tell_speakers(speakers),
         }
     }
@@ -57,7 +99,8 @@ impl Room {
         }
         person.media = media;
         if media.is_present() {
-            self.restore_seat(&identity, now);
+            self.offers_due = true;
+            self.regain_seat(&identity, now);
         } else {
             self.keep_for_reconnect(&identity, now);
         }
@@ -71,6 +114,31 @@ impl Room {
         let until = now + self.settings.reconnect_grace;
         self.set_seat(seat, SeatState::Reserved { who: identity.clone(), why: ReservedWhy::Reconnect, until });
         self.tell_seat(seat, SeatCause::Interrupted, None, now);
+    }
+
+    /// Gives someone who is back their seat: the one that is kept, or the one that was and is still open. Else they have lost it, and go first
+    /// in the queue.
+    pub(super) fn regain_seat(&mut self, identity: &Identity, now: Instant) {
+        self.restore_seat(identity, now);
+        let Some(seat) = self.roster.person_mut(identity).lost_seat.take() else {
+            return;
+        };
+        if self.stage.seat_of(identity).is_some() {
+            return;
+        }
+        if self.stage.seat(seat).is_open() && self.could_sit(identity, Some(seat)) {
+            let session = self.roster.person(identity).session.clone();
+            let grant = self.stage.new_grant();
+            self.roster.person_mut(identity).seated_since = Some(now);
+            self.set_seat(seat, SeatState::Occupied { who: identity.clone(), session, grant });
+            self.mute_under_host_mute(seat);
+            self.begin_turn(seat, identity, now);
+            self.end_hand(identity, HandChange::Lowered, now);
+            return self.tell_seat(seat, SeatCause::Restored, None, now);
+        }
+        let position = self.raise_lost(identity, now);
+        let to = Recipients::One(self.roster.person(identity).session.clone());
+        self.outputs.push(Output::Tell { to, seq: None, event: Event::LostSeat { seat, position } });
     }
 
     /// Gives someone whose media is back the seat that was kept, with the mutes it had.
@@ -90,8 +158,11 @@ impl Room {
 
     /// Tells a listener whom their slots carry. A slot of an occupancy that has ended carries nobody.
     fn tell_slots(&mut self, session: SessionId, slots: Vec<SlotView>) {
-        if self.roster.identity_of(&session).is_none() {
+        let Some(identity) = self.roster.identity_of(&session).cloned() else {
             return;
+        };
+        if let Some(person) = self.roster.untouched_mut(&identity) {
+            person.slots.clone_from(&slots);
         }
         let slots = slots.into_iter().filter_map(|slot| self.name_slot(slot)).collect();
         self.outputs.push(Output::Tell { to: Recipients::One(session), seq: None, event: Event::Slots { slots } });

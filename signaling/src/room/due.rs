@@ -1,13 +1,13 @@
-//! What is due: reservations that end, hands that were up too long, people who are gone, a room that stayed empty.
+//! What is due: all that time alone brings about, in its order.
 
 use std::time::Instant;
 
 use crate::ids::{Identity, SeatIndex};
 
 use super::Room;
-use super::event::{HandChange, LeftReason, SeatCause};
-use super::output::Output;
-use super::settings::Phase;
+use super::event::{HandChange, InviteChange, LeftReason, SeatCause};
+use super::seat::SeatState;
+use super::view::ReservedWhy;
 
 /// Something that time brings about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,16 @@ pub(super) enum Due {
     Hand(Identity),
     /// Someone without a socket is gone.
     Gone(Identity),
+    /// An invite was not answered.
+    Invite(Identity),
+    /// The room was offered to someone who did not answer.
+    HostOffer(Identity),
+    /// A turn is about to end.
+    TurnWarning(SeatIndex),
+    /// A turn is over.
+    TurnOver(SeatIndex),
+    /// The present phase of the room's life ends.
+    Phase,
     /// The room was empty too long.
     Empty,
 }
@@ -35,25 +45,51 @@ impl Room {
         });
         let gone = self.roster.first_gone().map(|(at, who)| (*at, Due::Gone(who.clone())));
         let empty = self.empty_since.and_then(|since| Some((since.checked_add(self.settings.empty_max)?, Due::Empty)));
-        [reservation, hand, gone, empty].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let invite = self.invites.first_expiry().map(|(at, to)| (at, Due::Invite(to)));
+        let host_offer =
+            self.host_offers.iter().min_by_key(|offer| offer.until).map(|o| (o.until, Due::HostOffer(o.to.clone())));
+        // An invite goes before the seat that is kept for it.
+        let all = [invite, reservation, hand, gone, host_offer, self.first_turn(), self.phase_end(), empty];
+        all.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// Carries out all that is due, in the order of time.
     pub(super) fn carry_out_due(&mut self, now: Instant) {
         while let Some((at, due)) = self.next_due().filter(|(at, _)| *at <= now) {
             match due {
-                Due::Reservation(seat) => {
-                    let cause = if self.is_offer(seat) { SeatCause::Released } else { SeatCause::Lost };
-                    self.open_seat(seat, cause, None, at);
-                }
+                Due::Reservation(seat) => self.end_reservation(seat, at),
                 Due::Hand(who) => {
                     self.end_hand(&who, HandChange::Expired, at);
                 }
                 Due::Gone(who) => self.depart(&who, LeftReason::Gone, None, at),
-                Due::Empty => {
-                    self.phase = Phase::Closed;
-                    self.outputs.push(Output::Closed);
+                Due::Invite(to) => {
+                    self.end_invite(&to, InviteChange::Expired, None, at);
                 }
+                Due::HostOffer(to) => self.expire_host_offer(&to),
+                Due::TurnWarning(seat) => self.warn_turn(seat, at),
+                Due::TurnOver(seat) => self.open_seat(seat, SeatCause::TurnOver, None, at),
+                Due::Phase => self.end_phase(at),
+                Due::Empty => self.shut(),
+            }
+            // What one thing leads to may be due before the next.
+            self.settle_offers(at);
+            self.settle_life(at);
+        }
+    }
+
+    /// A seat was kept long enough.
+    fn end_reservation(&mut self, seat: SeatIndex, now: Instant) {
+        let SeatState::Reserved { who, why, .. } = self.stage.seat(seat).state.clone() else {
+            return;
+        };
+        match why {
+            ReservedWhy::Offered => self.miss_offer(seat, &who, now),
+            ReservedWhy::Approved | ReservedWhy::Assigned | ReservedWhy::Invited => {
+                self.open_seat(seat, SeatCause::Released, None, now);
+            }
+            ReservedWhy::Reconnect => {
+                self.open_seat(seat, SeatCause::Lost, None, now);
+                self.roster.person_mut(&who).lost_seat = Some(seat);
             }
         }
     }

@@ -238,6 +238,8 @@ pub enum SeatCause {
     Moved,
     /// Its holder and that of another seat changed places.
     Swapped,
+    /// Its holder's turn begins anew, or is limited no longer.
+    Turn,
     /// Its holder's turn is over.
     TurnOver,
 }
@@ -267,6 +269,7 @@ impl SeatCause {
             Self::Rank => "rank",
             Self::Moved => "moved",
             Self::Swapped => "swapped",
+            Self::Turn => "turn",
             Self::TurnOver => "turn_over",
         }
     }

@@ -8,6 +8,7 @@ use crate::ids::{Identity, SeatIndex};
 
 use super::Room;
 use super::event::{HandChange, SeatCause};
+use super::hand_queue::Wish;
 use super::output::Done;
 use super::participant::HandEnd;
 use super::permit::{Caller, Power};
@@ -28,7 +29,7 @@ impl Room {
         if self.queue.find(&by.identity).is_some() {
             return Ok(self.done_with_hand(&by.identity, now));
         }
-        by.may_raise(self.hands)?;
+        by.may_raise(self.settings.hands)?;
         if let Some(held) = self.stage.seat_of(&by.identity) {
             return Err(self.refuse_for_seat(Refusal::AlreadySeated, held, now));
         }
@@ -43,15 +44,17 @@ impl Room {
         if self.queue.len() >= self.settings.hands_max {
             return Err(refuse_for_now(self.settings.hand_cooldown));
         }
-        self.queue.raise(&by.identity, wanted_seat, mic_ready, now);
+        let tier = self.roster.person(&by.identity).tier;
+        self.queue.raise(&by.identity, Wish { seat: wanted_seat, mic_ready, tier, front: false }, now);
+        self.offers_due = true;
         self.roster.touch(&by.identity);
-        self.tell_hand(&by.identity, HandChange::Raised, now);
+        self.tell_hand(&by.identity, HandChange::Raised, Some(&by.identity), now);
         Ok(self.done_with_hand(&by.identity, now))
     }
 
     /// Lowers one's hand. Approved meanwhile: gives the kept seat back, unless one sits on it already.
     pub(super) fn lower_hand(&mut self, by: &Caller, now: Instant) -> Result<Done, Refused> {
-        if self.end_hand(&by.identity, HandChange::Lowered, now) {
+        if self.end_hand_by(&by.identity, HandChange::Lowered, Some(&by.identity), now) {
             return Ok(Done::default());
         }
         if let Some(seat) = self.stage.seat_of(&by.identity).filter(|seat| self.is_approved(*seat)) {
@@ -70,14 +73,17 @@ impl Room {
         };
         // Someone whose media is gone must say that it is back.
         let mic_ready = hand.mic_ready && !self.roster.person(who).media.is_gone();
-        let seat = match hand.wanted_seat {
-            Some(wanted) => {
+        let kept = self.stage.seat_of(who).filter(|seat| self.is_offer(*seat));
+        let seat = match (hand.wanted_seat, kept) {
+            // A seat is offered to them already.
+            (_, Some(kept)) => kept,
+            (Some(wanted), None) => {
                 self.refuse_unless_open(wanted, now)?;
                 wanted
             }
-            None => self.stage.first_open().ok_or(Refusal::AllSeatsTaken)?,
+            (None, None) => self.stage.first_open().ok_or(Refusal::AllSeatsTaken)?,
         };
-        let view = self.take_hand(who, HandChange::Approved, now);
+        let view = self.settle_hand(who, HandChange::Approved, Some(&by.identity), now);
         if mic_ready {
             self.seat_person(seat, who, SeatCause::Taken, Some(&by.identity), now);
         } else {
@@ -108,7 +114,7 @@ impl Room {
         if self.queue.find(who).is_none() {
             return Err(self.no_hand(who).into());
         }
-        let hand = self.take_hand(who, HandChange::Denied, now);
+        let hand = self.settle_hand(who, HandChange::Denied, Some(&by.identity), now);
         let cooling_until = now + self.settings.hand_cooldown;
         let person = self.roster.person_mut(who);
         person.cooling_until = Some(cooling_until);
@@ -116,9 +122,59 @@ impl Room {
         Ok(Done { hand, ..Done::default() })
     }
 
-    /// Ends the hand, if any, of someone who lowered it, has gone or waited too long. Says whether there was one.
+    /// Approves the first hand whose owner is there and for which there is a seat.
+    pub(super) fn approve_next(&mut self, by: &Caller, now: Instant) -> Result<Done, Refused> {
+        by.may(Power::Hands)?;
+        let is_there = |who: &Identity| self.roster.person(who).detached_until.is_none();
+        let waiting: Vec<_> =
+            self.queue.iter().map(|(_, hand)| hand.identity.clone()).filter(|who| is_there(who)).collect();
+        let mut refused = Refused::from(Refusal::HandGone);
+        for who in waiting {
+            match self.approve_hand(by, &who, now) {
+                Ok(done) => return Ok(done),
+                Err(why) => refused = why,
+            }
+        }
+        Err(refused)
+    }
+
+    /// Lowers every hand on which the caller may act. Nobody has to wait for that before they raise it again.
+    pub(super) fn lower_all(&mut self, by: &Caller, now: Instant) -> Result<Done, Refused> {
+        by.may(Power::Hands)?;
+        let is_below = |who: &Identity| *who == by.identity || by.may_act_on(self.rank_of(who)).is_ok();
+        let all: Vec<_> =
+            self.queue.iter().map(|(_, hand)| hand.identity.clone()).filter(|who| is_below(who)).collect();
+        for who in all {
+            self.end_hand_by(&who, HandChange::Cleared, Some(&by.identity), now);
+        }
+        Ok(Done::default())
+    }
+
+    /// Puts up the hand of someone who lost their seat, before all others. Says where it is.
+    pub(super) fn raise_lost(&mut self, who: &Identity, now: Instant) -> Option<usize> {
+        let person = self.roster.person(who);
+        if !self.settings.hands || !person.can_publish {
+            return None;
+        }
+        let wish = Wish { seat: None, mic_ready: false, tier: person.tier, front: true };
+        if self.queue.find(who).is_none() {
+            let position = self.queue.raise(who, wish, now);
+            self.roster.touch(who);
+            self.offers_due = true;
+            self.tell_hand(who, HandChange::Raised, None, now);
+            return Some(position);
+        }
+        self.queue.find(who).map(|(position, _)| position)
+    }
+
+    /// Ends the hand, if any, of someone who has gone, waited too long or has a seat without it.
     pub(super) fn end_hand(&mut self, who: &Identity, change: HandChange, now: Instant) -> bool {
-        let ended = self.take_hand(who, change, now).is_some();
+        self.end_hand_by(who, change, None, now)
+    }
+
+    /// Ends a hand that nobody has decided on. Says whether there was one.
+    fn end_hand_by(&mut self, who: &Identity, change: HandChange, by: Option<&Identity>, now: Instant) -> bool {
+        let ended = self.settle_hand(who, change, by, now).is_some();
         if ended {
             self.roster.person_mut(who).last_hand = Some(HandEnd::Withdrawn);
         }
@@ -136,11 +192,22 @@ impl Room {
     }
 
     /// Takes a hand out of the queue and tells what became of it: the one place where a hand ends.
-    fn take_hand(&mut self, who: &Identity, change: HandChange, now: Instant) -> Option<HandView> {
+    pub(super) fn settle_hand(
+        &mut self,
+        who: &Identity,
+        change: HandChange,
+        by: Option<&Identity>,
+        now: Instant,
+    ) -> Option<HandView> {
         let (position, hand) = self.queue.remove(who)?;
         self.roster.touch(who);
         let view = self.hand_view(position, &hand, now);
-        self.tell_hand_end(&view, change);
+        self.tell_hand_end(&view, change, by);
+        // A seat that was offered to this hand is offered no longer.
+        let offered = self.stage.seat_of(who).filter(|seat| self.is_kept(*seat, who, ReservedWhy::Offered));
+        if let Some(seat) = offered.filter(|_| change != HandChange::Approved) {
+            self.open_seat(seat, SeatCause::Released, by, now);
+        }
         Some(view)
     }
 
@@ -154,7 +221,7 @@ impl Room {
     /// Why there is no hand of someone in the room.
     fn no_hand(&self, who: &Identity) -> Refusal {
         match &self.roster.person(who).last_hand {
-            Some(HandEnd::Approved { .. } | HandEnd::Denied) => Refusal::HandAlreadyHandled,
+            Some(HandEnd::Approved { .. } | HandEnd::Denied | HandEnd::Offered) => Refusal::HandAlreadyHandled,
             Some(HandEnd::Withdrawn) | None => Refusal::HandGone,
         }
     }

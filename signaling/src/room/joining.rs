@@ -1,81 +1,169 @@
 //! Joining and leaving: how a person comes into the room, comes again by another session, and goes.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::ids::{Identity, RequestId, SessionId};
 
 use super::answers::Answer;
-use super::event::{Event, HandChange, LeftReason, SeatCause};
+use super::event::{Event, HandChange, InviteChange, LeftReason, SeatCause};
 use super::input::Join;
 use super::memory::Remembered;
 use super::output::{ByeAction, ByeReason, Done, Output};
 use super::participant::{Arrival, Media, Participant};
 use super::permit::Caller;
-use super::refusal::{Refusal, Refused};
+use super::rank::Rank;
+use super::refusal::{Details, Refusal, Refused};
 use super::seat::SeatState;
+use super::settings::{Duplicates, Phase};
 use super::{Recipients, Room};
+
+/// Whom a newcomer finds under the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meeting {
+    Nobody,
+    /// An earlier session, which ends.
+    Predecessor,
+    /// An earlier session, which goes on.
+    Original,
+}
+
+/// Why someone is turned away at the door, and what their client is to do.
+struct Away {
+    refusal: Refusal,
+    reason: ByeReason,
+    action: ByeAction,
+    retry_after: Option<Duration>,
+}
+
+impl From<Refusal> for Away {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, reason: ByeReason::Refused(refusal), action: ByeAction::Stop, retry_after: None }
+    }
+}
+
+impl Away {
+    fn duplicate() -> Self {
+        Self { reason: ByeReason::Duplicate, ..Refusal::Forbidden.into() }
+    }
+}
+
+impl From<Join> for Arrival {
+    fn from(join: Join) -> Self {
+        Self {
+            session: join.session,
+            name: Arc::from(join.name),
+            // Someone hidden would be seen on a seat, so there is none for them.
+            can_publish: join.can_publish && !join.hidden,
+            can_publish_data: join.can_publish_data,
+            hidden: join.hidden,
+            tier: join.tier,
+            kind: join.kind.map(Arc::from),
+            media: if join.has_media { Media::Present } else { Media::Absent },
+        }
+    }
+}
 
 impl Room {
     /// Lets someone in, or tells them why not.
     pub(super) fn join(&mut self, join: Join, now: Instant) {
-        let Join {
-            session,
-            identity,
-            name,
-            rank_claim,
-            can_publish,
-            can_subscribe: _,
-            hidden,
-            can_publish_data: _,
-            tier: _,
-            kind: _,
-            token_age: _,
-            request,
-            has_media,
-            mic_ready,
-        } = join;
         if self.is_closed() {
-            return self.turn_away(session, request, Refusal::RoomClosed, ByeAction::Stop);
+            return self.turn_away(join.session, join.request, Refusal::RoomClosed.into());
         }
-        if self.roster.identity_of(&session).is_some() {
-            return self.join_again(session, request);
+        if self.roster.identity_of(&join.session).is_some() {
+            return self.join_again(join.session, join.request);
         }
-        let media = if has_media { Media::Present } else { Media::Absent };
-        // Someone hidden would be seen on a seat, so there is none for them.
-        let arrival = Arrival {
-            session: session.clone(),
-            name: Arc::from(name),
-            can_publish: can_publish && !hidden,
-            hidden,
-            media,
-        };
-        if self.roster.find(&identity).is_some() {
-            self.take_over(&identity, arrival, mic_ready, now);
-        } else {
-            if self.roster.len() >= self.settings.participants_max {
-                return self.turn_away(session, request, Refusal::RoomFull, ByeAction::Retry);
-            }
-            let first_time = Remembered { rank: rank_claim, host_muted: false, cooling_until: None };
-            let remembered = self.memory.take(&identity).unwrap_or(first_time);
-            self.roster.add(identity.clone(), Participant::new(arrival, remembered));
-            self.announce(&identity);
+        if let Err(away) = self.refuse_join(&join, now) {
+            return self.turn_away(join.session, join.request, away);
+        }
+        let Join { session, identity, rank_claim, request, mic_ready, .. } = join.clone();
+        let arrival = Arrival::from(join);
+        match self.meets(&identity) {
+            Meeting::Nobody => self.come_in(&identity, rank_claim, arrival),
+            Meeting::Predecessor => self.take_over(&identity, arrival, mic_ready, now),
+            Meeting::Original => self.come_beside(&identity, arrival),
         }
         self.empty_since = None;
+        self.offers_due = true;
         self.audience.changed();
         self.keep_answer(&session, &request, Answer::Welcomed);
         self.outputs.push(Output::Welcome { session: session.clone(), request });
+        self.regain_after_takeover(&session, now);
         // Levels are told when they change; who comes in between must not wait for the next change to see who speaks.
-        if !self.speakers.is_empty() {
-            let event = Event::Speakers { speakers: self.speakers.clone() };
-            self.outputs.push(Output::Tell { to: Recipients::One(session), seq: None, event });
+        self.tell_present(&session, None);
+    }
+
+    /// Why someone may not come in, if so.
+    fn refuse_join(&self, join: &Join, now: Instant) -> Result<(), Away> {
+        if self.bans.holds(&join.identity) {
+            return Err(Refusal::Banned.into());
+        }
+        if self.bans.denies(&join.identity, join.token_age, now) {
+            return Err(Refusal::Forbidden.into());
+        }
+        if let Some(person) = self.roster.find(&join.identity) {
+            let is_connected = person.detached_until.is_none();
+            return match self.settings.duplicates {
+                Duplicates::Reject if is_connected => Err(Away::duplicate()),
+                Duplicates::Allow if is_connected && self.roster.len() >= self.settings.participants_max => {
+                    Err(Away { action: ByeAction::Retry, ..Refusal::RoomFull.into() })
+                }
+                Duplicates::Takeover | Duplicates::Reject | Duplicates::Allow => Ok(()),
+            };
+        }
+        let rank = self.memory.rank_of(&join.identity).unwrap_or(join.rank_claim);
+        self.admits(rank, now).map_err(|(refusal, retry_after)| {
+            let action = if retry_after.is_some() { ByeAction::Retry } else { ByeAction::Stop };
+            Away { action, retry_after, ..refusal.into() }
+        })?;
+        if self.roster.len() >= self.settings.participants_max {
+            return Err(Away { action: ByeAction::Retry, ..Refusal::RoomFull.into() });
+        }
+        Ok(())
+    }
+
+    fn turn_away(&mut self, session: SessionId, request: RequestId, away: Away) {
+        let Away { refusal, reason, action, retry_after } = away;
+        let details = Details { retry_after, ..Details::default() };
+        self.reply(session.clone(), request, Err(Refused { refusal, details }));
+        self.outputs.push(Output::Bye { session: session.clone(), reason, action, retry_after });
+        self.outputs.push(Output::CloseTransport { session });
+    }
+
+    /// Whom a newcomer finds under the same name.
+    fn meets(&self, identity: &Identity) -> Meeting {
+        match self.roster.find(identity) {
+            None => Meeting::Nobody,
+            Some(person) if self.settings.duplicates == Duplicates::Allow && person.detached_until.is_none() => {
+                Meeting::Original
+            }
+            Some(_) => Meeting::Predecessor,
         }
     }
 
-    fn turn_away(&mut self, session: SessionId, request: RequestId, refusal: Refusal, action: ByeAction) {
-        self.reply(session.clone(), request, Err(refusal.into()));
-        self.outputs.push(Output::Bye { session: session.clone(), reason: ByeReason::Refused(refusal), action, retry_after: None });
-        self.outputs.push(Output::CloseTransport { session });
+    fn come_in(&mut self, identity: &Identity, rank_claim: Rank, arrival: Arrival) {
+        let remembered = self.memory.take(identity).unwrap_or_else(|| Remembered::stranger(rank_claim));
+        let number = self.roster.next_arrival();
+        self.roster.add(identity.clone(), Participant::new(arrival, remembered, number));
+        self.announce(identity);
+    }
+
+    /// A second session of the same person, who only listens by it.
+    fn come_beside(&mut self, original: &Identity, arrival: Arrival) {
+        let arrival = Arrival { can_publish: false, can_publish_data: false, ..arrival };
+        let number = self.roster.next_arrival();
+        let person = Participant::new(arrival, Remembered::stranger(Rank::Member), number);
+        self.roster.add(original.copy(number), Participant { copy_of: Some(original.clone()), ..person });
+    }
+
+    /// Whoever lost their seat by a lost connection and comes by a new session has it back, if it is still open.
+    fn regain_after_takeover(&mut self, session: &SessionId, now: Instant) {
+        let Some(identity) = self.roster.identity_of(session).cloned() else {
+            return;
+        };
+        if self.roster.person(&identity).lost_seat.is_some() {
+            self.regain_seat(&identity, now);
+        }
     }
 
     /// A session that has joined asks to join: the same request gets its answer again, another makes no sense.
@@ -83,7 +171,7 @@ impl Room {
         let identity = self.roster.identity_of(&session).expect("the session was found").clone();
         let known = self.roster.person(&identity).answers.find(&request).cloned();
         let answer = known.unwrap_or_else(|| {
-            let answer = Answer::Replied(Err(Refusal::InvalidArgument.into()));
+            let answer = Answer::Replied(Box::new(Err(Refusal::InvalidArgument.into())));
             self.keep_answer(&session, &request, answer.clone());
             answer
         });
@@ -118,6 +206,7 @@ impl Room {
         }
         if !can_publish {
             self.end_hand(identity, HandChange::Gone, now);
+            self.end_invite(identity, InviteChange::Revoked, None, now);
             if let Some(seat) = self.stage.seat_of(identity) {
                 self.open_seat(seat, SeatCause::Left, None, now);
             }
@@ -164,19 +253,26 @@ impl Room {
             self.open_seat(seat, cause, by.as_ref(), now);
         }
         self.end_hand(identity, HandChange::Gone, now);
+        self.end_invite(identity, InviteChange::Revoked, by, now);
         let person = self.roster.remove(identity).expect("whoever departs is in the room");
-        self.memory.keep(identity.clone(), person.remembered());
+        self.withdraw_host_offers(|offer| offer.from == *identity || offer.to == *identity);
+        if person.copy_of.is_none() {
+            self.memory.keep(identity.clone(), person.remembered());
+        }
         if was_on_stage || (person.rank.is_moderator() && !person.hidden) {
             self.log(Recipients::Everyone, Event::ParticipantLeft { identity: identity.clone(), reason });
         }
         let bye = match reason {
-            LeftReason::Kicked | LeftReason::Banned => Some((ByeReason::Kicked, ByeAction::Stop)),
+            LeftReason::Kicked => Some((ByeReason::Kicked, ByeAction::Stop)),
+            LeftReason::Banned => Some((ByeReason::Refused(Refusal::Banned), ByeAction::Stop)),
             LeftReason::Left | LeftReason::Gone => None,
         };
         self.end_session(person.session, bye);
         self.audience.changed();
         if self.roster.is_empty() {
-            self.empty_since = Some(now);
+            // A scheduled room is not empty before it opens.
+            let opens_at = self.life.until.filter(|_| self.life.phase == Phase::Scheduled);
+            self.empty_since = Some(opens_at.map_or(now, |at| at.max(now)));
         }
     }
 

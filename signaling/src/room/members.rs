@@ -1,15 +1,15 @@
-//! Members: what hosts and cohosts do with people, what people do with their own microphone, and the room's modes.
+//! Members: whose microphone is muted by whom, and what people prefer.
 
 use std::time::Instant;
 
 use crate::ids::Identity;
 
 use super::Room;
-use super::event::{Event, LeftReason, SeatCause};
-use super::output::{Done, Recipients};
+use super::event::SeatCause;
+use super::output::Done;
 use super::permit::{Caller, Power};
+use super::rank::Rank;
 use super::refusal::{Refusal, Refused};
-use super::settings::SeatMode;
 
 impl Room {
     /// Mutes a person wherever they sit. It also mutes them as if by themselves, so that only they can open their microphone again.
@@ -29,22 +29,14 @@ impl Room {
     /// Lifts a person's mute; their own stays.
     pub(super) fn unmute_member(&mut self, by: &Caller, who: &Identity, now: Instant) -> Result<Done, Refused> {
         by.may(Power::Members)?;
-        self.guard_person(by, who, Refusal::ParticipantNotFound)?;
+        // Nobody else could lift the mute of someone who was muted before they became host.
+        if *who != by.identity || by.rank != Rank::Host {
+            self.guard_person(by, who, Refusal::ParticipantNotFound)?;
+        }
         if std::mem::take(&mut self.roster.person_mut(who).host_muted) {
             self.tell_mutes(who, SeatCause::MemberUnmuted, &by.identity, now);
         }
         Ok(self.done_with_person(who, now))
-    }
-
-    /// Puts a person out of the room. Gone already: nothing to do.
-    pub(super) fn kick_member(&mut self, by: &Caller, who: &Identity, now: Instant) -> Result<Done, Refused> {
-        by.may(Power::Members)?;
-        if self.roster.find(who).is_none() && self.memory.knows(who) {
-            return Ok(Done::default());
-        }
-        self.guard_person(by, who, Refusal::ParticipantNotFound)?;
-        self.depart(who, LeftReason::Kicked, Some(&by.identity), now);
-        Ok(Done::default())
     }
 
     /// Mutes or unmutes oneself. Whatever a host has muted stays muted.
@@ -61,25 +53,11 @@ impl Room {
         Ok(self.done_with_person(&by.identity, now))
     }
 
-    /// Changes the room's modes. Seats held and hands raised stay as they are.
-    pub(super) fn update(
-        &mut self,
-        by: &Caller,
-        seat_mode: Option<SeatMode>,
-        hands: Option<bool>,
-    ) -> Result<Done, Refused> {
-        by.may(Power::Settings)?;
-        if seat_mode.is_none() && hands.is_none() {
-            return Err(Refusal::InvalidArgument.into());
-        }
-        let before = (self.seat_mode, self.hands);
-        self.seat_mode = seat_mode.unwrap_or(self.seat_mode);
-        self.hands = hands.unwrap_or(self.hands);
-        if (self.seat_mode, self.hands) != before {
-            let event = Event::RoomUpdated { by: Some(by.identity.clone()), room: self.room_view() };
-            self.log(Recipients::Everyone, event);
-        }
-        Ok(Done::default())
+    /// Changes one's preferences.
+    pub(super) fn set_prefs(&mut self, by: &Caller, do_not_invite: Option<bool>) -> Done {
+        let person = self.roster.person_mut(&by.identity);
+        person.do_not_invite = do_not_invite.unwrap_or(person.do_not_invite);
+        Done::default()
     }
 
     /// Whether someone is here, or was (`gone` says what that means), and the caller may act on them.
@@ -97,7 +75,7 @@ impl Room {
         }
     }
 
-    fn done_with_person(&self, who: &Identity, now: Instant) -> Done {
+    pub(super) fn done_with_person(&self, who: &Identity, now: Instant) -> Done {
         Done { seat: self.stage.seat_of(who).map(|seat| self.seat_view(seat, now)), ..Done::default() }
     }
 }

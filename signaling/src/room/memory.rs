@@ -15,9 +15,16 @@ pub(super) struct Remembered {
     pub(super) rank: Rank,
     pub(super) host_muted: bool,
     pub(super) cooling_until: Option<Instant>,
+    pub(super) invite_cooling_until: Option<Instant>,
+    pub(super) do_not_invite: bool,
 }
 
 impl Remembered {
+    /// What is known of someone who was never here: nothing but the rank that their token claims.
+    pub(super) fn stranger(rank: Rank) -> Self {
+        Self { rank, host_muted: false, cooling_until: None, invite_cooling_until: None, do_not_invite: false }
+    }
+
     /// Whether forgetting it would undo a host's decision.
     fn weighs(&self) -> bool {
         self.host_muted || self.rank.is_moderator()
@@ -35,6 +42,21 @@ pub(super) struct Memory {
 impl Memory {
     pub(super) fn knows(&self, who: &Identity) -> bool {
         self.left.contains_key(who)
+    }
+
+    pub(super) fn rank_of(&self, who: &Identity) -> Option<Rank> {
+        self.left.get(who).map(|(_, what)| what.rank)
+    }
+
+    pub(super) fn find_mut(&mut self, who: &Identity) -> Option<&mut Remembered> {
+        self.left.get_mut(who).map(|(_, what)| what)
+    }
+
+    /// The room has a new host: whoever was host before comes back as cohost.
+    pub(super) fn demote_hosts(&mut self) {
+        for (_, what) in self.left.values_mut().filter(|(_, what)| what.rank == Rank::Host) {
+            what.rank = Rank::Cohost;
+        }
     }
 
     /// Someone leaves.
@@ -75,7 +97,7 @@ mod tests {
     #[test]
     fn beyond_the_bound_the_oldest_are_forgotten_but_mutes_last() {
         let id = |number: usize| Identity::parse(&format!("p{number}")).unwrap();
-        let plain = Remembered { rank: Rank::Member, host_muted: false, cooling_until: None };
+        let plain = Remembered::stranger(Rank::Member);
         let mut memory = Memory::default();
         memory.keep(id(0), Remembered { host_muted: true, ..plain });
         for number in 1..=REMEMBERED_MAX {

@@ -5,6 +5,7 @@
 
 mod answers;
 mod audience;
+mod bans;
 mod connection;
 mod cue;
 mod due;
@@ -13,14 +14,20 @@ pub mod fact;
 mod hand_queue;
 mod hands;
 pub mod input;
+mod invite_book;
+mod invites;
 mod joining;
+mod life;
 mod members;
 mod memory;
+mod moving;
+mod offers;
 pub mod output;
 mod participant;
 mod permit;
 pub mod plan;
 pub mod rank;
+mod ranks;
 pub mod refusal;
 mod roster;
 mod seat;
@@ -29,9 +36,11 @@ mod seating;
 pub mod settings;
 mod showing;
 mod stage;
+mod talk;
 mod telling;
 #[cfg(test)]
 mod tests;
+mod turns;
 pub mod view;
 
 use std::time::Instant;
@@ -56,32 +65,48 @@ use crate::ids::{Identity, RequestId, RoomId, SessionId};
 
 use answers::Answer;
 use audience::AudienceNews;
+use bans::Bans;
 use cue::CuePacer;
 use hand_queue::HandQueue;
+use invite_book::InviteBook;
+use life::Life;
 use memory::Memory;
+use moving::SwapProposal;
 use permit::Caller;
+use ranks::HostOffer;
 use roster::Roster;
 use stage::Stage;
+use talk::Tally;
 
 /// One room.
 #[derive(Debug)]
 pub struct Room {
     id: RoomId,
     settings: Settings,
-    phase: Phase,
-    seat_mode: SeatMode,
-    hands: bool,
+    life: Life,
     stage: Stage,
     queue: HandQueue,
+    invites: InviteBook,
+    /// Swaps that wait for the other one's word: at most one of each who sits.
+    swaps: Vec<SwapProposal>,
+    /// The room is offered: at most once by each host.
+    host_offers: Vec<HostOffer>,
     roster: Roster,
     memory: Memory,
+    bans: Bans,
     cues: CuePacer,
     audience: AudienceNews,
+    tally: Tally,
+    /// Something changed that may let an open seat be offered.
+    offers_due: bool,
+    /// Who was last said to interrupt.
+    interrupter: Option<Identity>,
     /// The number of the last event in the log.
     seq: u64,
     /// The revision of the last plan, and its seats.
     revision: u64,
     planned: Vec<PlannedSeat>,
+    planned_interrupt: Interrupt,
     /// Who was last said to speak.
     speakers: Vec<Speaker>,
     empty_since: Option<Instant>,
@@ -89,24 +114,30 @@ pub struct Room {
 }
 
 impl Room {
-    /// A new room, live and empty.
+    /// A new room, empty, and live unless it opens later.
     pub fn new(id: RoomId, settings: Settings, now: Instant) -> Self {
         Self {
             id,
-            phase: Phase::Live,
-            seat_mode: settings.seat_mode,
-            hands: settings.hands,
+            life: Life::new(settings.opens_in, now),
             stage: Stage::new(settings.seat_count()),
             queue: HandQueue::default(),
+            invites: InviteBook::default(),
+            swaps: Vec::new(),
+            host_offers: Vec::new(),
             roster: Roster::default(),
             memory: Memory::default(),
+            bans: Bans::default(),
             cues: CuePacer::new(settings.cue_interval),
             audience: AudienceNews::new(settings.audience_interval),
+            tally: Tally::default(),
+            offers_due: false,
+            interrupter: None,
             seq: 0,
             revision: 0,
             planned: Vec::new(),
+            planned_interrupt: settings.interrupt,
             speakers: Vec::new(),
-            empty_since: Some(now),
+            empty_since: Some(now + settings.opens_in.unwrap_or_default()),
             outputs: Vec::new(),
             settings,
         }
@@ -117,7 +148,7 @@ impl Room {
         self.carry_out_due(now);
         match input {
             Input::Join(join) => self.join(join, now),
-            Input::Resume { .. } => {}
+            Input::Resume { session, request } => self.resume(session, request, now),
             Input::Act { session, request, act } => self.act(session, request, act, now),
             Input::Detached { session } => self.detach(&session, now),
             Input::Media(fact) => self.learn(fact, now),
@@ -133,7 +164,8 @@ impl Room {
             return None;
         }
         let due = self.next_due().map(|(at, _)| at);
-        [due, self.cues.due(), self.audience.due()].into_iter().flatten().min()
+        let tally = self.tally.due(self.settings.tally_interval);
+        [due, self.cues.due(), self.audience.due(), tally].into_iter().flatten().min()
     }
 
     /// The sessions of hosts and cohosts: those that [`Recipients::Hosts`] names.
@@ -153,7 +185,7 @@ impl Room {
 
     /// Whether the room is over. Then nobody can join and nothing happens any more.
     pub fn is_closed(&self) -> bool {
-        self.phase == Phase::Closed
+        self.life.phase == Phase::Closed
     }
 
     /// Answers a request of a session: once, and with the same answer when it comes again.
@@ -171,7 +203,7 @@ impl Room {
         }
         let caller = Caller { identity, session, rank: person.rank, can_publish: person.can_publish };
         let result = self.carry_out(&caller, act, now);
-        self.keep_answer(&caller.session, &request, Answer::Replied(result.clone()));
+        self.keep_answer(&caller.session, &request, Answer::Replied(Box::new(result.clone())));
         self.reply(caller.session, request, result);
     }
 
@@ -187,34 +219,35 @@ impl Room {
             Act::SeatMute { seat, expect_rev } => self.mute_seat(by, seat, expect_rev, now),
             Act::SeatUnmute { seat, expect_rev } => self.unmute_seat(by, seat, expect_rev, now),
             Act::SeatKick { seat, expect_rev } => self.kick_off_seat(by, seat, expect_rev, now),
+            Act::SeatMove { seat, identity } => self.move_seat(by, seat, identity.as_ref(), now),
+            Act::SeatSwap { seat, with } => self.swap_seats(by, seat, with, now),
+            Act::SeatAssign { seat, identity, expect_rev } => self.assign_seat(by, seat, &identity, expect_rev, now),
             Act::HandRaise { wanted_seat, mic_ready } => self.raise_hand(by, wanted_seat, mic_ready, now),
             Act::HandLower => self.lower_hand(by, now),
             Act::HandApprove { identity } => self.approve_hand(by, &identity, now),
             Act::HandDeny { identity } => self.deny_hand(by, &identity, now),
+            Act::HandNext => self.approve_next(by, now),
+            Act::HandsLowerAll => self.lower_all(by, now),
             Act::MemberMute { identity } => self.mute_member(by, &identity, now),
             Act::MemberUnmute { identity } => self.unmute_member(by, &identity, now),
-            Act::MemberKick { identity, .. } => self.kick_member(by, &identity, now),
+            // The reason of a kick is for whoever records the act; the room itself keeps only that of a ban.
+            Act::MemberKick { identity, deny, reason: _ } => self.kick_member(by, &identity, deny, now),
+            Act::MemberBan { identity, reason } => self.ban_member(by, &identity, reason, now),
+            Act::MemberUnban { identity } => self.unban_member(by, &identity, now),
+            Act::MemberRank { identity, rank } => self.change_rank(by, &identity, rank, now),
+            Act::HostTransfer { to } => self.transfer_host(by, &to, now),
+            Act::HostAccept => self.accept_host(by, now),
+            Act::HostDecline => self.decline_host(by),
+            Act::InviteSend { identity, seat, hold } => self.send_invite(by, &identity, seat, hold, now),
+            Act::InviteRevoke(name) => self.revoke_invite(by, &name, now),
+            Act::InviteAccept { invite } => self.accept_invite(by, invite, now),
+            Act::InviteDecline { invite } => self.decline_invite(by, invite, now),
             Act::MuteSelf { muted } => self.mute_self(by, muted, now),
-            Act::RoomUpdate(change) => self.update(by, change.seat_mode, change.hands),
-            Act::SeatMove { .. }
-            | Act::SeatSwap { .. }
-            | Act::SeatAssign { .. }
-            | Act::HandNext
-            | Act::HandsLowerAll
-            | Act::MemberBan { .. }
-            | Act::MemberUnban { .. }
-            | Act::MemberRank { .. }
-            | Act::HostTransfer { .. }
-            | Act::HostAccept
-            | Act::HostDecline
-            | Act::InviteSend { .. }
-            | Act::InviteRevoke(_)
-            | Act::InviteAccept { .. }
-            | Act::InviteDecline { .. }
-            | Act::Prefs { .. }
-            | Act::Reaction { .. }
-            | Act::Message { .. }
-            | Act::RoomClose { .. } => Err(Refusal::Internal.into()),
+            Act::Prefs { do_not_invite } => Ok(self.set_prefs(by, do_not_invite)),
+            Act::Reaction { kind } => self.react(by, kind),
+            Act::Message { text } => self.send_message(by, text, now),
+            Act::RoomUpdate(change) => self.update(by, change, now),
+            Act::RoomClose { notice } => self.close(by, notice, now),
         }
     }
 
@@ -231,7 +264,7 @@ impl Room {
     fn answer(&mut self, session: SessionId, request: RequestId, answer: Answer) {
         match answer {
             Answer::Welcomed => self.outputs.push(Output::Welcome { session, request }),
-            Answer::Replied(result) => self.reply(session, request, result),
+            Answer::Replied(result) => self.reply(session, request, *result),
         }
     }
 

@@ -5,12 +5,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::ids::{Identity, SeatIndex, SessionId};
+use crate::ids::{Identity, InviteId, SeatIndex, SessionId};
 
 use super::answers::Answers;
+use super::fact::SlotView;
 use super::memory::Remembered;
 use super::output::Done;
 use super::rank::{Rank, Role};
+use super::talk::MessagePace;
+use super::turns::Turn;
 use super::view::{OwnHand, OwnSeat, ReservedWhy};
 
 /// A person in the room.
@@ -21,7 +24,14 @@ pub(super) struct Participant {
     pub(super) rank: Rank,
     /// May ever hold a seat: the token allows it and others may see them.
     pub(super) can_publish: bool,
+    pub(super) can_publish_data: bool,
     pub(super) hidden: bool,
+    pub(super) tier: u32,
+    pub(super) kind: Option<Arc<str>>,
+    /// Whose second session this is, under a name that nobody else can have.
+    pub(super) copy_of: Option<Identity>,
+    /// The number of their coming: who is here longer has a smaller one.
+    pub(super) arrival: u64,
     pub(super) media: Media,
     /// Without a socket, kept until then.
     pub(super) detached_until: Option<Instant>,
@@ -29,6 +39,18 @@ pub(super) struct Participant {
     pub(super) host_muted: bool,
     /// Turned down a moment ago.
     pub(super) cooling_until: Option<Instant>,
+    /// Turned an invite down a moment ago.
+    pub(super) invite_cooling_until: Option<Instant>,
+    pub(super) do_not_invite: bool,
+    /// How long they may still hold their seat.
+    pub(super) turn: Option<Turn>,
+    /// Since when they are on stage.
+    pub(super) seated_since: Option<Instant>,
+    /// The seat that was kept for them when their media was lost, and is kept no longer.
+    pub(super) lost_seat: Option<SeatIndex>,
+    pub(super) message_pace: MessagePace,
+    /// What their slots were last said to carry.
+    pub(super) slots: Vec<SlotView>,
     /// How their last hand ended in this session.
     pub(super) last_hand: Option<HandEnd>,
     /// A seat was kept for them and is no longer.
@@ -40,18 +62,30 @@ pub(super) struct Participant {
 
 impl Participant {
     /// Someone who comes in, and is perhaps remembered.
-    pub(super) fn new(arrival: Arrival, remembered: Remembered) -> Self {
+    pub(super) fn new(arrival: Arrival, remembered: Remembered, number: u64) -> Self {
         Self {
             session: arrival.session,
             name: arrival.name,
             rank: remembered.rank,
             can_publish: arrival.can_publish,
+            can_publish_data: arrival.can_publish_data,
             hidden: arrival.hidden,
+            tier: arrival.tier,
+            kind: arrival.kind,
+            copy_of: None,
+            arrival: number,
             media: arrival.media,
             detached_until: None,
             self_muted: true,
             host_muted: remembered.host_muted,
             cooling_until: remembered.cooling_until,
+            invite_cooling_until: remembered.invite_cooling_until,
+            do_not_invite: remembered.do_not_invite,
+            turn: None,
+            seated_since: None,
+            lost_seat: None,
+            message_pace: MessagePace::default(),
+            slots: Vec::new(),
             last_hand: None,
             offer_lost: false,
             answers: Answers::default(),
@@ -63,16 +97,31 @@ impl Participant {
     pub(super) fn replace(&mut self, arrival: Arrival) -> SessionId {
         self.name = arrival.name;
         self.can_publish = arrival.can_publish;
+        self.can_publish_data = arrival.can_publish_data;
         self.hidden = arrival.hidden;
+        self.tier = arrival.tier;
+        self.kind = arrival.kind;
         self.media = arrival.media;
         self.detached_until = None;
+        self.slots = Vec::new();
         self.answers = Answers::default();
         self.told = None;
         std::mem::replace(&mut self.session, arrival.session)
     }
 
     pub(super) fn remembered(&self) -> Remembered {
-        Remembered { rank: self.rank, host_muted: self.host_muted, cooling_until: self.cooling_until }
+        Remembered {
+            rank: self.rank,
+            host_muted: self.host_muted,
+            cooling_until: self.cooling_until,
+            invite_cooling_until: self.invite_cooling_until,
+            do_not_invite: self.do_not_invite,
+        }
+    }
+
+    /// The identity that people know them by.
+    pub(super) fn shown<'a>(&'a self, key: &'a Identity) -> &'a Identity {
+        self.copy_of.as_ref().unwrap_or(key)
     }
 
     /// Until when they may not ask again, if they may not now.
@@ -87,7 +136,10 @@ pub(super) struct Arrival {
     pub(super) session: SessionId,
     pub(super) name: Arc<str>,
     pub(super) can_publish: bool,
+    pub(super) can_publish_data: bool,
     pub(super) hidden: bool,
+    pub(super) tier: u32,
+    pub(super) kind: Option<Arc<str>>,
     pub(super) media: Media,
 }
 
@@ -130,6 +182,8 @@ pub(super) enum HandEnd {
         answer: Box<Done>,
     },
     Denied,
+    /// Offered a seat, which its owner took.
+    Offered,
     /// Lowered, expired, or dropped.
     Withdrawn,
 }
@@ -144,4 +198,8 @@ pub(super) struct SelfState {
     pub(super) host_muted: bool,
     pub(super) hand: Option<OwnHand>,
     pub(super) offer: Option<(SeatIndex, ReservedWhy)>,
+    pub(super) do_not_invite: bool,
+    pub(super) invite: Option<InviteId>,
+    /// The room is offered to them.
+    pub(super) host_offer: bool,
 }

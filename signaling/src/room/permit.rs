@@ -21,23 +21,32 @@ pub(super) struct Caller {
 /// What only some ranks may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Power {
-    /// Lock, unlock, mute, unmute, kick off.
+    /// Lock, unlock, mute, unmute, kick off, move, swap, assign.
     Seats,
-    /// Approve and deny.
+    /// Approve and deny, one or all.
     Hands,
+    /// Invite, and take it back.
+    Invites,
     /// Mute, unmute, kick.
     Members,
+    /// Ban and unban.
+    Bans,
+    /// Give a rank.
+    Ranks,
+    /// Hand the room over.
+    Transfer,
     /// Change the room's settings.
     Settings,
+    /// Close the room.
+    Close,
 }
 
 /// The table.
 fn holds(rank: Rank, power: Power) -> bool {
     match (power, rank) {
         (_, Rank::Member) => false,
-        (Power::Seats | Power::Hands | Power::Members, Rank::Cohost | Rank::Host) => true,
-        (Power::Settings, Rank::Cohost) => false,
-        (Power::Settings, Rank::Host) => true,
+        (Power::Seats | Power::Hands | Power::Invites | Power::Members, Rank::Cohost | Rank::Host) => true,
+        (Power::Bans | Power::Ranks | Power::Transfer | Power::Settings | Power::Close, rank) => rank == Rank::Host,
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::ids::{Identity, SessionId};
 
 use super::participant::{Arrival, Participant};
+use super::rank::Rank;
 
 /// Who is in the room.
 #[derive(Debug, Default)]
@@ -17,7 +18,10 @@ pub(super) struct Roster {
     moderators: BTreeSet<Identity>,
     detached: BTreeSet<(Instant, Identity)>,
     touched: BTreeSet<Identity>,
+    /// Second sessions, by the identity that they share.
+    copies: BTreeSet<(Identity, Identity)>,
     visible: usize,
+    arrivals: u64,
 }
 
 impl Roster {
@@ -65,7 +69,33 @@ impl Roster {
         self.moderators.iter().map(|who| (who, self.person(who)))
     }
 
+    /// The number of the next coming.
+    pub(super) fn next_arrival(&mut self) -> u64 {
+        self.arrivals += 1;
+        self.arrivals
+    }
+
+    /// The second sessions of someone.
+    pub(super) fn copies_of(&self, who: &Identity) -> Vec<Identity> {
+        let from = (who.clone(), who.clone());
+        self.copies.range(from..).take_while(|(original, _)| original == who).map(|(_, copy)| copy.clone()).collect()
+    }
+
+    /// Changes someone's rank; gives the one that was.
+    pub(super) fn set_rank(&mut self, who: &Identity, rank: Rank) -> Rank {
+        let before = std::mem::replace(&mut self.person_mut(who).rank, rank);
+        if rank.is_moderator() {
+            self.moderators.insert(who.clone());
+        } else {
+            self.moderators.remove(who);
+        }
+        before
+    }
+
     pub(super) fn add(&mut self, who: Identity, person: Participant) {
+        if let Some(original) = &person.copy_of {
+            self.copies.insert((original.clone(), who.clone()));
+        }
         self.sessions.insert(person.session.clone(), who.clone());
         self.visible += usize::from(!person.hidden);
         if person.rank.is_moderator() {
@@ -92,6 +122,9 @@ impl Roster {
         self.sessions.remove(&person.session);
         self.moderators.remove(who);
         self.touched.remove(who);
+        if let Some(original) = &person.copy_of {
+            self.copies.remove(&(original.clone(), who.clone()));
+        }
         self.visible -= usize::from(!person.hidden);
         Some(person)
     }
@@ -102,7 +135,8 @@ impl Roster {
         self.detached.insert((until, who.clone()));
     }
 
-    fn attach(&mut self, who: &Identity) {
+    /// Someone has a socket again.
+    pub(super) fn attach(&mut self, who: &Identity) {
         let until = self.people.get_mut(who).and_then(|person| person.detached_until.take());
         if let Some(until) = until {
             self.detached.remove(&(until, who.clone()));

@@ -124,7 +124,7 @@ impl Room {
         self.guard_rev(seat, expect_rev, now)
     }
 
-    fn guard_rev(&self, seat: SeatIndex, expect_rev: Option<u64>, now: Instant) -> Result<(), Refused> {
+    pub(super) fn guard_rev(&self, seat: SeatIndex, expect_rev: Option<u64>, now: Instant) -> Result<(), Refused> {
         if expect_rev.is_some_and(|rev| rev != self.stage.seat(seat).rev) {
             return Err(self.refuse_for_seat(Refusal::RevConflict, seat, now));
         }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use crate::ids::{Identity, SeatIndex};
 
 use super::Room;
-use super::event::{Event, HandChange, SeatCause};
+use super::event::{Event, HandChange, InviteChange, SeatCause};
 use super::output::{Done, Output, Recipients};
+use super::participant::HandEnd;
 use super::permit::Caller;
 use super::refusal::{Details, Refusal, Refused};
 use super::seat::SeatState;
@@ -22,7 +23,7 @@ impl Room {
         if let Some(held) = self.stage.seat_of(&by.identity) {
             return Err(self.refuse_for_seat(Refusal::AlreadySeated, held, now));
         }
-        by.may_take(self.seat_mode)?;
+        by.may_take(self.settings.seat_mode)?;
         self.refuse_without_media(by)?;
         self.refuse_cooling(&by.identity, now)?;
         self.refuse_unless_open(seat, now)?;
@@ -32,7 +33,7 @@ impl Room {
     }
 
     /// Whose media path has ended would sit there unheard: that session must join anew. Who never had one (a console) may sit.
-    fn refuse_without_media(&self, by: &Caller) -> Result<(), Refused> {
+    pub(super) fn refuse_without_media(&self, by: &Caller) -> Result<(), Refused> {
         if self.roster.person(&by.identity).media.is_gone() {
             return Err(Refusal::SessionStale.into());
         }
@@ -44,8 +45,11 @@ impl Room {
         let Some(seat) = self.stage.seat_of(&by.identity) else {
             return Err(Refusal::NotSeated.into());
         };
-        let cause = if self.is_offer(seat) { SeatCause::Released } else { SeatCause::Left };
-        self.open_seat(seat, cause, Some(&by.identity), now);
+        if self.is_offer(seat) {
+            self.decline_offer(seat, by, now);
+        } else {
+            self.open_seat(seat, SeatCause::Left, Some(&by.identity), now);
+        }
         Ok(self.done_with_seat(seat, now))
     }
 
@@ -71,8 +75,27 @@ impl Room {
         now: Instant,
     ) -> Result<Done, Refused> {
         let seat = self.offered_seat(by, named, now)?;
-        self.open_seat(seat, SeatCause::Released, Some(&by.identity), now);
+        self.decline_offer(seat, by, now);
         Ok(self.done_with_seat(seat, now))
+    }
+
+    fn decline_offer(&mut self, seat: SeatIndex, by: &Caller, now: Instant) {
+        let who = &by.identity;
+        if self.is_kept(seat, who, ReservedWhy::Offered) {
+            self.pass_offer(seat, who, now);
+        } else if self.is_kept(seat, who, ReservedWhy::Invited) {
+            self.end_invite(who, InviteChange::Declined, Some(who), now);
+        } else {
+            self.open_seat(seat, SeatCause::Released, Some(who), now);
+        }
+    }
+
+    /// Whether a seat is kept for someone for this reason.
+    pub(super) fn is_kept(&self, seat: SeatIndex, who: &Identity, why: ReservedWhy) -> bool {
+        match &self.stage.seat(seat).state {
+            SeatState::Reserved { who: holder, why: reason, .. } => holder == who && *reason == why,
+            SeatState::Open | SeatState::Locked | SeatState::Occupied { .. } => false,
+        }
     }
 
     /// The seat that waits for the caller's word.
@@ -152,10 +175,20 @@ impl Room {
         let person = self.roster.person_mut(who);
         person.self_muted = seat_muted || person.host_muted;
         person.offer_lost = false;
+        person.lost_seat = None;
+        person.seated_since = Some(now);
         let session = person.session.clone();
         let grant = self.stage.new_grant();
+        let offered = self.is_kept(seat, who, ReservedWhy::Offered);
         self.set_seat(seat, SeatState::Occupied { who: who.clone(), session, grant });
+        self.begin_turn(seat, who, now);
         self.tell_seat(seat, cause, by, now);
+        self.end_invite(who, InviteChange::Accepted, Some(who), now);
+        if offered && self.settle_hand(who, HandChange::Approved, None, now).is_some() {
+            self.roster.person_mut(who).last_hand = Some(HandEnd::Offered);
+        }
+        // Whoever sits here by an invite or an assignment wishes for nothing more.
+        self.end_hand(who, HandChange::Lowered, now);
     }
 
     /// Keeps a seat for someone, who is asked to confirm. Their microphone stays closed.
@@ -193,11 +226,25 @@ impl Room {
     ) {
         let offered = self.is_offer(seat);
         let holder = self.stage.seat(seat).holder().cloned();
-        if let Some(holder) = holder.filter(|holder| offered && by != Some(holder)) {
-            self.roster.person_mut(&holder).offer_lost = true;
-        }
         self.set_seat(seat, state);
         self.tell_seat(seat, cause, by, now);
+        let Some(holder) = holder else {
+            return;
+        };
+        let person = self.roster.person_mut(&holder);
+        person.turn = None;
+        person.seated_since = None;
+        person.offer_lost = offered && by != Some(&holder);
+        if offered {
+            // Its seat is gone: an invite that kept it is of no more use.
+            self.drop_invite_for(seat, &holder, by, now);
+        }
+    }
+
+    fn drop_invite_for(&mut self, seat: SeatIndex, who: &Identity, by: Option<&Identity>, now: Instant) {
+        if self.invites.of(who).is_some_and(|invite| invite.hold && invite.seat == Some(seat)) {
+            self.end_invite(who, InviteChange::Revoked, by, now);
+        }
     }
 
     /// The one place where the state of a seat changes.
@@ -211,9 +258,16 @@ impl Room {
             self.roster.touch(&who);
         }
         match (was_open, is_open) {
-            (false, true) => self.cues.opened(seat),
+            (false, true) => {
+                self.cues.opened(seat);
+                self.offers_due = true;
+            }
             (_, false) => self.cues.closed(seat),
             (true, true) => {}
+        }
+        match self.stage.seat(seat).state {
+            SeatState::Locked | SeatState::Occupied { .. } => self.queue.forget_passed(seat),
+            SeatState::Open | SeatState::Reserved { .. } => {}
         }
         self.audience.changed();
     }

@@ -1,7 +1,7 @@
 //! Showing: the room's state in the words of its views.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::ids::{Identity, SeatIndex};
 
@@ -10,10 +10,10 @@ use super::audience::SAMPLE_MAX;
 use super::hand_queue::Hand;
 use super::participant::SelfState;
 use super::rank::{Rank, Role};
-use super::seat::SeatState;
+use super::seat::{Seat, SeatState};
 use super::view::{
-    AudienceMember, AudienceView, HandView, HolderView, ModerationView, OwnHand, OwnOffer, OwnSeat, ParticipantView,
-    RoleCounts, RoomView, SeatView, SeatViewState, SelfView, Snapshot, Viewer,
+    AudienceMember, AudienceView, HandView, HolderView, HostOfferView, ModerationView, OwnHand, OwnOffer, OwnSeat,
+    ParticipantView, RoleCounts, SeatView, SeatViewState, SelfView, Snapshot, Viewer,
 };
 
 impl Room {
@@ -27,37 +27,26 @@ impl Room {
                 (sees_hands, person.map(|_| self.self_view(who, now)))
             }
         };
-        let moderation = || ModerationView {
-            hands: self.queue.iter().map(|(position, hand)| self.hand_view(position, hand, now)).collect(),
-            ..ModerationView::default()
-        };
         Snapshot {
             id: self.id.clone(),
-            room: self.room_view(),
+            room: self.room_view(now),
             seq: self.seq,
             revision: self.revision,
             seats: self.stage.iter().map(|(index, _)| self.seat_view(index, now)).collect(),
             participants: self.listed().iter().map(|who| self.participant_view(who)).collect(),
             audience: self.audience_view(),
-            moderation: sees_hands.then(moderation),
+            moderation: sees_hands.then(|| self.moderation_view(now)),
             own,
         }
     }
 
-    /// The room's phase and settings.
-    pub(super) fn room_view(&self) -> RoomView {
-        RoomView {
-            phase: self.phase,
-            seat_mode: self.seat_mode,
-            hands: self.hands,
-            interrupt: self.settings.interrupt,
-            auto_offer: self.settings.auto_offer,
-            turn: self.settings.turn,
-            promote: self.settings.promote,
-            duplicates: self.settings.duplicates,
-            opens_in: None,
-            hostless_for: None,
-            closes_in: None,
+    /// What only hosts, cohosts and admins see.
+    pub(super) fn moderation_view(&self, now: Instant) -> ModerationView {
+        ModerationView {
+            hands: self.queue.iter().map(|(position, hand)| self.hand_view(position, hand, now)).collect(),
+            invites: self.invites.in_order().into_iter().map(|invite| self.invite_view(invite, now)).collect(),
+            bans: self.bans.latest(BANS_SHOWN_MAX, now),
+            ban_count: self.bans.len(),
         }
     }
 
@@ -90,7 +79,18 @@ impl Room {
                 SeatViewState::Occupied { holder: self.holder_view(who), csrc: *grant }
             }
         };
-        SeatView { index, state, muted_by_host: seat.muted_by_host, turn_ends_in: None, rev: seat.rev }
+        SeatView {
+            index,
+            state,
+            muted_by_host: seat.muted_by_host,
+            turn_ends_in: self.turn_left(seat, now),
+            rev: seat.rev,
+        }
+    }
+
+    fn turn_left(&self, seat: &Seat, now: Instant) -> Option<Duration> {
+        let turn = self.roster.find(seat.holder()?)?.turn?;
+        Some(turn.until.saturating_duration_since(now))
     }
 
     fn holder_view(&self, who: &Identity) -> HolderView {
@@ -111,7 +111,7 @@ impl Room {
             name: person.name.clone(),
             rank: person.rank,
             role: self.role_of(who),
-            kind: None,
+            kind: person.kind.clone(),
         }
     }
 
@@ -127,15 +127,15 @@ impl Room {
             // Nobody on stage is hidden.
             count: self.roster.visible() - self.stage.occupied_count(),
             sample: sample
-                .map(|(who, person)| AudienceMember { identity: who.clone(), name: person.name.clone() })
+                .map(|(who, person)| AudienceMember { identity: person.shown(who).clone(), name: person.name.clone() })
                 .collect(),
         }
     }
 
     pub(super) fn hand_view(&self, position: usize, hand: &Hand, now: Instant) -> HandView {
         HandView {
-            id: crate::ids::HandId(0),
-            tier: 0,
+            id: hand.id,
+            tier: hand.tier,
             identity: hand.identity.clone(),
             name: self.roster.person(&hand.identity).name.clone(),
             position,
@@ -147,21 +147,25 @@ impl Room {
 
     pub(super) fn self_view(&self, who: &Identity, now: Instant) -> SelfView {
         let person = self.roster.person(who);
-        let SelfState { rank, role, seat, self_muted, host_muted, hand, offer } = self.self_state(who);
+        let SelfState { rank, role, seat, self_muted, host_muted, hand, offer, .. } = self.self_state(who);
         let expires_in = |seat| {
             self.stage.seat(seat).reserved_until().map(|until| until.saturating_duration_since(now)).unwrap_or_default()
         };
+        let host_offer = self.host_offers.iter().find(|offer| offer.to == *who);
         SelfView {
-            identity: who.clone(),
+            identity: person.shown(who).clone(),
             session: person.session.clone(),
             name: person.name.clone(),
             rank,
             role,
             can_publish: person.can_publish,
-            can_publish_data: false,
-            do_not_invite: false,
-            invite: None,
-            host_offer: None,
+            can_publish_data: person.can_publish_data,
+            do_not_invite: person.do_not_invite,
+            invite: self.invites.of(who).map(|invite| self.invite_view(invite, now)),
+            host_offer: host_offer.map(|offer| HostOfferView {
+                from: offer.from.clone(),
+                expires_in: offer.until.saturating_duration_since(now),
+            }),
             seat,
             self_muted,
             host_muted,
@@ -193,6 +197,12 @@ impl Room {
             host_muted: person.host_muted,
             hand,
             offer,
+            do_not_invite: person.do_not_invite,
+            invite: self.invites.of(who).map(|invite| invite.id),
+            host_offer: self.host_offers.iter().any(|offer| offer.to == *who),
         }
     }
 }
+
+/// So many bans are listed in a snapshot.
+pub(super) const BANS_SHOWN_MAX: usize = 100;

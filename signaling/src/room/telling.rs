@@ -11,7 +11,7 @@ use super::output::{Output, Recipients};
 use super::participant::Participant;
 use super::plan::{Gate, PlannedSeat, StagePlan};
 use super::seat::{Seat, SeatState};
-use super::settings::SeatMode;
+use super::settings::{Phase, SeatMode};
 use super::view::HandView;
 
 impl Room {
@@ -27,14 +27,27 @@ impl Room {
         self.log(Recipients::Everyone, event);
     }
 
+    /// Tells everyone that two seats changed in one step.
+    pub(super) fn tell_seats(
+        &mut self,
+        seat: SeatIndex,
+        other: SeatIndex,
+        cause: SeatCause,
+        by: &Identity,
+        now: Instant,
+    ) {
+        let (seat, other) = (self.seat_view(seat, now), Some(self.seat_view(other, now)));
+        self.log(Recipients::Everyone, Event::SeatChanged { cause, by: Some(by.clone()), seat, other });
+    }
+
     /// Tells the hosts of a pending hand.
-    pub(super) fn tell_hand(&mut self, who: &Identity, change: HandChange, now: Instant) {
+    pub(super) fn tell_hand(&mut self, who: &Identity, change: HandChange, by: Option<&Identity>, now: Instant) {
         let Some((position, hand)) = self.queue.find(who) else {
             return;
         };
         let event = Event::HandChanged {
             change,
-            by: None,
+            by: by.cloned(),
             hand: self.hand_view(position, hand, now),
             count: self.queue.len(),
         };
@@ -44,12 +57,12 @@ impl Room {
     /// Tells the hosts that a pending hand is not as it was; its owner sees it in their own state.
     pub(super) fn tell_hand_changed(&mut self, who: &Identity, now: Instant) {
         self.roster.touch(who);
-        self.tell_hand(who, HandChange::Changed, now);
+        self.tell_hand(who, HandChange::Changed, None, now);
     }
 
     /// Tells the hosts how a hand ended, and its owner if others or time decided it.
-    pub(super) fn tell_hand_end(&mut self, hand: &HandView, change: HandChange) {
-        let event = Event::HandChanged { change, by: None, hand: hand.clone(), count: self.queue.len() };
+    pub(super) fn tell_hand_end(&mut self, hand: &HandView, change: HandChange, by: Option<&Identity>) {
+        let event = Event::HandChanged { change, by: by.cloned(), hand: hand.clone(), count: self.queue.len() };
         self.log(Recipients::Hosts, event.clone());
         let owner = self.roster.person(&hand.identity);
         let decided_elsewhere = match change {
@@ -65,12 +78,18 @@ impl Room {
 
     /// What follows from an input as a whole.
     pub(super) fn settle(&mut self, now: Instant) {
+        self.settle_offers(now);
+        self.settle_life(now);
+        if self.life.phase == Phase::Closing && self.life.until.is_some_and(|until| until <= now) {
+            self.shut();
+        }
         self.settle_positions();
         self.settle_own_states(now);
         self.settle_plan();
         if self.is_closed() {
             return;
         }
+        self.settle_tally(now);
         while let Some(seat) = self.cues.take(now) {
             self.cue(seat, now);
         }
@@ -109,17 +128,14 @@ impl Room {
     /// Sends the stage to the media plane if it changed. It goes first: a gate is to close before anyone hears of it.
     fn settle_plan(&mut self) {
         let seats = self.planned_seats();
-        if seats == self.planned {
+        if seats == self.planned && self.settings.interrupt == self.planned_interrupt {
             return;
         }
         self.planned.clone_from(&seats);
+        self.planned_interrupt = self.settings.interrupt;
         self.revision += 1;
-        let plan = StagePlan {
-            room: self.id.clone(),
-            revision: self.revision,
-            interrupt: self.settings.interrupt,
-            seats,
-        };
+        let plan =
+            StagePlan { room: self.id.clone(), revision: self.revision, interrupt: self.settings.interrupt, seats };
         self.outputs.insert(0, Output::Plan(plan));
     }
 
@@ -138,6 +154,7 @@ impl Room {
             seat_muted: seat.muted_by_host,
             host_muted: person.host_muted,
             self_muted: person.self_muted,
+            // A turn that is over costs the seat, so whoever sits is inside their window; and holding is the media plane's, packet by packet.
             inside_window: true,
             held: false,
         };
@@ -172,10 +189,10 @@ impl Room {
         if person.cooling(now).is_some() {
             return CanJoin::No(CannotJoin::CoolingDown);
         }
-        match self.seat_mode {
+        match self.settings.seat_mode {
             SeatMode::Free => CanJoin::Yes,
             SeatMode::Apply | SeatMode::InviteOnly if person.rank.is_moderator() => CanJoin::Yes,
-            SeatMode::Apply | SeatMode::InviteOnly if self.hands => CanJoin::Apply,
+            SeatMode::Apply | SeatMode::InviteOnly if self.settings.hands => CanJoin::Apply,
             SeatMode::Apply | SeatMode::InviteOnly => CanJoin::No(CannotJoin::HandsOff),
         }
     }

@@ -205,11 +205,12 @@ impl RoomTask {
             session,
             identity: &member.identity,
             answer: answer.as_deref(),
+            resumed: false,
             resume_token: &resume_token,
             limits: self.context.limits,
         };
         member.class = snapshot.own.as_ref().map_or(Class::Audience(mark), |own| class_of(own, mark));
-        let frame = Frame::from(server::welcome(&welcome, &snapshot));
+        let frame = Frame::from(server::welcome(&welcome, Some(&snapshot), snapshot.own.as_ref()));
         if member.line.send(Parcel::Welcome(frame)).is_err() {
             self.full.push(session.clone());
         }

@@ -107,9 +107,9 @@ fn hands_are_shown_to_hosts_and_their_owner_only() {
     assert!(others.clone().all(|(to, _)| *to == Recipients::Hosts));
     assert_eq!(others.count(), 1);
     let snapshot = |name: &str| story.room.snapshot(&Viewer::Participant(id(name)), story.now);
-    assert_eq!(snapshot("ada").hand_queue.unwrap().len(), 1);
-    assert_eq!(snapshot("cleo").hand_queue.unwrap().len(), 1);
-    assert_eq!(snapshot("dan").hand_queue, None);
+    assert_eq!(snapshot("ada").moderation.unwrap().hands.len(), 1);
+    assert_eq!(snapshot("cleo").moderation.unwrap().hands.len(), 1);
+    assert_eq!(snapshot("dan").moderation, None);
     assert_eq!(snapshot("ben").own.unwrap().hand.unwrap().position, 1);
     let hosts: Vec<_> = story.room.moderators().cloned().collect();
     assert_eq!(hosts, [story.session("ada"), story.session("cleo")]);
@@ -159,7 +159,7 @@ fn the_queue_is_bounded() {
 fn without_hands_none_is_raised_but_those_that_are_up_are_still_decided() {
     let mut story = Story::begun(SeatMode::Apply);
     story.act("ben", raise(true));
-    story.act("ada", Act::RoomUpdate { seat_mode: None, hands: Some(false) });
+    story.act("ada", update(RoomChange { hands: Some(false), ..RoomChange::default() }));
     assert_eq!(story.refusal("dan", raise(true)), Some(Refusal::Forbidden));
     assert_eq!(story.refusal("ada", approve("ben")), None);
 }

@@ -11,7 +11,7 @@ mod mutes;
 mod pace;
 mod permissions;
 mod races;
-mod random;
+
 mod seats;
 
 use std::collections::BTreeMap;
@@ -59,7 +59,11 @@ impl Story {
             rank_claim: rank,
             can_publish: true,
             can_subscribe: true,
+            can_publish_data: true,
             hidden: false,
+            tier: 0,
+            kind: None,
+            token_age: None,
             request: RequestId::parse(&self.requests_made.to_string()).unwrap(),
             has_media: true,
             mic_ready: false,
@@ -150,7 +154,7 @@ impl Story {
     }
 
     pub(super) fn hands(&self) -> Vec<String> {
-        let queue = self.room.snapshot(&Viewer::Admin, self.now).hand_queue.unwrap();
+        let queue = self.room.snapshot(&Viewer::Admin, self.now).moderation.unwrap().hands;
         queue.iter().map(|hand| hand.identity.to_string()).collect()
     }
 
@@ -194,7 +198,11 @@ pub(super) fn deny(name: &str) -> Act {
 }
 
 pub(super) fn kick(name: &str) -> Act {
-    Act::MemberKick { identity: id(name) }
+    Act::MemberKick { identity: id(name), deny: false, reason: None }
+}
+
+pub(super) fn update(change: RoomChange) -> Act {
+    Act::RoomUpdate(change)
 }
 
 pub(super) fn lock(index: u8, evict: bool) -> Act {

@@ -46,7 +46,10 @@ fn a_cue_in_a_free_room_says_yes_and_without_hands_no() {
     let mut story = Story::begun(SeatMode::Free);
     story.act("ben", take(1));
     assert_eq!(cues(&story.act("ben", Act::SeatLeave)), [(1, CanJoin::Yes, 4)]);
-    story.act("ada", Act::RoomUpdate { seat_mode: Some(SeatMode::Apply), hands: Some(false) });
+    story.act(
+        "ada",
+        update(RoomChange { seat_mode: Some(SeatMode::Apply), hands: Some(false), ..RoomChange::default() }),
+    );
     story.act("cleo", take(1));
     story.after(seconds(2));
     let outputs = story.act("cleo", Act::SeatLeave);

@@ -21,7 +21,7 @@ fn acts() -> Vec<(&'static str, Act)> {
         ("mute", Act::MemberMute { identity: id("tom") }),
         ("unmute", Act::MemberUnmute { identity: id("tom") }),
         ("kick", kick("tom")),
-        ("update", Act::RoomUpdate { seat_mode: Some(SeatMode::InviteOnly), hands: None }),
+        ("update", update(RoomChange { seat_mode: Some(SeatMode::InviteOnly), ..RoomChange::default() })),
         ("raise", raise(false)),
         ("confirm", CONFIRM),
         ("leave seat", Act::SeatLeave),

@@ -110,7 +110,8 @@ fn duplicate_identity_takes_over_in_one_step() {
     assert_eq!((plan.seats[0].seat, &plan.seats[0].session, plan.seats[0].open), (seat(1), &new, true));
     assert_ne!(plan.seats[0].csrc, old_plan.csrc, "packets of the old session do not match the grant");
     assert_eq!(causes(&outputs), ["taken_over"]);
-    let bye = Output::Bye { session: old.clone(), reason: ByeReason::Duplicate, action: ByeAction::Stop };
+    let bye =
+        Output::Bye { session: old.clone(), reason: ByeReason::Duplicate, action: ByeAction::Stop, retry_after: None };
     assert!(outputs.contains(&bye));
     assert!(outputs.contains(&Output::CloseTransport { session: old.clone() }));
     assert!(matches!(outputs.last().unwrap(), Output::Welcome { session, .. } if *session == new));
@@ -164,7 +165,12 @@ fn a_takeover_needs_no_further_place() {
     let outputs = story.join("dan", Rank::Member);
     assert_eq!(reply_of(&outputs).unwrap_err().refusal, Refusal::RoomFull);
     let full = ByeReason::Refused(Refusal::RoomFull);
-    assert!(outputs.contains(&Output::Bye { session: story.session("dan"), reason: full, action: ByeAction::Retry }));
+    assert!(outputs.contains(&Output::Bye {
+        session: story.session("dan"),
+        reason: full,
+        action: ByeAction::Retry,
+        retry_after: None
+    }));
     let outputs = story.join("ben", Rank::Member);
     assert!(matches!(outputs.last().unwrap(), Output::Welcome { .. }));
     assert_eq!(story.room.participants(), 2);
@@ -190,7 +196,8 @@ fn a_kick_closes_the_gate_first_and_says_bye() {
     assert!(outputs.contains(&Output::Bye {
         session: session.clone(),
         reason: ByeReason::Kicked,
-        action: ByeAction::Stop
+        action: ByeAction::Stop,
+        retry_after: None
     }));
     assert!(outputs.contains(&Output::CloseTransport { session }));
     assert_eq!(story.room.participants(), 3);
@@ -207,7 +214,12 @@ fn a_room_that_has_closed_lets_nobody_in() {
     assert_eq!(story.room.next_timeout(), None);
     let outputs = story.join("ben", Rank::Host);
     let closed = ByeReason::Refused(Refusal::RoomClosed);
-    assert!(outputs.contains(&Output::Bye { session: story.session("ben"), reason: closed, action: ByeAction::Stop }));
+    assert!(outputs.contains(&Output::Bye {
+        session: story.session("ben"),
+        reason: closed,
+        action: ByeAction::Stop,
+        retry_after: None
+    }));
     assert_eq!(story.room.participants(), 0);
 }
 

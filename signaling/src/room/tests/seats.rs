@@ -174,11 +174,13 @@ fn a_rank_counts_at_the_first_join_only() {
 #[test]
 fn modes_are_the_hosts_and_told_when_they_change() {
     let mut story = Story::begun(SeatMode::Apply);
-    let free = Act::RoomUpdate { seat_mode: Some(SeatMode::Free), hands: None };
+    let free = update(RoomChange { seat_mode: Some(SeatMode::Free), ..RoomChange::default() });
     assert_eq!(story.refusal("cleo", free.clone()), Some(Refusal::Forbidden));
-    assert_eq!(story.refusal("ada", Act::RoomUpdate { seat_mode: None, hands: None }), Some(Refusal::InvalidArgument));
+    assert_eq!(story.refusal("ada", update(RoomChange::default())), Some(Refusal::InvalidArgument));
     let outputs = story.act("ada", free.clone());
-    let updated = Event::RoomUpdated { by: Some(id("ada")), seat_mode: SeatMode::Free, hands: true };
+    let room = story.room.snapshot(&Viewer::Admin, story.now).room;
+    assert_eq!((room.seat_mode, room.hands), (SeatMode::Free, true));
+    let updated = Event::RoomUpdated { by: Some(id("ada")), room };
     assert_eq!(told(&outputs), [(&Recipients::Everyone, &updated)]);
     assert_eq!(told(&story.act("ada", free)), []);
     assert_eq!(story.refusal("ben", take(1)), None);

@@ -1,0 +1,107 @@
+//! What the server says: frames as text.
+
+pub mod frame;
+
+use std::time::Duration;
+
+pub use self::frame::LimitsJson;
+use self::frame::{ByeFrame, ErrorJson, Frame, OkJson, ReplyFrame, WelcomeFrame};
+use super::view::{SelfJson, SnapshotJson, millis};
+use crate::{
+    ids::{Identity, RequestId, SessionId},
+    room::{Done, Event, Refused, SelfView, Snapshot},
+};
+
+/// What a welcome says beside the snapshot.
+#[derive(Debug, Clone, Copy)]
+pub struct Welcome<'a> {
+    /// The join or resume it answers.
+    pub request: &'a RequestId,
+    /// The session that begins or goes on.
+    pub session: &'a SessionId,
+    /// Whose it is.
+    pub identity: &'a Identity,
+    /// The answer to the offer, if there was one.
+    pub answer: Option<&'a str>,
+    /// It goes on.
+    pub resumed: bool,
+    /// What a later `resume` is to show.
+    pub resume_token: &'a str,
+    /// What clients should know of the limits.
+    pub limits: LimitsJson,
+}
+
+/// `welcome`. A session that goes on needs no snapshot if it can be told what it missed.
+#[must_use]
+pub fn welcome(welcome: &Welcome<'_>, snapshot: Option<&Snapshot>, own: Option<&SelfView>) -> String {
+    text(&Frame::Welcome(WelcomeFrame {
+        request_id: welcome.request,
+        session: welcome.session,
+        identity: welcome.identity,
+        resumed: welcome.resumed.then_some(true),
+        answer: welcome.answer,
+        resume_token: welcome.resume_token,
+        room: snapshot.map(SnapshotJson::from),
+        own: own.map(SelfJson::from),
+        limits: welcome.limits,
+    }))
+}
+
+/// `reply` to a request that was carried out.
+#[must_use]
+pub fn reply_ok(request: &RequestId, done: &Done) -> String {
+    reply(request, OkJson::from(done))
+}
+
+/// `reply` to `ping`.
+#[must_use]
+pub fn pong(request: &RequestId, time_ms: u64) -> String {
+    reply(request, OkJson { time_ms: Some(time_ms), ..OkJson::default() })
+}
+
+/// `reply` to `ice_restart`.
+#[must_use]
+pub fn restarted(request: &RequestId, answer: &str) -> String {
+    reply(request, OkJson { answer: Some(answer), ..OkJson::default() })
+}
+
+fn reply(request: &RequestId, ok: OkJson<'_>) -> String {
+    text(&Frame::Reply(ReplyFrame { request_id: Some(request), ok: Some(ok), error: None }))
+}
+
+/// `reply` to a request that was refused. What was not even a request has no id.
+#[must_use]
+pub fn reply_error(request: Option<&RequestId>, refused: &Refused, message: Option<&str>) -> String {
+    let error = ErrorJson::new(refused, message);
+    text(&Frame::Reply(ReplyFrame { request_id: request, ok: None, error: Some(error) }))
+}
+
+/// `bye`: the last frame of a session.
+#[must_use]
+pub fn bye(reason: &str, action: &str, retry_after: Option<Duration>) -> String {
+    text(&Frame::Bye(ByeFrame { reason, action, retry_after_ms: retry_after.map(millis) }))
+}
+
+/// One event.
+#[must_use]
+pub fn event(seq: Option<u64>, event: &Event) -> String {
+    text(&Frame::event(seq, event))
+}
+
+/// A batch of events, each as [`event`] wrote it.
+#[must_use]
+pub fn events<'a>(events: impl Iterator<Item = &'a str>) -> String {
+    let mut frame = String::from(r#"{"type":"events","events":["#);
+    for (index, event) in events.enumerate() {
+        if index > 0 {
+            frame.push(',');
+        }
+        frame.push_str(event);
+    }
+    frame.push_str("]}");
+    frame
+}
+
+fn text(frame: &Frame<'_>) -> String {
+    serde_json::to_string(frame).expect("frames have string keys and finite numbers")
+}

@@ -1,0 +1,161 @@
+//! Ranks: how a person gets another one, and how a room is handed over.
+
+use std::time::Instant;
+
+use crate::ids::Identity;
+
+use super::Room;
+use super::event::{Event, OfferOutcome, RankCause, SeatCause};
+use super::output::{Done, Output, Recipients};
+use super::permit::{Caller, Power};
+use super::rank::Rank;
+use super::refusal::{Refusal, Refused};
+
+/// A room that waits for someone's word.
+#[derive(Clone, Debug)]
+pub(super) struct HostOffer {
+    pub(super) from: Identity,
+    pub(super) to: Identity,
+    pub(super) until: Instant,
+}
+
+impl Room {
+    /// Gives a person another rank, below the caller's own. They may be away.
+    pub(super) fn change_rank(
+        &mut self,
+        by: &Caller,
+        who: &Identity,
+        rank: Rank,
+        now: Instant,
+    ) -> Result<Done, Refused> {
+        by.may(Power::Ranks)?;
+        by.may_act_on(rank)?;
+        if self.roster.find(who).is_some() {
+            self.guard_person(by, who, Refusal::ParticipantNotFound)?;
+            self.give_rank(who, rank, RankCause::Given, Some(&by.identity), now);
+            return Ok(self.done_with_person(who, now));
+        }
+        let remembered = self.memory.find_mut(who).ok_or(Refusal::ParticipantNotFound)?;
+        by.may_act_on(remembered.rank)?;
+        remembered.rank = rank;
+        Ok(Done::default())
+    }
+
+    /// The one place where the rank of someone in the room changes. A lower one costs the seat.
+    pub(super) fn give_rank(
+        &mut self,
+        who: &Identity,
+        rank: Rank,
+        cause: RankCause,
+        by: Option<&Identity>,
+        now: Instant,
+    ) {
+        let before = self.roster.set_rank(who, rank);
+        if before == rank {
+            return;
+        }
+        if let Some(seat) = self.stage.seat_of(who) {
+            // Whoever hands the room over keeps their seat: they may sit where they sit.
+            if rank < before && !rank.is_moderator() {
+                self.open_seat(seat, SeatCause::Rank, by, now);
+            } else {
+                self.roster.person_mut(who).turn = None;
+                self.tell_seat(seat, SeatCause::Rank, by, now);
+            }
+        }
+        if !self.roster.person(who).hidden {
+            let event = Event::RankChanged { cause, by: by.cloned(), participant: self.participant_view(who) };
+            self.log(Recipients::Everyone, event);
+        }
+        if rank.is_moderator() && !before.is_moderator() {
+            let to = Recipients::One(self.roster.person(who).session.clone());
+            let event = Event::Moderation(self.moderation_view(now));
+            self.outputs.push(Output::Tell { to, seq: None, event });
+        }
+        if rank != Rank::Host {
+            self.withdraw_host_offers(|offer| offer.from == *who);
+        }
+    }
+
+    /// Hands the room over: to a cohost at once, to anyone else when they accept.
+    pub(super) fn transfer_host(&mut self, by: &Caller, to: &Identity, now: Instant) -> Result<Done, Refused> {
+        by.may(Power::Transfer)?;
+        if *to == by.identity {
+            return Err(Refusal::InvalidArgument.into());
+        }
+        self.guard_present(by, to)?;
+        if self.rank_of(to).is_moderator() {
+            self.hand_over(&by.identity, to, now);
+            return Ok(Done::default());
+        }
+        let pending = Done { pending: true, ..Done::default() };
+        if self.host_offers.iter().any(|offer| offer.from == by.identity && offer.to == *to) {
+            return Ok(pending);
+        }
+        self.withdraw_host_offers(|offer| offer.from == by.identity || offer.to == *to);
+        let expires_in = self.settings.proposal_expiry;
+        self.host_offers.push(HostOffer { from: by.identity.clone(), to: to.clone(), until: now + expires_in });
+        let session = self.roster.person_mut(to).session.clone();
+        let event = Event::HostOffer { from: by.identity.clone(), expires_in };
+        self.outputs.push(Output::Tell { to: Recipients::One(session), seq: None, event });
+        Ok(pending)
+    }
+
+    /// Accepts the room.
+    pub(super) fn accept_host(&mut self, by: &Caller, now: Instant) -> Result<Done, Refused> {
+        let offer = self.take_host_offer(&by.identity)?;
+        self.tell_host_offer_ended(&offer, OfferOutcome::Accepted);
+        self.hand_over(&offer.from, &offer.to, now);
+        Ok(Done::default())
+    }
+
+    /// Declines the room.
+    pub(super) fn decline_host(&mut self, by: &Caller) -> Result<Done, Refused> {
+        let offer = self.take_host_offer(&by.identity)?;
+        self.tell_host_offer_ended(&offer, OfferOutcome::Declined);
+        Ok(Done::default())
+    }
+
+    fn hand_over(&mut self, from: &Identity, to: &Identity, now: Instant) {
+        self.give_rank(to, Rank::Host, RankCause::Transferred, Some(from), now);
+        self.give_rank(from, Rank::Cohost, RankCause::Transferred, Some(from), now);
+        self.withdraw_host_offers(|offer| offer.to == *to);
+    }
+
+    fn take_host_offer(&mut self, to: &Identity) -> Result<HostOffer, Refusal> {
+        let place = self.host_offers.iter().position(|offer| offer.to == *to).ok_or(Refusal::OfferExpired)?;
+        Ok(self.host_offers.remove(place))
+    }
+
+    /// Takes offers back: one of the two has gone, or can no longer.
+    pub(super) fn withdraw_host_offers(&mut self, which: impl Fn(&HostOffer) -> bool) {
+        let (gone, kept) = std::mem::take(&mut self.host_offers).into_iter().partition(|offer| which(offer));
+        self.host_offers = kept;
+        let gone: Vec<HostOffer> = gone;
+        for offer in gone {
+            self.tell_host_offer_ended(&offer, OfferOutcome::Withdrawn);
+        }
+    }
+
+    /// Nobody answered.
+    pub(super) fn expire_host_offer(&mut self, to: &Identity) {
+        if let Ok(offer) = self.take_host_offer(to) {
+            self.tell_host_offer_ended(&offer, OfferOutcome::Expired);
+        }
+    }
+
+    fn tell_host_offer_ended(&mut self, offer: &HostOffer, outcome: OfferOutcome) {
+        let HostOffer { from, to, .. } = offer;
+        self.roster.touch(to);
+        let parties = [from, to].into_iter().filter_map(|who| self.roster.find(who));
+        let sessions: Vec<_> = parties.map(|person| person.session.clone()).collect();
+        let event = Event::HostOfferEnded { from: from.clone(), to: to.clone(), outcome };
+        self.outputs.push(Output::Tell { to: Recipients::Sessions(sessions), seq: None, event });
+    }
+
+    /// Whether someone is in the room, and the caller may act on them.
+    fn guard_present(&self, by: &Caller, who: &Identity) -> Result<(), Refusal> {
+        let person = self.roster.find(who).ok_or(Refusal::ParticipantNotFound)?;
+        by.may_act_on(person.rank)
+    }
+}
