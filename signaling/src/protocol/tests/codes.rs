@@ -34,7 +34,7 @@ macro_rules! closed_sets {
 closed_sets! {
     SeatCause {
         Taken, Confirmed, Reserved, Released, Left, KickedOff, Locked, Unlocked, Muted, Unmuted, MemberMuted, MemberUnmuted, SelfMuted,
-        SelfUnmuted, TakenOver, Interrupted, Restored, Lost, Rank, Moved, Swapped, TurnOver,
+        SelfUnmuted, TakenOver, Interrupted, Restored, Lost, Rank, Moved, Swapped, Turn, TurnOver,
     }
     HandChange { Raised, Changed, Lowered, Approved, Denied, Cleared, Expired, Gone }
     InviteChange { Sent, Accepted, Declined, Expired, Revoked }
