@@ -7,7 +7,8 @@
  *   await room.raiseHand();
  *
  * options: `server` (origin), `room`, `token` (a string, or a function that fetches one at each join), `audio(track, mid)` (called for
- * each slot), `slots` (4), `media: false` (a console, no audio), `processing` ({ echoCancellation, noiseSuppression, autoGainControl }, on).
+ * each slot), `slots` (4), `media: false` (a console, no audio), `processing` ({ echoCancellation, noiseSuppression, autoGainControl }, on),
+ * `platform` ({ RTCPeerConnection, WebSocket, getUserMedia(constraints) → Promise<MediaStream> }, each the browser's own unless given).
  *
  * events: `change` (the state), `phase` (idle, joining, joined, rejoining, over), `timing` (a stage of the join), `connection`
  * (the peer connection's state), `stats` (once a second), `problem` (a PodiumError nobody asked for), `gap`, and every event
@@ -37,6 +38,7 @@ export class Room {
   lastStats = null;
 
   #options;
+  #platform;
   #media;
   #handlers = new Map();
   #socket = null;
@@ -53,7 +55,9 @@ export class Room {
 
   constructor(options) {
     this.#options = { slots: 4, media: true, ...options };
+    this.#platform = { ...browser(), ...options.platform };
     this.#media = new Media({
+      platform: this.#platform,
       slots: this.#options.slots,
       processing: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, ...options.processing },
       hooks: {
@@ -180,7 +184,7 @@ export class Room {
   #open(token, current) {
     const url = new URL(`/v1/rooms/${encodeURIComponent(this.#options.room)}/session`, this.#options.server);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-    const socket = new WebSocket(url, ['podium.v1', `bearer.${token}`]);
+    const socket = new this.#platform.WebSocket(url, ['podium.v1', `bearer.${token}`]);
     this.#socket = socket;
     socket.onmessage = ({ data }) => current() && this.#receive(JSON.parse(data));
     socket.opened = new Promise((resolve, reject) => {
@@ -257,7 +261,7 @@ export class Room {
 
   #ask(type, fields = {}) {
     const socket = this.#socket;
-    if (socket?.readyState !== WebSocket.OPEN) return Promise.reject(new PodiumError('offline'));
+    if (socket?.readyState !== SOCKET_OPEN) return Promise.reject(new PodiumError('offline'));
     const request_id = String(this.#nextId);
     this.#nextId += 1;
     return new Promise((resolve, reject) => {
@@ -385,10 +389,18 @@ export class Room {
   }
 }
 
+/** What a browser lends; elsewhere the caller's `platform` stands in, and what neither has is missed only when it is used. */
+const browser = () => ({
+  RTCPeerConnection: globalThis.RTCPeerConnection,
+  WebSocket: globalThis.WebSocket,
+  getUserMedia: globalThis.navigator?.mediaDevices && ((constraints) => navigator.mediaDevices.getUserMedia(constraints)),
+});
+
 const delay = (ms, value) => new Promise((resolve) => setTimeout(resolve, ms, value));
 
 /** Refusals that pass by themselves: the join is tried again. */
 const TEMPORARY = new Set(['offline', 'timeout', 'rate_limited', 'internal', 'node_full', 'latency_at_risk', 'draining', 'storage']);
+const SOCKET_OPEN = 1;
 const BACKOFF_MS = 500;
 const BACKOFF_MAX_MS = 10_000;
 const SETTLED_MS = 10_000; // joined this long, the next loss starts from a short backoff again

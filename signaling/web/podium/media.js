@@ -4,12 +4,14 @@
  * Every section is offered once, at the join. Going on stage only puts a track on the sender, so it needs no SDP. It knows
  * nothing of rooms, seats or sockets: who may be heard is decided at the server, and by whoever calls `setLive`.
  *
+ * platform: `RTCPeerConnection`, `getUserMedia(constraints)` which resolves to a MediaStream.
  * hooks: `track(track, mid)` a slot's audio, `mark(stage)` a stage of the join is over, `state(state)` the connection's
  * state changed, `lost()` the microphone went away (unplugged, or its permission withdrawn).
  */
 import { PodiumError } from './errors.js';
 
 export class Media {
+  #platform;
   #hooks;
   #slots;
   #processing;
@@ -20,7 +22,8 @@ export class Media {
   #before = null; // the previous sample, for delays over a window
   #watch = 0;
 
-  constructor({ slots, processing, hooks }) {
+  constructor({ platform, slots, processing, hooks }) {
+    this.#platform = platform;
     this.#slots = slots;
     this.#processing = processing;
     this.#hooks = hooks;
@@ -31,12 +34,13 @@ export class Media {
   }
 
   get hasMicrophone() {
-    return this.#microphone instanceof MediaStreamTrack;
+    return this.#microphone !== null && !(this.#microphone instanceof Promise);
   }
 
   /** A new peer connection and its offer. Candidates are not waited for: the server learns our address from our checks. */
   async offer() {
-    if (typeof RTCPeerConnection === 'undefined') throw new PodiumError('webrtc_unsupported');
+    const { RTCPeerConnection } = this.#platform;
+    if (!RTCPeerConnection) throw new PodiumError('webrtc_unsupported');
     this.closePeer();
     const peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
     this.#peer = peer;
@@ -130,9 +134,9 @@ export class Media {
   }
 
   async #ask() {
-    if (!navigator.mediaDevices?.getUserMedia) throw new PodiumError('microphone_unsupported');
+    if (!this.#platform.getUserMedia) throw new PodiumError('microphone_unsupported');
     try {
-      const stream = await navigator.mediaDevices.getUserMedia({ audio: { ...this.#processing } });
+      const stream = await this.#platform.getUserMedia({ audio: { ...this.#processing } });
       const [track] = stream.getAudioTracks();
       track.contentHint = 'speech';
       track.enabled = false;
