@@ -188,7 +188,7 @@ fn the_mode_may_change_in_mid_speech() {
     stage.world.run(secs(1));
     let held = stage.switch(Interrupt::Hold);
     stage.world.run(secs(1));
-    assert!(stage.voice_of_ben_since(held + ms(20)) == 0, "from the next packet of the host");
+    assert!(stage.voice_of_ben_since(held + ms(21)) == 0, "from the next packet of the host");
     let ducked = stage.switch(Interrupt::Duck);
     stage.world.run(secs(1));
     assert!(stage.voice_of_ben_since(ducked) >= 98);
