@@ -74,7 +74,7 @@ async fn watched(server: &Server) {
         bytes += one;
     }
     let at = |share: usize| waits[(waits.len() - 1) * share / 100];
-    println!(
+    eprintln!(
         "{people} people: {} asked, answered in {:?} (half), {:?} (p99), {:?} (all); {frames_max} frames at most to one, {bytes} bytes to all",
         waits.len(),
         at(50),
