@@ -5,23 +5,46 @@ import { endScreen, entryScreen } from './view/entry.js';
 import { notices as makeNotices } from './view/notices.js';
 import { roomScreen } from './view/room.js';
 import { sound as makeSound } from './view/sound.js';
-import { endingText, errorText } from './words.js';
+import { bestLanguage, currentLanguage, direction, endingText, errorText, secondsUntil, setLanguage, t } from './words.js';
 
 const root = document.querySelector('#app');
+useLanguage(bestLanguage([new URLSearchParams(location.search).get('lang'), remembered('language'), ...navigator.languages]));
 const notices = makeNotices(document.querySelector('#notices'));
-const sound = makeSound(document.querySelector('#sound'), (blocked, play) => notices.sound(blocked, play));
+const sound = makeSound(document.querySelector('#sound'), (blocked, play) => notices.sound(blocked, play), Number(remembered('volume') ?? 1));
 const invitation = readInvitation();
 const processing = JSON.parse(remembered('processing') ?? '{}');
 let screen = null;
+let redraw = () => {};
 
-function showEntry() {
-  const entry = entryScreen(root, { person: invitation, join: (person) => enter(person, entry) });
+function useLanguage(tag) {
+  setLanguage(tag);
+  document.documentElement.lang = currentLanguage();
+  document.documentElement.dir = direction();
+}
+
+function changeLanguage(tag) {
+  remember('language', tag);
+  useLanguage(tag);
+  redraw();
+}
+
+function showEntry(join) {
+  const entry = entryScreen(root, { person: invitation, join: (person) => (join ?? enter)(person, entry), onLanguage: changeLanguage });
+  redraw = () => showEntry(join);
+  return entry;
+}
+
+function start() {
+  const entry = showEntry();
   if (invitation.autojoin && invitation.room) enter({ room: invitation.room, name: invitation.name }, entry);
 }
 
 async function enter({ room: id, name }, entry) {
   entry.busy(true);
-  if (!invitation.nameFixed && name) remember('name', name);
+  if (!invitation.nameFixed && name) {
+    remember('name', name);
+    invitation.name = name;
+  }
   const room = new Room({
     server: location.origin,
     room: id,
@@ -35,16 +58,8 @@ async function enter({ room: id, name }, entry) {
 }
 
 function phaseChanged(room, phase, end, person, entry) {
-  if (phase === 'joined' && !screen) {
-    document.title = `${person.room} · Podium`;
-    screen = roomScreen(root, { room, notices, onProcessing: (now) => remember('processing', JSON.stringify(now)) });
-  }
-  if (phase === 'rejoining') {
-    const reason = screen || end.reason !== 'offline' ? end.reason : 'unreachable';
-    if (!screen) entry.fail(errorText(reason), reason);
-    entry.busy(true);
-    notices.say(errorText(reason));
-  }
+  if (phase === 'joined' && !screen) begin(room, person);
+  if (phase === 'rejoining' && !screen) waiting(end, entry);
   if (phase !== 'over') return;
   sound.close();
   notices.clear();
@@ -52,13 +67,28 @@ function phaseChanged(room, phase, end, person, entry) {
   screen.close();
   screen = null;
   document.title = 'Podium';
-  endScreen(root, { reason: end.reason, again: () => rejoin(person) });
+  redraw = () => endScreen(root, { reason: end.reason, again: () => enter(person, showEntry()) });
+  redraw();
 }
 
-function rejoin(person) {
-  const entry = entryScreen(root, { person: invitation, join: (next) => enter(next, entry) });
-  enter(person, entry);
+function begin(room, person) {
+  document.title = `${person.room} · Podium`;
+  redraw = () => {
+    screen?.close();
+    screen = roomScreen(root, { room, notices, sound, remember, onLanguage: changeLanguage });
+  };
+  redraw();
+  if (remembered('do_not_invite') === '1' && !room.state.self.do_not_invite) room.setPrefs({ doNotInvite: true }).catch(() => {});
+}
+
+/** Not in the room yet, and not refused for good either: a scheduled room, a full server, no network. */
+function waiting(end, entry) {
+  const seconds = secondsUntil(end.at);
+  const isEarly = end.reason === 'room_not_found';
+  const reason = end.reason === 'offline' ? 'unreachable' : end.reason;
+  entry.fail([isEarly ? t('entry.not_yet') : errorText(reason), seconds > 1 ? t('entry.next_try', { seconds }) : ''].join(' '), reason);
+  entry.busy(true);
 }
 
 window.addEventListener('hashchange', () => location.hash.includes('token=') && location.reload());
-showEntry();
+start();

@@ -1,5 +1,5 @@
 /**
- * Podium's client core: one room as one participant lives it. No DOM; a page, or another web app, imports this file.
+ * Podium's client core: one room as one participant lives it. No DOM; a page, a program, or another web app imports this file.
  *
  *   import { join } from './podium.js';
  *   const room = await join({ server: location.origin, room: 'demo', token, audio: (track, mid) => play(track, mid) });
@@ -7,15 +7,26 @@
  *   await room.raiseHand();
  *
  * options: `server` (origin), `room`, `token` (a string, or a function that fetches one at each join), `audio(track, mid)` (called for
- * each slot), `slots` (4), `media: false` (a console, no audio), `processing` ({ echoCancellation, noiseSuppression, autoGainControl }, on).
+ * each slot), `slots` (4), `media: false` (a console, no audio), `processing` ({ echoCancellation, noiseSuppression, autoGainControl }, on),
+ * `platform` (see podium/platform.js: what to use instead of the browser's own).
  *
- * events: `change` (the state), `phase` (idle, joining, joined, rejoining, over), `timing` (a stage of the join), `connection`
- * (the peer connection's state), `stats` (once a second), `problem` (a PodiumError nobody asked for), `gap`, and every event
- * of the server by its own type, as `seat_changed` or `seat_cue`; `event` is all of those. A refused command throws PodiumError.
+ * events: `change` (the state), `phase` (idle, joining, joined, rejoining, over), `status` (the same for people: `connected`,
+ * `reconnecting` since when and which try, `ended` and why), `timing` (a stage of the join), `connection` (the peer connection's
+ * state), `stats` (once a second), `problem` (a PodiumError nobody asked for), `gap`, and every event of the server by its own type,
+ * as `seat_changed` or `seat_cue`; `event` is all of those, each with the state before it. A refused command throws PodiumError.
+ *
+ *              ┌──────── welcome ───────┐    ┌── the socket is lost: `resume`, while audio goes on ──┐
+ *   idle ─► joining                  joined ─┤                                                   rejoining ─► joined
+ *              └─ refused ─► over ◄─ bye stop┘    └── the session is lost: `join`, from the beginning ┘
  */
+import { backoff } from './podium/backoff.js';
+import { commands } from './podium/commands.js';
 import { PodiumError } from './podium/errors.js';
-import { fold, fromWelcome, order, someoneIsOnAir } from './podium/fold.js';
+import { fold, fromResume, fromWelcome, order, someoneIsOnAir } from './podium/fold.js';
+import { Link } from './podium/link.js';
 import { Media, microphonePermission } from './podium/media.js';
+import { PathKeeper } from './podium/path.js';
+import { platformOf } from './podium/platform.js';
 
 export { PodiumError, microphonePermission };
 
@@ -29,7 +40,10 @@ export class Room {
   /** The room as seen from here (see podium/fold.js); null before the first welcome. */
   state = null;
   phase = 'idle';
-  /** When `over`: why (`left`, `kicked`, `duplicate`, a refusal's code …). When `rejoining`: why, and `at` the next attempt. */
+  /**
+   * When `over`: why (`left`, `kicked`, `duplicate`, a refusal's code …). When `rejoining`: why, `since` when, which `attempt` comes
+   * next, `at` when, and whether it is `resuming` (the session goes on) or joins anew. Times are those of `performance.now()`.
+   */
   end = null;
   /** Milliseconds from the start of the join to: token, socket, welcome, ice, dtls, first_packet, first_played. */
   timings = {};
@@ -37,32 +51,46 @@ export class Room {
   lastStats = null;
 
   #options;
+  #platform;
   #media;
+  #path;
   #handlers = new Map();
-  #socket = null;
-  #round = 0; // one attempt to join; whatever belongs to an earlier one is ignored
+  #link = null;
+  #round = 0; // one attempt; whatever belongs to an earlier one is ignored
   #attempts = 0;
   #startedAt = 0;
-  #nextId = 1;
-  #pending = new Map();
+  #lostAt = null; // since when we are not in the room
+  #bearer = null;
+  #resumeToken = null;
   #timers = { retry: 0, stats: 0, settled: 0 };
+  #unwatch = null;
   #joined = null; // settles `join()`
   #gapAt = -Infinity;
   #joinReported = false;
   #raising = false;
+  #mutedMeanwhile = false; // one muted oneself while the server could not be told
 
   constructor(options) {
     this.#options = { slots: 4, media: true, ...options };
+    this.#platform = platformOf(options.platform);
     this.#media = new Media({
+      platform: this.#platform,
       slots: this.#options.slots,
       processing: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, ...options.processing },
       hooks: {
         track: (track, mid) => this.#options.audio?.(track, mid),
         mark: (stage) => this.#mark(stage),
         state: (state) => this.#connectionChanged(state),
+        path: (state) => this.#path.changed(state),
         lost: () => this.#microphoneFailed(new PodiumError('microphone_lost')),
       },
     });
+    this.#path = new PathKeeper(this.#media, {
+      isLinked: () => this.phase === 'joined',
+      ask: (offer) => this.#ask('ice_restart', { offer }),
+      giveUp: () => this.phase === 'joined' && this.#again('media_failed'),
+    });
+    Object.assign(this, commands((type, fields) => this.#ask(type, fields)));
   }
 
   /** Calls `handler` at each such event; the returned function ends that. */
@@ -77,8 +105,9 @@ export class Room {
     if (this.phase !== 'idle' && this.phase !== 'over') return Promise.reject(new PodiumError('already_joined'));
     this.#attempts = 0;
     const joined = new Promise((resolve, reject) => { this.#joined = { resolve, reject }; });
+    this.#unwatch = this.#platform.onNetworkChange((what) => this.#networkChanged(what));
     this.#become('joining', null);
-    this.#attempt();
+    this.#attempt({ resuming: false });
     return joined;
   }
 
@@ -87,25 +116,6 @@ export class Room {
     if (this.phase === 'joined') await Promise.race([this.#ask('leave').catch(() => {}), delay(LEAVE_MS)]);
     this.#over('left');
   }
-
-  takeSeat = (seat) => this.#ask('seat_take', { seat });
-  leaveSeat = () => this.#ask('seat_leave');
-  confirmSeat = (seat) => this.#ask('seat_confirm', { seat });
-  declineSeat = (seat) => this.#ask('seat_decline', { seat });
-  lowerHand = () => this.#ask('hand_lower');
-
-  approveHand = (identity) => this.#ask('hand_approve', { identity });
-  denyHand = (identity) => this.#ask('hand_deny', { identity });
-  lockSeat = (seat, { evict, expectRev } = {}) => this.#ask('seat_lock', { seat, evict, expect_rev: expectRev });
-  unlockSeat = (seat, { expectRev } = {}) => this.#ask('seat_unlock', { seat, expect_rev: expectRev });
-  muteSeat = (seat, { expectRev } = {}) => this.#ask('seat_mute', { seat, expect_rev: expectRev });
-  unmuteSeat = (seat, { expectRev } = {}) => this.#ask('seat_unmute', { seat, expect_rev: expectRev });
-  kickSeat = (seat, { expectRev } = {}) => this.#ask('seat_kick', { seat, expect_rev: expectRev });
-  muteMember = (identity) => this.#ask('member_mute', { identity });
-  unmuteMember = (identity) => this.#ask('member_unmute', { identity });
-  kickMember = (identity) => this.#ask('member_kick', { identity });
-  updateRoom = ({ seatMode, hands }) => this.#ask('room_update', { seat_mode: seatMode, hands });
-  ping = () => this.#ask('ping');
 
   /** Who raises a hand wants to speak, so the microphone is asked for now: an approval then puts them on air at once. */
   async raiseHand({ wantedSeat } = {}) {
@@ -120,13 +130,29 @@ export class Room {
     }
   }
 
-  /** One's own microphone. Muting acts here at once, whatever the network does; unmuting waits for the server's word. */
+  /**
+   * One's own microphone. Muting acts here at once, whatever the network does, and is told later if it cannot be told now;
+   * unmuting waits for the server's word.
+   */
   async mute(muted) {
+    this.#mutedMeanwhile = false;
     if (muted) this.#media.setLive(false);
     else await this.#media.openMicrophone();
-    const ok = await this.#ask('mute_self', { muted });
-    this.#change({ ...this.state, self: { ...this.state.self, self_muted: muted } });
-    return ok;
+    try {
+      const ok = await this.#ask('mute_self', { muted });
+      this.#selfMuted(muted);
+      return ok;
+    } catch (error) {
+      if (!muted || !UNHEARD.has(error.code)) throw error;
+      this.#mutedMeanwhile = true;
+      this.#selfMuted(true);
+      return {};
+    }
+  }
+
+  /** Lets a proposed change of places pass; nobody is told. */
+  async forgetSwap() {
+    this.#change({ ...this.state, swap: null });
   }
 
   get processing() {
@@ -147,95 +173,134 @@ export class Room {
     return { ...(await this.#media.stats()), timings: { ...this.timings } };
   }
 
-  // --- joining, and joining again ---
+  /** Breaks the socket as a bad network would. For tests. */
+  breakLink() {
+    this.#link?.cut();
+  }
 
-  async #attempt() {
+  // --- joining, resuming, and joining again ---
+
+  async #attempt({ resuming }) {
     const round = (this.#round += 1);
     const current = () => round === this.#round;
-    this.#startedAt = performance.now();
-    this.timings = {};
-    this.#joinReported = false;
     try {
-      const { token } = this.#options;
-      const asking = typeof token === 'function' ? token() : token; // on its way while the offer is made
-      const offering = this.#options.media ? this.#media.offer() : undefined;
-      offering?.catch(() => {}); // it is awaited below; a token that fails first must not leave it unheard
-      const bearer = await asking;
-      if (!current()) return;
-      this.#mark('token');
-      const socket = this.#open(bearer, current);
-      const offer = await offering;
-      await socket.opened;
-      if (!current()) return;
-      const welcome = await this.#ask('join', { offer, mic_ready: this.#media.hasMicrophone });
-      if (current()) await this.#welcomed(welcome);
+      if (resuming) await this.#resume(current);
+      else await this.#joinAnew(current);
     } catch (error) {
       if (!current()) return;
       const fault = error instanceof PodiumError ? error : new PodiumError('offline', error.message);
-      if (TEMPORARY.has(fault.code)) this.#again(fault.code, fault.details?.retry_after_ms);
-      else this.#over(fault.code);
+      if (!UNHEARD.has(fault.code)) await delay(BYE_MS); // a refusal's `bye` follows, and says what to do
+      if (!current()) return;
+      if (resuming && STALE.has(fault.code)) this.#again(fault.code);
+      else if (TEMPORARY.has(fault.code)) this.#again(fault.code, { afterMs: fault.details?.retry_after_ms, resume: resuming });
+      else this.#over(fault.code, fault.details);
     }
   }
 
-  #open(token, current) {
-    const url = new URL(`/v1/rooms/${encodeURIComponent(this.#options.room)}/session`, this.#options.server);
-    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-    const socket = new WebSocket(url, ['podium.v1', `bearer.${token}`]);
-    this.#socket = socket;
-    socket.onmessage = ({ data }) => current() && this.#receive(JSON.parse(data));
-    socket.opened = new Promise((resolve, reject) => {
-      socket.onopen = () => {
-        if (current()) this.#mark('socket');
-        resolve();
-      };
-      socket.onclose = () => {
-        reject(new PodiumError('offline'));
-        if (current()) this.#rejectPending('offline');
-        if (current() && this.phase === 'joined') this.#again('offline');
-      };
-    });
-    socket.opened.catch(() => {});
-    return socket;
-  }
-
-  async #welcomed(welcome) {
+  async #joinAnew(current) {
+    this.#startedAt = performance.now();
+    this.timings = {};
+    this.#joinReported = false;
+    this.#resumeToken = null;
+    const { token } = this.#options;
+    const asking = typeof token === 'function' ? token() : token; // on its way while the offer is made
+    const offering = this.#options.media ? this.#media.offer() : undefined;
+    offering?.catch(() => {}); // it is awaited below; a token that fails first must not leave it unheard
+    const bearer = await asking;
+    if (!current()) return;
+    this.#bearer = bearer;
+    this.#mark('token');
+    const link = this.#open(current);
+    const offer = await offering;
+    await link.opened;
+    if (!current()) return;
+    this.#mark('socket');
+    const welcome = await link.ask('join', { offer, mic_ready: this.#media.hasMicrophone });
+    if (!current()) return;
     this.#mark('welcome');
+    this.#resumeToken = welcome.resume_token;
     this.#change(fromWelcome(welcome, performance.now()));
     if (welcome.answer && this.#options.media) await this.#media.accept(welcome.answer, { audible: someoneIsOnAir(this.state) });
+    if (!current()) return;
+    if (!link.isOpen) throw new PodiumError('offline');
+    this.#entered();
+  }
+
+  /** The same session by a new socket; audio has gone on meanwhile, if it could. */
+  async #resume(current) {
+    const link = this.#open(current);
+    await link.opened;
+    if (!current()) return;
+    const welcome = await link.ask('resume', { resume_token: this.#resumeToken, last_seq: this.state.seq });
+    if (!current()) return;
+    this.#resumeToken = welcome.resume_token ?? this.#resumeToken;
+    this.#change(fromResume(this.state, welcome, performance.now()));
+    this.#entered();
+    if (this.#options.media && !this.#media.hasPath) this.#path.now();
+  }
+
+  #open(current) {
+    const url = new URL(`/v1/rooms/${encodeURIComponent(this.#options.room)}/session`, this.#options.server);
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    const firstId = this.#link?.nextId ?? 1;
+    this.#link?.close();
+    this.#link = new Link({
+      WebSocket: this.#platform.WebSocket,
+      url: url.href,
+      token: this.#bearer,
+      firstId,
+      hooks: {
+        frame: (frame) => current() && this.#receive(frame),
+        lost: () => current() && this.phase === 'joined' && this.#again('offline', { resume: true }),
+      },
+    });
+    return this.#link;
+  }
+
+  #entered() {
+    clearTimeout(this.#timers.settled);
     this.#timers.settled = setTimeout(() => { this.#attempts = 0; }, SETTLED_MS);
+    clearInterval(this.#timers.stats);
     let ticks = 0;
     this.#timers.stats = setInterval(() => this.#tick((ticks += 1)), TICK_MS);
+    this.#lostAt = null;
     this.#become('joined', null);
+    if (this.#mutedMeanwhile) this.#ask('mute_self', { muted: true }).then(() => { this.#mutedMeanwhile = false; }, () => {});
     this.#joined?.resolve(this);
     this.#joined = null;
   }
 
-  #again(reason, afterMs) {
-    this.#drop();
-    const backoff = Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** this.#attempts) * (0.5 + Math.random() / 2);
-    const wait = Math.max(afterMs ?? 0, this.#attempts === 0 && reason !== 'offline' ? 0 : backoff);
+  /** Tries again: resumes the session if it can go on, or lets go of everything and joins. */
+  #again(reason, { afterMs, resume = false } = {}) {
+    const now = performance.now();
+    const since = (this.#lostAt ??= now);
+    const resuming = resume && this.#resumeToken !== null && this.state !== null && now - since < RESUME_MS;
+    this.#drop({ keepMedia: resuming });
+    const isFirst = this.#attempts === 0 && reason !== 'offline';
+    const wait = Math.max(afterMs ?? 0, isFirst ? 0 : backoff(this.#attempts, BACKOFF_MS, BACKOFF_MAX_MS));
     this.#attempts += 1;
-    this.#timers.retry = setTimeout(() => this.#attempt(), wait);
-    this.#become('rejoining', { reason, at: performance.now() + wait });
+    this.#timers.retry = setTimeout(() => this.#attempt({ resuming }), wait);
+    this.#become('rejoining', { reason, resuming, since, attempt: this.#attempts, at: now + wait });
   }
 
   #over(reason, details = {}) {
-    this.#drop();
+    this.#drop({ keepMedia: false });
+    this.#unwatch?.();
     this.#media.close();
     this.#become('over', { reason, details });
     this.#joined?.reject(new PodiumError(reason, reason, details));
     this.#joined = null;
   }
 
-  /** Lets go of the present connection; the microphone stays, so that a rejoin is heard at once. */
-  #drop() {
+  /** Lets go of the socket, and of the audio path unless it is kept; the microphone stays, so that a rejoin is heard at once. */
+  #drop({ keepMedia }) {
     this.#round += 1;
     clearTimeout(this.#timers.retry);
     clearTimeout(this.#timers.settled);
     clearInterval(this.#timers.stats);
-    this.#rejectPending('offline');
-    this.#socket?.close();
-    this.#socket = null;
+    this.#link?.close();
+    this.#path.stop();
+    if (keepMedia) return;
     this.#media.closePeer();
     this.connection = 'closed';
   }
@@ -243,66 +308,49 @@ export class Room {
   #connectionChanged(connection) {
     this.connection = connection;
     this.#emit('connection', connection);
-    if (connection === 'failed' && this.phase === 'joined') this.#again('media_failed');
+    // A path that failed is restarted; keys that failed need a new connection.
+    if (connection === 'failed' && this.phase === 'joined' && this.#media.hasPath) this.#again('media_failed');
+  }
+
+  #networkChanged(what) {
+    if (this.phase === 'rejoining' && what === 'online' && this.end.reason === 'offline') {
+      clearTimeout(this.#timers.retry);
+      this.#attempt({ resuming: this.end.resuming });
+    }
+    if (this.phase !== 'joined') return;
+    if (this.#options.media) this.#path.now();
+    const link = this.#link;
+    Promise.race([this.#ask('ping').catch(() => {}), delay(PROBE_MS, 'late')]).then((late) => late && link === this.#link && link.cut());
   }
 
   #become(phase, end) {
     this.phase = phase;
     this.end = end;
     this.#emit('phase', { phase, end });
+    if (STATUS[phase]) this.#emit('status', { status: STATUS[phase], ...end });
     this.#emit('change', this.state);
   }
 
   // --- frames ---
 
-  #ask(type, fields = {}) {
-    const socket = this.#socket;
-    if (socket?.readyState !== WebSocket.OPEN) return Promise.reject(new PodiumError('offline'));
-    const request_id = String(this.#nextId);
-    this.#nextId += 1;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#settle(request_id, (waiting) => waiting.reject(new PodiumError('timeout'))), REPLY_MS);
-      this.#pending.set(request_id, { resolve, reject, timer });
-      socket.send(JSON.stringify({ type, request_id, ...fields }));
-    });
-  }
-
-  #settle(request_id, act) {
-    const waiting = this.#pending.get(request_id);
-    if (!waiting) return;
-    clearTimeout(waiting.timer);
-    this.#pending.delete(request_id);
-    act(waiting);
-  }
-
-  #rejectPending(code) {
-    for (const id of [...this.#pending.keys()]) this.#settle(id, (waiting) => waiting.reject(new PodiumError(code)));
+  #ask(type, fields) {
+    return this.#link ? this.#link.ask(type, fields) : Promise.reject(new PodiumError('offline'));
   }
 
   #receive(frame) {
-    switch (frame.type) {
-      case 'welcome':
-        return this.#settle(frame.request_id, (waiting) => waiting.resolve(frame));
-      case 'reply': {
-        const { error } = frame;
-        return this.#settle(frame.request_id, (waiting) =>
-          error ? waiting.reject(new PodiumError(error.code, error.message, error.details)) : waiting.resolve(frame.ok));
-      }
-      case 'events':
-        return frame.events.forEach((event) => this.#event(event));
-      case 'bye':
-        return this.#bye(frame);
-      default:
-        return this.#event(frame);
-    }
+    if (frame.type === 'events') frame.events.forEach((event) => this.#event(event));
+    else if (frame.type === 'bye') this.#bye(frame);
+    else this.#event(frame);
   }
 
   #event(event) {
     if (!this.state) return;
-    const lost = order(this.state, event) === 'gap';
-    this.#change(fold(this.state, event, performance.now()));
-    for (const name of [event.type, 'event']) this.#emit(name, event);
-    if (lost) this.#gap(event);
+    const place = order(this.state, event);
+    if (place === 'old') return; // told before the socket was lost
+    const before = this.state;
+    this.#change(fold(before, event, performance.now()));
+    for (const name of [event.type, 'event']) this.#emit(name, event, before);
+    if (place === 'gap') this.#gap(event);
   }
 
   /** Events were lost: only a new snapshot helps. Not more than once a minute, so that a faulty server cannot make us spin. */
@@ -315,16 +363,20 @@ export class Room {
     this.#again('gap');
   }
 
-  #bye({ reason, action, retry_after_ms }) {
+  #bye({ reason, action, retry_after_ms: afterMs }) {
     this.#emit('bye', { reason, action });
     if (action === 'stop') this.#over(reason);
-    else this.#again(reason, retry_after_ms);
+    else this.#again(reason, { afterMs, resume: action === 'resume' });
   }
 
   #change(state) {
-    this.state = state;
+    this.state = this.#mutedMeanwhile ? { ...state, self: { ...state.self, self_muted: true } } : state;
     this.#syncMicrophone();
-    this.#emit('change', state);
+    this.#emit('change', this.state);
+  }
+
+  #selfMuted(self_muted) {
+    if (this.state) this.#change({ ...this.state, self: { ...this.state.self, self_muted } });
   }
 
   // --- the microphone ---
@@ -356,6 +408,7 @@ export class Room {
   }
 
   async #tick(count) {
+    if (!this.#options.media && count % PROBE_EVERY === 0) return this.#probe('ping');
     const figures = await this.#media.sample();
     if (!figures || this.phase !== 'joined') return;
     this.lastStats = figures;
@@ -369,15 +422,21 @@ export class Room {
     const join_ms = this.#joinReported ? undefined : tenths(first_played ?? dtls);
     this.#joinReported ||= join_ms !== undefined;
     const { lost, received, concealed } = figures;
-    this.#ask('stats', {
+    this.#probe('stats', {
       rtt_ms: tenths(figures.rtt_ms), jitter_buffer_ms: tenths(figures.jitter_buffer_ms), lost, received, concealed, join_ms,
-    }).catch(() => {});
+    });
   }
 
-  #emit(event, detail) {
+  /** Something that the server answers in time, or the socket is dead without saying so. */
+  #probe(type, fields) {
+    const link = this.#link;
+    this.#ask(type, fields).catch((error) => error.code === 'timeout' && link === this.#link && link.cut());
+  }
+
+  #emit(event, ...details) {
     for (const handler of this.#handlers.get(event) ?? []) {
       try {
-        handler(detail);
+        handler(...details);
       } catch (error) {
         console.error(error); // a faulty view must not stop the room
       }
@@ -389,12 +448,20 @@ const delay = (ms, value) => new Promise((resolve) => setTimeout(resolve, ms, va
 
 /** Refusals that pass by themselves: the join is tried again. */
 const TEMPORARY = new Set(['offline', 'timeout', 'rate_limited', 'internal', 'node_full', 'latency_at_risk', 'draining', 'storage']);
-const BACKOFF_MS = 500;
+/** Answers to a resume that mean: not this session any more, so join. */
+const STALE = new Set(['session_stale', 'unknown_type', 'invalid_argument', 'participant_not_found', 'token_expired', 'unauthenticated']);
+/** Faults that say nothing about what the server thinks. */
+const UNHEARD = new Set(['offline', 'timeout']);
+const STATUS = { joined: 'connected', rejoining: 'reconnecting', over: 'ended' };
+const BACKOFF_MS = 300;
 const BACKOFF_MAX_MS = 10_000;
+const RESUME_MS = 60_000; // longer than the server keeps a session whose socket is lost
 const SETTLED_MS = 10_000; // joined this long, the next loss starts from a short backoff again
-const REPLY_MS = 10_000;
 const LEAVE_MS = 500;
+const BYE_MS = 250;
+const PROBE_MS = 3_000;
 const PERMISSION_MS = 15_000; // how long a hand waits for the answer to the browser's question
 const GAP_MS = 60_000;
 const TICK_MS = 1_000;
 const STATS_EVERY = 5;
+const PROBE_EVERY = 15;

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, header};
 
 use crate::{
-    auth::{self, Access, Denied},
+    auth::{self, Access, Denied, Judged},
     clock,
     protocol::SUBPROTOCOL,
     signaling::Shared,
@@ -11,14 +11,17 @@ use crate::{
 
 /// Judges the bearer token of an HTTP request.
 pub(super) fn of_request(shared: &Shared, headers: &HeaderMap) -> Result<Access, Denied> {
-    let token = from_authorization(headers).ok_or(Denied::Unauthenticated)?;
-    auth::verify(&shared.config.keys, token, clock::unix_seconds())
+    judge(shared, from_authorization(headers))?.unexpired()
 }
 
-/// Judges the token of a session's upgrade: in `Authorization`, as a subprotocol, or in the query.
-pub(super) fn of_upgrade(shared: &Shared, headers: &HeaderMap, in_query: Option<&str>) -> Result<Access, Denied> {
-    let token = from_authorization(headers).or_else(|| from_subprotocol(headers)).or(in_query);
-    auth::verify(&shared.config.keys, token.ok_or(Denied::Unauthenticated)?, clock::unix_seconds())
+/// Judges the token of a session's upgrade: in `Authorization`, as a subprotocol, or in the query. It may have expired.
+pub(super) fn of_upgrade(shared: &Shared, headers: &HeaderMap, in_query: Option<&str>) -> Result<Judged, Denied> {
+    judge(shared, from_authorization(headers).or_else(|| from_subprotocol(headers)).or(in_query))
+}
+
+fn judge(shared: &Shared, token: Option<&str>) -> Result<Judged, Denied> {
+    let token = token.ok_or(Denied::Unauthenticated)?;
+    auth::judge(&shared.config.keys, token, clock::unix_seconds(), shared.config.limits.name_chars)
 }
 
 /// Whether the client speaks this protocol by name.

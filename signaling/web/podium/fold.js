@@ -4,67 +4,113 @@
  * Pure: the clock is an argument, a state is never changed but replaced. Times that count down on the wire
  * (`expires_in_ms`, `waited_ms`) become points on the caller's clock (`until`, `since`), so that a view can show them later.
  *
- * A state is `{ room, self, speakers, slots, cue, seq }`:
- *   room      the snapshot: seats, participants, audience, hand_queue, seat_mode, hands
- *   self      what one is and may do: rank, role, seat, mute bits, hand, offer
- *   speakers  Map of identity → level in dBov, those who are heard just now
- *   slots     which downstream section carries which seat
- *   cue       the last open-seat cue `{ index, can_join, why, at }`, until that seat is no longer open
+ * A state is:
+ *   room          the snapshot: settings, phase, seats, participants, audience; for hosts also hand_queue, invites, bans, ban_count
+ *   self          what one is and may do: rank, role, seat, mute bits, hand, offer, invite, host_offer
+ *   speakers      Map of identity → level in dBov, those who are heard just now
+ *   slots         which downstream section (`mid`) carries which seat, and whom
+ *   cue           the last open-seat cue `{ index, can_join, why, at }`, until that seat is no longer open
+ *   interruption  who speaks over the others, `{ by, mode }`, or null
+ *   swap          who would change places with us, `{ from, seat, with, until }`, or null
+ *   lost          the seat that one came back too late for, `{ seat, position, at }`, or null
+ *   messages      the last 100, `{ seq, from, name, text, at }`
+ *   tally         how people react just now, `{ tally, at }`, or null
+ *   seq           the number of the last event of the log that is in it
+ *   whole         whether every event of the log comes here, as it does for hosts: false, true, or `'next'` (from the next one on)
  */
 
 export function fromWelcome(welcome, now) {
-  const room = welcome.room;
+  const { room } = welcome;
   return {
     room: {
       ...room,
+      ...phaseDated(room, now),
       seats: room.seats.map((seat) => dated(seat, now)),
       participants: room.participants ?? [],
       audience: room.audience ?? { count: 0, sample: [] },
-      hand_queue: room.hand_queue?.map((hand) => waiting(hand, now)),
+      ...moderation(room, now),
     },
     self: ownView(welcome.self, now),
     speakers: new Map(),
     slots: [],
     cue: null,
+    interruption: null,
+    swap: null,
+    lost: null,
+    messages: [],
+    tally: null,
     seq: room.seq ?? 0,
-    since: room.seq ?? 0,
+    whole: Boolean(room.hand_queue),
   };
 }
 
-/** What the order of the log says about an event: `old` is in the snapshot already, `gap` means one was lost, else `next`. */
-export function order(state, event) {
-  if (event.seq === undefined || event.seq === null) return 'next';
-  if (event.seq <= state.since) return 'old';
-  return seesWholeLog(state) && event.seq > state.seq + 1 ? 'gap' : 'next';
+/** After a resume: without a snapshot the state goes on, and what was missed follows as events. What passes by is told anew. */
+export function fromResume(state, welcome, now) {
+  if (welcome.room) return { ...fromWelcome(welcome, now), messages: state.messages, lost: state.lost };
+  return { ...state, self: welcome.self ? ownView(welcome.self, now, state.self) : state.self, interruption: null, speakers: new Map() };
+}
+
+/** What the order of the log says about an event: `old` is known already, `gap` means one was lost, else `next`. */
+export function order(state, { seq }) {
+  if (seq === undefined || seq === null) return 'next';
+  if (seq <= state.seq) return 'old';
+  return state.whole === true && seq > state.seq + 1 ? 'gap' : 'next';
 }
 
 export function fold(state, event, now) {
   if (order(state, event) === 'old') return state;
   const next = apply(state, event, now);
-  return event.seq > next.seq ? { ...next, seq: event.seq } : next;
+  if (event.seq === undefined || event.seq === null) return next;
+  return { ...next, seq: event.seq, whole: next.whole === 'next' ? true : next.whole };
 }
 
 function apply(state, event, now) {
-  const { room } = state;
+  const { room, self } = state;
   switch (event.type) {
     case 'seat_changed':
-      return seatChanged(state, dated(event.seat, now));
+      return [event.seat, event.other].filter(Boolean).reduce((before, seat) => seatChanged(before, dated(seat, now)), state);
     case 'room_updated':
-      return inRoom(state, { seat_mode: event.seat_mode ?? room.seat_mode, hands: event.hands ?? room.hands });
+      return inRoom(state, settingsOf(event, room, now));
     case 'participant_joined':
       return inRoom(state, { participants: withPerson(room.participants, event.participant) });
     case 'participant_left':
-      return inRoom(state, { participants: room.participants.filter((person) => person.identity !== event.identity) });
+      return inRoom(state, { participants: withoutPerson(room.participants, event.identity) });
+    case 'rank_changed':
+      return rankChanged(state, event.participant);
     case 'audience':
       return inRoom(state, { audience: { count: event.count, sample: event.sample ?? [] } });
     case 'hand_changed':
       return room.hand_queue ? inRoom(state, { hand_queue: handChanged(room.hand_queue, event, now) }) : state; // others hear only of their own
+    case 'invite_changed':
+      return inviteChanged(state, event, now);
+    case 'ban_changed':
+      return room.bans ? inRoom(state, bansAfter(room, event, now)) : state;
+    case 'moderation':
+      return { ...inRoom(state, moderation(event, now)), whole: 'next' };
     case 'self_changed':
-      return { ...state, self: ownView(event.self, now, state.self) };
+      return selfChanged(state, ownView(event.self, now, self));
     case 'hand_position':
-      return { ...state, self: { ...state.self, hand: { ...state.self.hand, position: event.position } } };
+      return inSelf(state, { hand: { ...self.hand, position: event.position } });
     case 'seat_offer':
-      return { ...state, self: { ...state.self, offer: { seat: event.seat, why: event.why, until: now + event.expires_in_ms } } };
+      return inSelf(state, { offer: { seat: event.seat, why: event.why, until: now + event.expires_in_ms } });
+    case 'invite':
+      return inSelf(state, { invite: expiring(event.invite, now) });
+    case 'host_offer':
+      return inSelf(state, { host_offer: { from: event.from, until: now + event.expires_in_ms } });
+    case 'host_offer_ended':
+      return event.to === self.identity ? inSelf(state, { host_offer: undefined }) : state;
+    case 'swap_proposed':
+      return { ...state, swap: { from: event.from, seat: event.seat, with: event.with, until: now + event.expires_in_ms } };
+    case 'turn_ending':
+      return turnEnding(state, event, now);
+    case 'lost_seat':
+      return { ...state, lost: { seat: event.seat, position: event.position, at: now } };
+    case 'interruption':
+      return { ...state, interruption: event.by ? { by: event.by, mode: event.mode } : null };
+    case 'message':
+      return { ...state, messages: [...state.messages, messageOf(event, now)].slice(-MESSAGES_MAX) };
+    case 'reaction_tally':
+      return { ...state, tally: { tally: event.tally, at: now } };
     case 'seat_cue':
       return { ...state, cue: { index: event.index, can_join: event.can_join, why: event.why, at: now } };
     case 'slots':
@@ -76,31 +122,95 @@ function apply(state, event, now) {
   }
 }
 
+// --- seats and people ---
+
 function seatChanged(state, seat) {
-  const { room, cue } = state;
+  const { room, cue, swap } = state;
   const before = room.seats[seat.index];
   if (before && seat.rev < before.rev) return state;
   const seats = room.seats.slice();
   seats[seat.index] = seat;
-  const next = inRoom(state, { seats, participants: participantsAfter(room.participants, before, seat) });
-  return cue?.index === seat.index && seat.state !== 'open' ? { ...next, cue: null } : next;
+  const next = inRoom(state, { seats, participants: participantsAfter(room.participants, seats, before, seat) });
+  return {
+    ...next,
+    cue: cue?.index === seat.index && seat.state !== 'open' ? null : cue,
+    swap: swap && concerns(swap, seat) ? null : swap,
+  };
 }
+
+/** A proposed swap is over once one of the two sits elsewhere. */
+const concerns = (swap, seat) =>
+  (seat.index === swap.seat && seat.identity !== swap.from) || (seat.index === swap.with && seat.identity === swap.from);
 
 /** Does anyone else send audio just now, by what the seats say? */
 export const someoneIsOnAir = ({ room, self }) => room.seats.some((seat) =>
   seat.state === 'occupied' && seat.identity !== self.identity && !seat.self_muted && !seat.host_muted && !seat.muted_by_host);
 
 /** People are listed for their rank or their seat; who has neither is part of the audience and only counted. */
-function participantsAfter(participants, before, seat) {
+function participantsAfter(participants, seats, before, seat) {
   let people = participants;
-  if (before?.identity && before.identity !== seat.identity) {
+  const gone = before?.identity !== seat.identity ? before?.identity : undefined;
+  if (gone && !sits(seats, gone)) {
     people = people
-      .filter((person) => person.identity !== before.identity || person.rank !== 'member')
-      .map((person) => (person.identity === before.identity ? { ...person, role: roleOf(person.rank, false) } : person));
+      .filter((person) => person.identity !== gone || person.rank !== 'member')
+      .map((person) => (person.identity === gone ? { ...person, role: roleOf(person.rank, false) } : person));
   }
   if (seat.state !== 'occupied') return people;
-  const rank = seat.rank ?? people.find((person) => person.identity === seat.identity)?.rank ?? 'member';
-  return withPerson(people, { identity: seat.identity, name: seat.name ?? seat.identity, rank, role: roleOf(rank, true) });
+  const known = people.find((person) => person.identity === seat.identity);
+  const rank = seat.rank ?? known?.rank ?? 'member';
+  return withPerson(people, { ...known, identity: seat.identity, name: seat.name ?? seat.identity, rank, role: roleOf(rank, true) });
+}
+
+function rankChanged(state, person) {
+  const { participants, seats } = state.room;
+  const isListed = person.rank !== 'member' || sits(seats, person.identity);
+  return inRoom(state, {
+    participants: isListed ? withPerson(participants, person) : withoutPerson(participants, person.identity),
+    seats: seats.map((seat) => (seat.identity === person.identity ? { ...seat, rank: person.rank } : seat)),
+  });
+}
+
+function turnEnding(state, { seat: index, identity, ends_in_ms }, now) {
+  const seats = state.room.seats.map((seat) =>
+    (seat.index === index && seat.identity === identity ? { ...seat, turnUntil: now + ends_in_ms } : seat));
+  return inRoom(state, { seats });
+}
+
+const sits = (seats, identity) => seats.some((seat) => seat.state === 'occupied' && seat.identity === identity);
+const roleOf = (rank, seated) => (rank === 'host' ? 'host' : seated ? 'guest' : 'listener');
+const withPerson = (people, person) => [...withoutPerson(people, person.identity), person];
+const withoutPerson = (people, identity) => people.filter((one) => one.identity !== identity);
+
+// --- the room ---
+
+function settingsOf(event, room, now) {
+  return {
+    phase: event.phase ?? room.phase,
+    seat_mode: event.seat_mode ?? room.seat_mode,
+    hands: event.hands ?? room.hands,
+    interrupt: event.interrupt ?? room.interrupt,
+    auto_offer: event.auto_offer ?? room.auto_offer,
+    turn_ms: event.turn_ms,
+    promote: event.promote ?? room.promote,
+    duplicates: event.duplicates ?? room.duplicates,
+    ...phaseDated(event, now),
+  };
+}
+
+const phaseDated = ({ opens_in_ms, hostless_for_ms, closes_in_ms }, now) => ({
+  opensAt: later(opens_in_ms, now), hostlessUntil: later(hostless_for_ms, now), closesAt: later(closes_in_ms, now),
+});
+
+// --- what hosts see ---
+
+function moderation({ hand_queue, invites, bans, ban_count }, now) {
+  if (!hand_queue) return {};
+  return {
+    hand_queue: hand_queue.map((hand) => waiting(hand, now)),
+    invites: (invites ?? []).map((invite) => expiring(invite, now)),
+    bans: (bans ?? []).map((ban) => banDated(ban, now)),
+    ban_count: ban_count ?? bans?.length ?? 0,
+  };
 }
 
 function handChanged(queue, event, now) {
@@ -113,16 +223,54 @@ function handChanged(queue, event, now) {
   return others.map((hand, index) => ({ ...hand, position: index + 1 }));
 }
 
-const roleOf = (rank, seated) => (rank === 'host' ? 'host' : seated ? 'guest' : 'listener');
-const seesWholeLog = ({ self }) => self.rank === 'host' || self.rank === 'cohost';
-const inRoom = (state, change) => ({ ...state, room: { ...state.room, ...change } });
-const withPerson = (people, person) => [...people.filter((one) => one.identity !== person.identity), person];
-const dated = (seat, now) => (seat.expires_in_ms === undefined ? seat : { ...seat, until: now + seat.expires_in_ms });
-const waiting = (hand, now) => ({ ...hand, since: now - (hand.waited_ms ?? 0) });
+/** To hosts it is about their list; to the one who was invited, about their own. */
+function inviteChanged(state, { change, invite }, now) {
+  const { self, room } = state;
+  const isOver = change !== 'sent';
+  const next = isOver && self.invite?.id === invite.id ? inSelf(state, { invite: undefined }) : state;
+  if (!room.invites) return next;
+  const others = room.invites.filter((one) => one.id !== invite.id);
+  return inRoom(next, { invites: isOver ? others : [...others, expiring(invite, now)] });
+}
+
+function bansAfter({ bans, ban_count }, { banned, ban }, now) {
+  const others = bans.filter((one) => one.identity !== ban.identity);
+  if (!banned) return { bans: others, ban_count: Math.max(0, ban_count - 1) };
+  return { bans: [banDated(ban, now), ...others].slice(0, BANS_SHOWN_MAX), ban_count: ban_count + (others.length === bans.length ? 1 : 0) };
+}
+
+// --- oneself ---
+
+/** Who is no longer a host or cohost no longer sees what they see. */
+function selfChanged(state, self) {
+  const next = { ...state, self };
+  if (self.rank !== 'member' || !state.room.hand_queue) return next;
+  const { hand_queue, invites, bans, ban_count, ...room } = state.room;
+  return { ...next, room, whole: false };
+}
 
 function ownView(self, now, before) {
-  if (!self.offer) return self;
-  const known = before?.offer?.seat === self.offer.seat ? before.offer.until : undefined;
-  const until = self.offer.expires_in_ms === undefined ? known : now + self.offer.expires_in_ms;
-  return { ...self, offer: { ...self.offer, until } };
+  const { offer, invite, host_offer: hostOffer } = self;
+  const known = (name, same) => (same ? before?.[name]?.until : undefined);
+  return {
+    ...self,
+    offer: offer && { ...offer, until: later(offer.expires_in_ms, now) ?? known('offer', before?.offer?.seat === offer.seat) },
+    invite: invite && { ...invite, until: later(invite.expires_in_ms, now) ?? known('invite', before?.invite?.id === invite.id) },
+    host_offer: hostOffer && { ...hostOffer, until: later(hostOffer.expires_in_ms, now) ?? known('host_offer', before?.host_offer?.from === hostOffer.from) },
+  };
 }
+
+const inRoom = (state, change) => ({ ...state, room: { ...state.room, ...change } });
+const inSelf = (state, change) => ({ ...state, self: { ...state.self, ...change } });
+const messageOf = ({ seq, from, name, text }, at) => ({ seq, from, name, text, at });
+
+// --- times ---
+
+const later = (ms, now) => (ms === undefined || ms === null ? undefined : now + ms);
+const expiring = (thing, now) => ({ ...thing, until: later(thing.expires_in_ms, now) });
+const dated = (seat, now) => ({ ...seat, until: later(seat.expires_in_ms, now), turnUntil: later(seat.turn_ends_in_ms, now) });
+const waiting = (hand, now) => ({ ...hand, since: now - (hand.waited_ms ?? 0) });
+const banDated = (ban, now) => ({ ...ban, since: now - (ban.since_ms ?? 0) });
+
+const MESSAGES_MAX = 100;
+const BANS_SHOWN_MAX = 100;

@@ -5,22 +5,25 @@
  * nothing of rooms, seats or sockets: who may be heard is decided at the server, and by whoever calls `setLive`.
  *
  * hooks: `track(track, mid)` a slot's audio, `mark(stage)` a stage of the join is over, `state(state)` the connection's
- * state changed, `lost()` the microphone went away (unplugged, or its permission withdrawn).
+ * state changed, `path(state)` that of ICE, `lost()` the microphone went away (unplugged, or its permission withdrawn).
  */
 import { PodiumError } from './errors.js';
 
 export class Media {
   #hooks;
+  #platform;
   #slots;
   #processing;
   #peer = null;
   #sender = null;
-  #microphone = null; // MediaStreamTrack, or the promise of one
+  #microphone = null; // a track
+  #asked = null; // the promise of one
   #live = false;
   #before = null; // the previous sample, for delays over a window
   #watch = 0;
 
-  constructor({ slots, processing, hooks }) {
+  constructor({ platform, slots, processing, hooks }) {
+    this.#platform = platform;
     this.#slots = slots;
     this.#processing = processing;
     this.#hooks = hooks;
@@ -31,12 +34,13 @@ export class Media {
   }
 
   get hasMicrophone() {
-    return this.#microphone instanceof MediaStreamTrack;
+    return this.#microphone !== null;
   }
 
   /** A new peer connection and its offer. Candidates are not waited for: the server learns our address from our checks. */
   async offer() {
-    if (typeof RTCPeerConnection === 'undefined') throw new PodiumError('webrtc_unsupported');
+    const { RTCPeerConnection } = this.#platform;
+    if (!RTCPeerConnection) throw new PodiumError('webrtc_unsupported');
     this.closePeer();
     const peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
     this.#peer = peer;
@@ -46,7 +50,8 @@ export class Media {
     const current = (act) => () => peer === this.#peer && act();
     peer.ontrack = ({ track: slot, transceiver }) => peer === this.#peer && this.#hooks.track(slot, transceiver.mid);
     peer.oniceconnectionstatechange = current(() => {
-      if (['connected', 'completed'].includes(peer.iceConnectionState)) this.#hooks.mark('ice');
+      if (ALIVE.includes(peer.iceConnectionState)) this.#hooks.mark('ice');
+      this.#hooks.path?.(peer.iceConnectionState);
     });
     peer.onconnectionstatechange = current(() => {
       if (peer.connectionState === 'connected') this.#hooks.mark('dtls');
@@ -58,10 +63,26 @@ export class Media {
   }
 
   /** `audible`: someone is on air, so the join is over only when they are heard here. */
-  async accept(answer, { audible }) {
+  async accept(answer, { audible } = {}) {
     const peer = this.#peer;
+    if (!peer) return;
     await peer.setRemoteDescription({ type: 'answer', sdp: answer });
     if (audible) this.#watchForAudio(peer);
+  }
+
+  /** Whether there is a path for audio just now. */
+  get hasPath() {
+    return ALIVE.includes(this.#peer?.iceConnectionState);
+  }
+
+  /** An offer for the same connection over a new path; `accept` takes its answer. */
+  async restartOffer() {
+    const peer = this.#peer;
+    if (!peer) throw new PodiumError('no_media');
+    if (peer.signalingState === 'have-local-offer') await peer.setLocalDescription({ type: 'rollback' });
+    const offer = await peer.createOffer({ iceRestart: true });
+    await peer.setLocalDescription(offer);
+    return offer.sdp;
   }
 
   /** Ends the connection and keeps the microphone, for the next join. */
@@ -79,16 +100,18 @@ export class Media {
 
   /** Asks for the microphone if it is not held; it stays closed until `setLive(true)`. */
   async openMicrophone() {
-    this.#microphone ??= this.#ask();
-    const asked = this.#microphone;
+    if (this.#microphone) return;
+    this.#asked ??= this.#ask();
+    const asked = this.#asked;
     try {
       const track = await asked;
-      if (this.#microphone !== asked && this.#microphone !== track) return; // released meanwhile
+      if (this.#asked !== asked) return; // released meanwhile, or another call was first
+      this.#asked = null;
       this.#microphone = track;
       track.enabled = this.#live;
       await this.#sender?.replaceTrack(track);
     } catch (error) {
-      if (this.#microphone === asked) this.#microphone = null;
+      if (this.#asked === asked) this.#asked = null;
       throw error;
     }
   }
@@ -99,12 +122,12 @@ export class Media {
   }
 
   release() {
-    const held = this.#microphone;
-    this.#microphone = null;
+    const [held, asked] = [this.#microphone, this.#asked];
+    this.#microphone = this.#asked = null;
     this.#live = false;
-    if (!held) return;
-    Promise.resolve(held).then((track) => track.stop(), () => {});
-    this.#sender?.replaceTrack(null).catch(() => {});
+    asked?.then((track) => track.stop(), () => {});
+    held?.stop();
+    if (held) this.#sender?.replaceTrack(null).catch(() => {});
   }
 
   /** Echo cancellation, noise suppression, gain control. Browsers change them reliably only on a new track. */
@@ -130,9 +153,10 @@ export class Media {
   }
 
   async #ask() {
-    if (!navigator.mediaDevices?.getUserMedia) throw new PodiumError('microphone_unsupported');
+    const { getUserMedia } = this.#platform;
+    if (!getUserMedia) throw new PodiumError('microphone_unsupported');
     try {
-      const stream = await navigator.mediaDevices.getUserMedia({ audio: { ...this.#processing } });
+      const stream = await getUserMedia({ audio: { ...this.#processing } });
       const [track] = stream.getAudioTracks();
       track.contentHint = 'speech';
       track.enabled = false;
@@ -217,5 +241,6 @@ const MICROPHONE_FAULTS = {
   NotReadableError: 'microphone_busy',
   AbortError: 'microphone_busy',
 };
+const ALIVE = ['connected', 'completed'];
 const POLL_MS = 20;
 const WATCH_MS = 10_000;

@@ -4,21 +4,20 @@
  */
 import { el, icon, set, text } from './dom.js';
 import { ICONS } from './icons.js';
-import { ordinal, roleText, seatName } from '../words.js';
-
-export const isHost = (self) => self.rank === 'host' || self.rank === 'cohost';
+import { isHost, nameOf } from './permit.js';
+import { ordinal, roleText, seatIn, seatName, secondsUntil, t, timeUntil } from '../words.js';
 
 /** `{ id, label, hint, tone, act, second? }`; no `label` when there is nothing to do but listen. */
 export function mainAction(state, room) {
   const { self } = state;
   if (self.seat_state === 'occupied') {
-    return { id: 'leave-seat', label: 'Leave seat', tone: 'plain', icon: 'down', hint: '', act: () => room.leaveSeat() };
+    return { id: 'leave-seat', label: t('act.leave_seat'), tone: 'plain', icon: 'down', hint: '', act: () => room.leaveSeat() };
   }
   if (self.offer || self.seat_state === 'reserved') return acceptSeat(state, room);
-  if (self.can_publish === false) return { id: 'none', hint: 'Your invitation is for listening.' };
+  if (self.can_publish === false) return { id: 'none', hint: t('act.listening_only') };
   if (self.hand) {
-    const place = self.hand.position ? `You are ${ordinal(self.hand.position)} in line.` : 'Your hand is up.';
-    return { id: 'lower-hand', label: 'Lower hand', tone: 'plain', icon: 'hand', hint: place, act: () => room.lowerHand() };
+    const place = self.hand.position ? t('act.in_line', { place: ordinal(self.hand.position) }) : t('act.hand_up');
+    return { id: 'lower-hand', label: t('act.lower_hand'), tone: 'plain', icon: 'hand', hint: place, act: () => room.lowerHand() };
   }
   return seatOrHand(state, room);
 }
@@ -26,12 +25,12 @@ export function mainAction(state, room) {
 function acceptSeat({ self, room: { seats } }, room) {
   const seat = self.offer?.seat ?? self.seat;
   const why = self.offer?.why ?? seats[seat]?.why;
-  if (why === 'reconnect') return { id: 'none', hint: 'Your audio is coming back. The seat is kept for you.' };
+  if (why === 'reconnect') return { id: 'none', hint: t('act.audio_back') };
   return {
-    id: 'accept-seat', label: 'Go on stage', tone: 'primary', icon: 'mic',
-    hint: `${why === 'approved' ? 'A host said yes! ' : ''}${seatName(seat)} is kept for`, until: self.offer?.until ?? seats[seat]?.until,
+    id: 'accept-seat', label: t('act.go_on_stage'), tone: 'primary', icon: 'mic',
+    hint: t(why === 'approved' ? 'act.host_said_yes' : 'act.kept', { seat: seatName(seat) }), until: self.offer?.until ?? seats[seat]?.until,
     act: () => room.confirmSeat(seat),
-    second: { id: 'decline-seat', label: 'No, thanks', act: () => room.declineSeat(seat) },
+    second: { id: 'decline-seat', label: t('act.no_thanks'), act: () => room.declineSeat(seat) },
   };
 }
 
@@ -40,42 +39,45 @@ function seatOrHand({ self, room: { seats, seat_mode, hands } }, room) {
   const open = seats.find((seat) => seat.state === 'open' && (host || seat.index > 0));
   if (open && (host || seat_mode === 'free')) return takeSeat(open.index, room);
   if (hands === 'on' && !host) {
-    const hint = seat_mode === 'free' ? 'All seats are taken just now.' : 'Want to speak? A host will see your hand.';
-    return { id: 'raise-hand', label: 'Raise hand', tone: 'primary', icon: 'hand', hint, act: () => room.raiseHand() };
+    const hint = seat_mode === 'free' ? t('act.all_taken') : t('act.want_to_speak');
+    return { id: 'raise-hand', label: t('act.raise_hand'), tone: 'primary', icon: 'hand', hint, act: () => room.raiseHand() };
   }
-  return { id: 'none', hint: open ? 'Hands are closed just now. Enjoy listening.' : 'All seats are taken just now.' };
+  return { id: 'none', hint: open ? t('act.hands_closed') : t('act.all_taken') };
 }
 
 export function takeSeat(index, room) {
-  return { id: 'take-seat', label: `Take ${index === 0 ? 'the host seat' : `seat ${index}`}`, tone: 'primary', icon: 'mic', hint: '', act: () => room.takeSeat(index) };
+  return { id: 'take-seat', label: t('act.take', { seat: seatIn(index) }), tone: 'primary', icon: 'mic', hint: '', act: () => room.takeSeat(index) };
 }
 
-/** What a press on that seat's tile does for someone who is no host; null: nothing. */
+/** What a press on that seat's tile does for someone who is no host; null: nothing. `menu` in place of `act`: it opens the seat's menu. */
 export function seatAction(state, seat, room) {
   const { self } = state;
-  if (seat.state !== 'open' || self.seat !== undefined || self.can_publish === false) return null;
+  if (self.can_publish === false) return null;
+  if (self.seat !== undefined) return seatActionFromStage(state, seat, room);
+  if (seat.state !== 'open') return null;
   if (isHost(self)) return takeSeat(seat.index, room);
   if (seat.index === 0) return null;
   if (state.room.seat_mode === 'free') return takeSeat(seat.index, room);
   if (state.room.hands !== 'on' || self.hand) return null;
-  return { id: 'ask-seat', label: 'Raise hand', act: () => room.raiseHand({ wantedSeat: seat.index }) };
+  return { id: 'ask-seat', label: t('act.raise_hand'), act: () => room.raiseHand({ wantedSeat: seat.index }) };
 }
 
-/** Why one's microphone is not heard, or that it is: `off`, `on`, `host`, `seat`; null off stage. */
-export function microphoneState({ self, room }) {
+/** Who is on stage may move where seats are free, and ask another guest to change places. */
+function seatActionFromStage({ self, room: { seat_mode } }, seat, room) {
+  if (self.seat_state !== 'occupied' || seat.index === self.seat || seat.index === 0) return null;
+  if (seat.state === 'occupied') return { id: 'propose-swap', label: t('act.propose_swap'), menu: true };
+  if (seat.state !== 'open' || seat_mode !== 'free') return null;
+  return { id: 'move-seat', label: t('act.move', { seat: seatIn(seat.index) }), act: () => room.moveSeat(seat.index) };
+}
+
+/** Why one's microphone is not heard, or that it is: `off`, `on`, `host`, `seat`, `held`; null off stage. */
+export function microphoneState({ self, room, interruption }) {
   if (self.seat_state !== 'occupied') return null;
   if (self.host_muted) return 'host';
   if (room.seats[self.seat]?.muted_by_host) return 'seat';
-  return self.self_muted ? 'off' : 'on';
+  if (self.self_muted) return 'off';
+  return interruption?.mode === 'hold' && !isHost(self) ? 'held' : 'on';
 }
-
-const AWAY = 'Reconnecting. You are not heard for a moment.';
-const MICROPHONE = {
-  on: ['Mic on', 'Everyone hears you.'],
-  off: ['Mic off', 'Turn it on to be heard.'],
-  host: ['Muted by host', 'A host has to allow you to speak first.'],
-  seat: ['Seat muted', 'A host has muted this seat.'],
-};
 
 export function actionBar(root, { run, room }) {
   const role = el('p.role', { testid: 'role' });
@@ -83,7 +85,7 @@ export function actionBar(root, { run, room }) {
   const main = el('button.primary', { testid: 'main-action', on: { click: () => run(current.act, main) } });
   const second = el('button.plain', { testid: 'second-action', on: { click: () => run(current.second.act, second) } });
   const micLabel = el('span');
-  const mic = el('button.mic', { testid: 'mic', 'aria-label': 'Microphone', on: { click: toggle } }, el('span.glyph'), micLabel);
+  const mic = el('button.mic', { testid: 'mic', 'aria-label': t('mic'), on: { click: toggle } }, el('span.glyph'), micLabel);
   root.append(el('div.who', {}, role, hint), el('div.buttons', {}, mic, second, main));
   let current = {};
   let shownIcon = '';
@@ -107,16 +109,27 @@ export function actionBar(root, { run, room }) {
     }
     set(second, { hidden: !current.second, disabled: away, 'data-action': current.second?.id ?? null, text: current.second?.label ?? '' });
     const status = microphoneState(state);
-    text(hint, away ? AWAY : status ? MICROPHONE[status][1] : countdown(current));
-    updateMicrophone(status, away);
+    text(hint, hintOf(state, status, away));
+    updateMicrophone(state, status, away);
   }
 
-  function updateMicrophone(status, away) {
-    set(mic, { hidden: !status, 'data-state': status, 'aria-pressed': String(status === 'on'), disabled: away || status === 'host' });
+  function hintOf(state, status, away) {
+    if (away) return t(room.end?.resuming && status === 'on' ? 'act.away_heard' : 'act.away');
+    if (!status) return countdown(current);
+    const said = t(`mic.${status}.hint`, { name: nameOf(state, state.interruption?.by) });
+    const until = state.room.seats[state.self.seat]?.turnUntil;
+    return until === undefined ? said : `${said} ${t('act.turn_left', { time: timeUntil(until) })}`;
+  }
+
+  /** Muting works even while the line is down: one must always be able to close one's own microphone. */
+  function updateMicrophone(state, status, away) {
+    const open = status === 'on' || status === 'held';
+    set(mic, { hidden: !status, 'data-state': status, 'aria-pressed': String(open), disabled: (away && !open) || status === 'host' });
     if (!status) return;
-    text(micLabel, MICROPHONE[status][0]);
-    set(mic, { 'aria-label': status === 'host' || status === 'seat' ? `Microphone, ${MICROPHONE[status][0].toLowerCase()}` : 'Microphone' });
-    const wanted = status === 'on' ? 'mic' : 'micOff';
+    const label = t(`mic.${status}`);
+    text(micLabel, label);
+    set(mic, { 'aria-label': open || status === 'off' ? t('mic') : t('mic.is', { state: label }) });
+    const wanted = open ? 'mic' : 'micOff';
     if (shownIcon !== wanted) mic.firstElementChild.replaceChildren(icon(ICONS[wanted]));
     shownIcon = wanted;
   }
@@ -125,6 +138,5 @@ export function actionBar(root, { run, room }) {
 }
 
 function countdown({ hint, until }) {
-  if (until === undefined) return hint;
-  return `${hint} ${Math.max(0, Math.ceil((until - performance.now()) / 1000))} s.`;
+  return until === undefined ? hint : t('act.seconds', { hint, seconds: secondsUntil(until) });
 }

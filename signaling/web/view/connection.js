@@ -1,45 +1,44 @@
 /** The panel "Connection": how the join went, stage by stage, and how the line is now; and how the microphone is processed. */
 import { el, set, text } from './dom.js';
-import { STAGES } from '../words.js';
+import { number, t } from '../words.js';
 
 const PROCESSING = [
-  ['echoCancellation', 'Echo cancellation', 'echo'],
-  ['noiseSuppression', 'Noise suppression', 'noise'],
-  ['autoGainControl', 'Automatic volume', 'gain'],
+  ['echoCancellation', 'echo'],
+  ['noiseSuppression', 'noise'],
+  ['autoGainControl', 'gain'],
 ];
+/** The stages of a join in order, as `room.timings` names them. */
+const STAGES = ['token', 'socket', 'welcome', 'ice', 'dtls', 'first_packet', 'first_played'];
 
 export function connectionPanel(root, { room, run, onProcessing }) {
   const state = el('span.pill', { testid: 'connection-state' });
   const figures = {};
-  const figure = (id, label, title) => {
+  const figure = (id, key) => {
     figures[id] = el('dd', { testid: `stats-${id}`, text: '–' });
-    return el('div.figure', { title }, el('dt', { text: label }), figures[id]);
+    return el('div.figure', { title: t(`connection.${key}.hint`) }, el('dt', { text: t(`connection.${key}`) }), figures[id]);
   };
-  const stages = STAGES.map(([key, label, about]) => {
+  const stages = STAGES.map((key) => {
     const bar = el('span.bar', { 'aria-hidden': 'true' }, el('span.fill'));
     const value = el('span.value', { testid: `stats-join-${key.replace('_', '-')}`, text: '–' });
-    return { key, bar, value, row: el('li', { title: about }, el('span.name', { text: label }), bar, value) };
+    return { key, bar, value, row: el('li', { title: t(`join.${key}.hint`) }, el('span.name', { text: t(`join.${key}`) }), bar, value) };
   });
   const total = el('span', { testid: 'stats-join-total', text: '–' });
   root.append(el('details.connection', { testid: 'stats-panel', open: matchMedia('(min-width: 900px)').matches },
-    el('summary', {}, el('h2', { text: 'Connection' }), state),
-    el('dl.figures', {},
-      figure('rtt', 'Round trip', 'to the server and back'), figure('loss', 'Loss', 'of the last packets sent to you'),
-      figure('jitter-buffer', 'Buffer', 'how long sound waits here so that it plays evenly'), figure('received', 'Packets', 'received since you joined')),
-    el('h3', {}, 'Your join: ', total),
+    el('summary', {}, el('h2', { text: t('connection') }), state),
+    el('dl.figures', {}, figure('rtt', 'rtt'), figure('loss', 'loss'), figure('jitter-buffer', 'buffer'), figure('received', 'packets')),
+    el('h3', {}, `${t('connection.join')} `, total),
     el('ol.stages', {}, ...stages.map(({ row }) => row))),
   processing(room, run, onProcessing));
 
   function update() {
-    const label = { connected: 'connected', connecting: 'connecting', new: 'connecting', disconnected: 'interrupted', failed: 'lost', closed: 'closed' }[room.connection] ?? room.connection;
-    set(state, { text: label, 'data-state': room.connection });
+    set(state, { text: t(`connection.${room.connection}`), 'data-state': room.connection });
     updateJoin(room.timings);
     const now = room.lastStats;
     if (!now) return;
     set(figures.rtt, { text: milliseconds(now.rtt_ms), 'data-value': now.rtt_ms });
     set(figures.loss, { text: now.loss === null ? '–' : `${(now.loss * 100).toFixed(1)} %`, 'data-value': now.loss });
     set(figures['jitter-buffer'], { text: milliseconds(now.jitter_buffer_ms), 'data-value': now.jitter_buffer_ms });
-    set(figures.received, { text: now.received.toLocaleString('en'), 'data-value': now.received });
+    set(figures.received, { text: number(now.received), 'data-value': now.received });
   }
 
   function updateJoin(timings) {
@@ -56,20 +55,20 @@ export function connectionPanel(root, { room, run, onProcessing }) {
     const heard = timings.first_played ?? timings.first_packet;
     const done = heard ?? timings.dtls;
     set(total, { 'data-value': done ?? null });
-    text(total, done === undefined ? '…' : `${milliseconds(done)}${heard === undefined ? ' (nobody was speaking)' : ' to the first sound'}`);
+    text(total, done === undefined ? '…' : t(heard === undefined ? 'connection.silent' : 'connection.to_sound', { ms: milliseconds(done) }));
   }
 
   return { update };
 }
 
 function processing(room, run, onProcessing) {
-  return el('fieldset.processing', { testid: 'processing' }, el('legend', { text: 'Your microphone' }),
-    ...PROCESSING.map(([key, label, id]) => {
+  return el('fieldset.processing', { testid: 'processing' }, el('legend', { text: t('connection.microphone') }),
+    ...PROCESSING.map(([key, id]) => {
       const input = el('input', {
         type: 'checkbox', role: 'switch', testid: `processing-${id}`, checked: room.processing[key],
         on: { change: () => run(() => room.setProcessing({ [key]: input.checked })).then(() => onProcessing(room.processing)) },
       });
-      return el('label.switch', {}, el('span', { text: label }), input);
+      return el('label.switch', {}, el('span', { text: t(`connection.${id}`) }), input);
     }));
 }
 

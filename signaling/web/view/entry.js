@@ -1,25 +1,27 @@
 /** Entry is what one sees before the room and after it: a name and a big button, or how it ended. */
 import { el, set } from './dom.js';
-import { endingText } from '../words.js';
+import { languageChoice } from './preferences.js';
+import { endingText, t } from '../words.js';
 
 /** `person`: { room, name, nameFixed, rank }; `join({ room, name })` is called from the person's own click. */
-export function entryScreen(root, { person, join }) {
-  const name = el('input', { testid: 'name', id: 'name', maxlength: '64', autocomplete: 'nickname', required: true, placeholder: 'How others will see you' });
+export function entryScreen(root, { person, join, onLanguage }) {
+  const name = el('input', { testid: 'name', id: 'name', maxlength: '64', autocomplete: 'nickname', required: true, placeholder: t('entry.name_hint') });
   const room = el('input', { testid: 'room-name', id: 'room', maxlength: '64', pattern: '[A-Za-z0-9_\\-]{1,64}', required: true, autocapitalize: 'off', spellcheck: 'false', placeholder: 'demo' });
   name.value = person.name;
   room.value = person.room;
-  const button = set(el('button.primary.big', { testid: 'join' }, 'Join'), { type: 'submit' });
+  const button = set(el('button.primary.big', { testid: 'join' }, t('entry.join')), { type: 'submit' });
   const fault = el('p.fault', { testid: 'entry-error', role: 'alert', hidden: true });
-  const asHost = person.rank === 'member' || !person.rank ? null : el('p.badge', { text: person.rank === 'host' ? 'You join as a host' : 'You join as a co-host' });
+  const asHost = person.rank === 'member' || !person.rank ? null : el('p.badge', { text: t(`entry.as_${person.rank}`) });
   const form = el('form.card.entry', { testid: 'entry', on: { submit: submitted } },
     el('h1', { text: person.room ? person.room : 'Podium' }),
-    el('p.muted', { text: person.room ? 'A live voice room' : 'Which voice room do you want to join?' }),
+    el('p.muted', { text: t(person.room ? 'entry.what' : 'entry.which') }),
     asHost,
-    person.room ? null : field('Room', room),
-    person.nameFixed ? el('p', { text: person.name ? `You join as ${person.name}.` : '' }) : field('Your name', name),
+    person.room ? null : field(t('entry.room'), room),
+    person.nameFixed ? el('p', { text: person.name ? t('entry.as', { name: person.name }) : '' }) : field(t('entry.name'), name),
     fault,
     button,
-    el('p.hint', { text: 'You come in listening. Your microphone stays off until you go on stage.' }));
+    el('p.hint', { text: t('entry.quiet') }),
+    el('label.choice.language', {}, el('span', { text: t('settings.language') }), languageChoice(onLanguage)));
   root.replaceChildren(form);
   if (!person.nameFixed && !person.name) name.focus({ preventScroll: true });
   else button.focus({ preventScroll: true });
@@ -36,7 +38,7 @@ export function entryScreen(root, { person, join }) {
   }
 
   function busy(on) {
-    set(button, { disabled: on, text: on ? 'Joining…' : 'Join' });
+    set(button, { disabled: on, text: t(on ? 'entry.joining' : 'entry.join') });
   }
 
   return { fail, busy };
@@ -44,7 +46,7 @@ export function entryScreen(root, { person, join }) {
 
 export function endScreen(root, { reason, again }) {
   const [title, body] = endingText(reason);
-  const label = reason === 'duplicate' ? 'Use this tab instead' : 'Join again';
+  const label = t(reason === 'duplicate' ? 'end.use_this_tab' : 'end.again');
   const button = FINAL.has(reason) ? null : el('button.primary.big', { testid: 'join-again', on: { click: again }, text: label });
   const heading = el('h1', { tabindex: '-1', text: title });
   root.replaceChildren(el('section.card.entry', { testid: 'ended', 'data-reason': reason }, heading, el('p', { text: body, role: 'status' }), button));

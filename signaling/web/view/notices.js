@@ -1,6 +1,6 @@
 /** Notices: one polite live region for what happened, what went wrong, and the open-seat cue. */
 import { el, set } from './dom.js';
-import { cueText, errorText } from '../words.js';
+import { cueText, errorText, t } from '../words.js';
 
 export function notices(root) {
   const list = el('div.notices', { testid: 'notices' });
@@ -10,7 +10,7 @@ export function notices(root) {
   let cueShown = null;
 
   function show(kind, message, props = {}, ...buttons) {
-    const close = el('button.quiet.small', { 'aria-label': 'Dismiss', on: { click: () => node.remove() }, text: '✕' });
+    const close = el('button.quiet.small', { 'aria-label': t('notice.dismiss'), on: { click: () => node.remove() }, text: '✕' });
     const node = el(`div.notice.${kind}`, props, el('p', { text: message }), ...buttons, close);
     list.append(node);
     while (list.children.length > NOTICES_MAX) list.firstElementChild.remove();
@@ -53,8 +53,8 @@ export function notices(root) {
     const node = list.querySelector('[data-testid="sound-blocked"]');
     if (!blocked) node?.remove();
     if (!blocked || node) return;
-    const button = el('button.primary.small', { testid: 'sound-on', on: { click: play }, text: 'Tap to hear' });
-    set(show('cue', 'Your browser holds back the sound.', {}, button), { testid: 'sound-blocked' });
+    const button = el('button.primary.small', { testid: 'sound-on', on: { click: play }, text: t('notice.tap') });
+    set(show('cue', t('notice.sound_blocked'), {}, button), { testid: 'sound-blocked' });
   }
 
   function clear() {

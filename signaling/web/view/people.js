@@ -1,15 +1,15 @@
 /** The audience: how many, and a sample of who; hosts off stage are named too. */
 import { el, initials, keep, set, text, tint } from './dom.js';
-import { isHost } from './actions.js';
-import { RANKS, people } from '../words.js';
+import { isHost } from './permit.js';
+import { number, people, rankName, t } from '../words.js';
 
 const SHOWN_MAX = 20;
 
 export function audience(root, { menu, room }) {
   const count = el('span');
-  const list = el('ul.people', { testid: 'audience', 'aria-label': 'Some of the audience' });
+  const list = el('ul.people', { testid: 'audience', 'aria-label': t('audience.some') });
   const more = el('p.muted');
-  root.append(el('h2', {}, 'Audience ', el('span.muted', {}, '· ', count)), list, more);
+  root.append(el('h2', {}, `${t('audience')} `, el('span.muted', {}, '· ', count)), list, more);
 
   function make(person) {
     return el('li', {}, el('button.person', { testid: `person-${person.identity}`, on: { click: () => menu.person(person) } },
@@ -18,10 +18,15 @@ export function audience(root, { menu, room }) {
 
   function draw(node, person, state) {
     const button = node.firstElementChild;
-    const you = person.identity === state.self.identity ? ' (you)' : '';
-    const rank = person.rank && person.rank !== 'member' ? ` · ${RANKS[person.rank]}` : '';
-    text(button.lastElementChild, `${person.name ?? person.identity}${you}${rank}`);
-    set(button, { 'data-tint': tint(person.identity), disabled: !isHost(state.self) || Boolean(you) });
+    const isYou = person.identity === state.self.identity;
+    const name = person.name ?? person.identity;
+    const rank = person.rank && person.rank !== 'member' ? ` · ${rankName(person.rank)}` : '';
+    text(button.lastElementChild, `${isYou ? t('people.you', { name }) : name}${rank}`);
+    const isMenu = isHost(state.self) && !isYou;
+    set(button, {
+      'data-tint': tint(person.identity), disabled: !isMenu, 'aria-haspopup': isMenu ? 'dialog' : null,
+      'data-drag': isMenu ? `person:${person.identity}` : null, 'data-drag-name': name,
+    });
   }
 
   function update(state) {
@@ -34,7 +39,7 @@ export function audience(root, { menu, room }) {
     keep(list, shown, (person) => person.identity, make, (node, person) => draw(node, person, state));
     set(list, { hidden: shown.length === 0 });
     const rest = total - shown.length;
-    set(more, { text: `and ${rest.toLocaleString('en')} more`, hidden: rest <= 0 });
+    set(more, { text: t('people.and_more', { count: number(rest) }), hidden: rest <= 0 });
   }
 
   return { update };

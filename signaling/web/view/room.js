@@ -1,17 +1,24 @@
-/** The room as a page: header, stage, what one can do, the host's console, audience and connection. */
-import { actionBar, isHost, seatAction } from './actions.js';
+/** The room as a page: header, banners, stage, what one can do, the host's console, messages, audience and connection. */
+import { actionBar, seatAction } from './actions.js';
+import { banners } from './banners.js';
 import { connectionPanel } from './connection.js';
 import { hostConsole } from './console.js';
 import { el, icon, set, text } from './dom.js';
+import { dragging } from './drag.js';
+import { feed, tally } from './feed.js';
 import { ICONS } from './icons.js';
-import { hostMenu } from './menu.js';
-import { newsOfSelf } from './news.js';
+import { menus } from './menu.js';
+import { drop } from './moves.js';
+import { newsOfEvent, newsOfSelf } from './news.js';
 import { audience } from './people.js';
+import { isHost, nameOf } from './permit.js';
+import { preferences } from './preferences.js';
+import { prompts } from './prompts.js';
 import { stage } from './stage.js';
-import { NEWS, people } from '../words.js';
+import { number, people, seatName, t } from '../words.js';
 
 /** Draws `room` into `root` until the returned `close` is called. */
-export function roomScreen(root, { room, notices, onProcessing }) {
+export function roomScreen(root, { room, notices, sound, remember, onLanguage }) {
   let own = null; // the last act done here, so that its effect is not told as news
   let cause = null;
   let before = room.state;
@@ -35,39 +42,55 @@ export function roomScreen(root, { room, notices, onProcessing }) {
   const count = el('span', { testid: 'audience-count' });
   const counted = el('span.pill.plain', {}, icon(ICONS.ear), count);
   const handsUp = el('button.hands-up', { testid: 'hands-up', hidden: true, on: { click: showHands } }, icon(ICONS.hand), el('span'));
-  const leave = el('button.quiet', { testid: 'leave', 'aria-label': 'Leave the room', on: { click: () => room.leave() } }, icon(ICONS.leave), el('span.wide', { text: 'Leave' }));
-  const stageCard = el('section.stage', { 'aria-label': 'Stage' });
-  const consoleCard = el('section.card', { testid: 'console', 'aria-label': 'Host console' });
-  const peopleCard = el('section.card', { 'aria-label': 'Audience' });
-  const connectionCard = el('section.card', { 'aria-label': 'Connection' });
-  const bar = el('section.bar-bottom', { testid: 'actions', 'aria-label': 'What you can do' });
+  const gear = el('button.quiet', { testid: 'open-settings', 'aria-label': t('header.settings'), 'aria-haspopup': 'dialog', on: { click: () => settings.open() } }, icon(ICONS.gear));
+  const leave = el('button.quiet', { testid: 'leave', 'aria-label': t('header.leave_room'), on: { click: () => room.leave() } }, icon(ICONS.leave), el('span.wide', { text: t('header.leave') }));
+  const above = el('div.above');
+  const stageCard = el('section.stage', { 'aria-label': t('stage') });
+  const consoleCard = el('section.card', { testid: 'console', 'aria-label': t('console') });
+  const feedCard = el('section.card', { testid: 'chat', 'aria-label': t('chat') });
+  const peopleCard = el('section.card', { 'aria-label': t('audience') });
+  const connectionCard = el('section.card', { 'aria-label': t('connection') });
+  const bar = el('section.bar-bottom', { testid: 'actions', 'aria-label': t('act.what') });
   root.replaceChildren(el('div.room', { testid: 'room' },
-    el('header', {}, el('h1', { testid: 'room-title', tabindex: '-1', text: room.state.room.id }), status, counted, handsUp, leave),
+    el('header', {}, el('h1', { testid: 'room-title', tabindex: '-1', text: room.state.room.id }), status, counted, handsUp, gear, leave),
+    above,
     el('main', {}, stageCard, bar),
-    el('aside', {}, consoleCard, peopleCard, connectionCard)));
+    el('aside', {}, consoleCard, feedCard, peopleCard, connectionCard)));
 
-  const menu = hostMenu(root, { run, room });
+  const say = notices.say;
+  const menu = menus(root, { run, room });
+  const settings = preferences(root, { run, room, sound, remember, onLanguage });
+  const talk = feed(feedCard, { run, room, notices });
+  const questions = prompts(bar, { run, room, say });
   const views = [
-    stage(stageCard, { run, menu, room }), actionBar(bar, { run, room }), audience(peopleCard, { menu, room }),
-    connectionPanel(connectionCard, { room, run, onProcessing }),
+    banners(above, { run, room, say, hears: true }), stage(stageCard, { run, menu, room }), tally(stageCard), questions,
+    actionBar(bar, { run, room }), talk, audience(peopleCard, { menu, room }),
+    connectionPanel(connectionCard, { room, run, onProcessing: (now) => remember('processing', JSON.stringify(now)) }), settings,
   ];
-  const host = hostConsole(consoleCard, { run, room });
+  const host = hostConsole(consoleCard, { run, room, menu });
+  const drags = dragging(root, {
+    enabled: () => isHost(room.state.self) && room.phase === 'joined',
+    judge: (source, index) => drop(room.state, room, source, index),
+    run,
+  });
 
   function draw() {
     scheduled = false;
     const { state, phase } = room;
     if (!state || phase === 'over') return;
     const total = state.room.audience.count;
-    set(status, { text: phase === 'joined' ? 'Live' : 'Reconnecting…', 'data-state': phase });
-    set(count, { text: total.toLocaleString('en'), 'data-count': total });
+    const life = state.room.phase ?? 'live';
+    set(status, { text: t(`phase.${phase === 'joined' ? life : 'rejoining'}`), 'data-state': phase, 'data-life': life });
+    set(count, { text: number(total), 'data-count': total });
     set(counted, { title: people(total) });
     root.firstElementChild.dataset.rank = state.self.rank;
     set(consoleCard, { hidden: !isHost(state.self) });
     if (isHost(state.self)) host.update(state);
     const waiting = state.room.hand_queue?.length ?? 0;
-    set(handsUp, { hidden: waiting === 0, 'aria-label': `Raised hands: ${waiting}` });
+    set(handsUp, { hidden: waiting === 0, 'aria-label': t('header.hands', { count: waiting }) });
     text(handsUp.lastElementChild, waiting);
     for (const view of views) view.update(state);
+    sound.follow(state);
     notices.cue(state, cueAction(state));
   }
 
@@ -95,16 +118,18 @@ export function roomScreen(root, { room, notices, onProcessing }) {
       tellNews();
       schedule();
     }),
-    room.on('seat_changed', (event) => {
-      if (event.seat.index === before.self.seat) cause = event.cause;
+    room.on('seat_changed', ({ seat, other, cause: why }) => {
+      if (seat.index === before.self.seat || other?.index === before.self.seat) cause = why;
     }),
-    room.on('hand_changed', (event) => {
-      const mine = event.hand.identity === room.state.self.identity;
-      if (mine && HAND_NEWS[event.change]) notices.info(HAND_NEWS[event.change], { testid: 'news' });
-      if (event.change === 'raised' && !mine) notices.say(NEWS.handRaised(event.hand.name ?? event.hand.identity));
+    room.on('event', (event, then) => {
+      talk.happened(event, then);
+      const line = newsOfEvent(event, room.state, (identity) => nameOf(room.state, identity));
+      if (line) notices.info(line, { testid: 'news' });
+      const isRaised = event.type === 'hand_changed' && event.change === 'raised' && event.hand.identity !== room.state.self.identity;
+      if (isRaised) say(t('hand.raised', { name: event.hand.name ?? event.hand.identity }));
     }),
     room.on('problem', (error) => notices.error(error)),
-    room.on('stats', schedule), room.on('timing', schedule), room.on('connection', schedule),
+    room.on('stats', schedule), room.on('timing', schedule), room.on('connection', schedule), room.on('phase', schedule),
   ];
   const clock = setInterval(schedule, 500);
   draw();
@@ -123,18 +148,17 @@ export function roomScreen(root, { room, notices, onProcessing }) {
   function tellOffer(offer) {
     if (!offer) offerNotice?.remove();
     if (!offer || before.self.offer) return;
-    offerNotice = notices.info(NEWS.offered(offer.seat), { testid: 'offer' });
-    navigator.vibrate?.(200);
+    offerNotice = notices.info(t('news.offered', { seat: seatName(offer.seat) }), { testid: 'offer' });
+    globalThis.navigator.vibrate?.(200);
   }
 
   return {
     close() {
       clearInterval(clock);
       for (const end of ends) end();
+      drags.close();
       menu.close();
       root.replaceChildren();
     },
   };
 }
-
-const HAND_NEWS = { denied: NEWS.handDenied, expired: NEWS.handExpired };

@@ -1,26 +1,28 @@
 /** The stage: numbered seats, who sits there, whether they are heard. A tile is a button only where pressing it does something. */
 import { el, icon, initials, keep, set, text, tint } from './dom.js';
 import { ICONS } from './icons.js';
-import { isHost, seatAction } from './actions.js';
-import { RANKS, WHY_RESERVED, seatName } from '../words.js';
+import { seatAction } from './actions.js';
+import { isHost } from './permit.js';
+import { rankName, seatName, seatNameShort, secondsUntil, t, timeUntil } from '../words.js';
 
 export function stage(root, { run, menu, room }) {
-  const list = el('ol.seats', { role: 'list', testid: 'stage', 'aria-label': 'Stage' });
+  const list = el('ol.seats', { role: 'list', testid: 'stage', 'aria-label': t('stage') });
   root.append(list);
 
   function pressed(index) {
     const seat = room.state.room.seats[index];
     if (isHost(room.state.self)) return menu.seat(seat);
     const action = seatAction(room.state, seat, room);
-    if (action) run(action.act);
+    if (action?.menu) menu.seat(seat);
+    else if (action) run(action.act);
   }
 
   function make(seat) {
     const face = el('button.tile', { testid: `seat-${seat.index}-button`, on: { click: () => pressed(seat.index) } },
       el('span.number', { 'aria-hidden': 'true' }), el('span.face', { 'aria-hidden': 'true' }, el('span.letters')),
       el('span.label', {}, el('span.name'), el('span.status')),
-      seat.index === 0 ? el('span.crown', { 'aria-hidden': 'true' }, icon(ICONS.crown), el('span', { text: 'Host seat' })) : null);
-    return el(seat.index === 0 ? 'li.seat.host-seat' : 'li.seat', { testid: `seat-${seat.index}` }, face);
+      seat.index === 0 ? el('span.crown', { 'aria-hidden': 'true' }, icon(ICONS.crown), el('span', { text: seatNameShort(0) })) : null);
+    return el(seat.index === 0 ? 'li.seat.host-seat' : 'li.seat', { testid: `seat-${seat.index}`, 'data-drop': seat.index }, face);
   }
 
   function draw(node, seat, state) {
@@ -34,12 +36,16 @@ export function stage(root, { run, menu, room }) {
     });
     node.style.setProperty('--level', speaking ? loudness(state.speakers.get(seat.identity)) : 0);
     const tile = node.firstElementChild;
+    const draggable = isHost(state.self) && seat.state === 'occupied';
+    set(tile, { 'data-drag': draggable ? `seat:${seat.index}` : null, 'data-drag-name': seat.name ?? seat.identity ?? null });
     const [number, face, label] = tile.children;
     text(number, seat.index);
     drawFace(face, seat, mute);
-    const action = isHost(state.self) ? { label: 'options' } : seatAction(state, seat, room);
+    const action = isHost(state.self) ? { label: t('stage.options') } : seatAction(state, seat, room);
     text(label.firstElementChild, nameOf(seat, state, action));
     text(label.lastElementChild, statusOf(seat, mute));
+    const left = seat.turnUntil === undefined ? null : secondsUntil(seat.turnUntil);
+    set(node, { 'data-turn': left === null ? null : left <= TURN_WARNING_S ? 'ending' : 'limited' });
     set(tile, { disabled: !action, 'aria-label': described(seat, mute, speaking, mine, action), 'aria-haspopup': isHost(state.self) ? 'dialog' : null });
   }
 
@@ -70,31 +76,30 @@ function drawFace(face, seat, mute) {
 
 function nameOf(seat, state, action) {
   if (seat.identity && (seat.state === 'occupied' || seat.state === 'reserved')) {
-    return seat.index === state.self.seat ? 'You' : (seat.name ?? seat.identity);
+    return seat.index === state.self.seat ? t('stage.you') : (seat.name ?? seat.identity);
   }
-  if (seat.state === 'locked') return 'Locked';
-  if (seat.state === 'reserved') return 'Reserved';
-  return action?.id === 'take-seat' ? 'Take seat' : 'Open';
+  if (seat.state === 'locked') return t('stage.locked');
+  if (seat.state === 'reserved') return t('stage.reserved');
+  return { 'take-seat': t('stage.take'), 'move-seat': t('stage.move_here') }[action?.id] ?? t('stage.open');
 }
 
 function statusOf(seat, mute) {
-  if (seat.state === 'reserved') return `${WHY_RESERVED[seat.why] ?? 'Reserved'}${secondsLeft(seat)}`;
-  if (seat.state === 'occupied' && seat.connected === false) return 'Reconnecting';
-  if (mute === 'host') return 'Muted by host';
-  if (mute === 'seat') return 'Seat muted';
-  if (mute === 'self') return 'Muted';
-  if (seat.state === 'occupied' && seat.rank && seat.rank !== 'member') return RANKS[seat.rank];
+  if (seat.state === 'reserved') return [t(`why.${seat.why}`), seat.until === undefined ? null : t('stage.seconds', { seconds: secondsUntil(seat.until) })].filter(Boolean).join(' · ');
+  if (seat.state === 'occupied' && seat.connected === false) return t('stage.reconnecting');
+  if (mute !== 'none') return t(`mute.${mute}`);
+  if (seat.turnUntil !== undefined) return t('stage.turn_left', { time: timeUntil(seat.turnUntil) });
+  if (seat.state === 'occupied' && seat.rank && seat.rank !== 'member') return rankName(seat.rank);
   return '';
 }
 
-const secondsLeft = (seat) => (seat.until === undefined ? '' : ` · ${Math.max(0, Math.ceil((seat.until - performance.now()) / 1000))} s`);
-
 function described(seat, mute, speaking, mine, action) {
-  const who = seat.identity ? `${seat.name ?? seat.identity}${mine ? ' (you)' : ''}` : null;
-  const state = { open: 'open', locked: 'locked', reserved: who ? `kept for ${who}` : 'reserved', occupied: who }[seat.state];
-  const heard = { host: 'muted by a host', seat: 'seat muted', self: 'muted', none: speaking ? 'speaking' : null }[mute];
+  const name = seat.name ?? seat.identity;
+  const who = seat.identity ? (mine ? t('people.you', { name }) : name) : null;
+  const state = { open: t('stage.is_open'), locked: t('stage.is_locked'), reserved: who ? t('stage.kept_for', { name: who }) : t('stage.is_reserved'), occupied: who }[seat.state];
+  const heard = mute === 'none' ? (speaking ? t('stage.speaking') : null) : t(`muted.${mute}`);
   return [seatName(seat.index), state, heard, action?.label].filter(Boolean).join(', ');
 }
 
 /** From dBov to 0..1 for the ring: a quiet room is about -60, a close voice about -20. */
 const loudness = (level) => Math.min(1, Math.max(0.15, (level + 60) / 40)).toFixed(2);
+const TURN_WARNING_S = 15;

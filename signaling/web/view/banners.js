@@ -1,0 +1,58 @@
+/** Banners: what holds for everyone just now, above the stage: the line is down, the room closes, a host speaks over the others. */
+import { el, keep, set, text } from './dom.js';
+import { isOwner, nameOf } from './permit.js';
+import { secondsUntil, t, timeUntil } from '../words.js';
+
+/** `{ id, tone, text, button? }`. Pure. */
+export function bannersOf(state, room, now) {
+  return [line, life, interruption].map((one) => one(state, room, now)).filter(Boolean);
+}
+
+function line(_state, { phase, end, connection, hears }, now) {
+  if (phase === 'rejoining') {
+    const waits = end.at - now > 900 ? t('banner.next', { seconds: secondsUntil(end.at, now) }) : t('banner.attempt', { n: end.attempt });
+    return { id: 'reconnecting', tone: 'warn', text: [t(end.resuming ? 'banner.resuming' : 'banner.rejoining'), waits].join(' '), said: t('banner.reconnecting') };
+  }
+  if (hears && (connection === 'disconnected' || connection === 'failed')) return { id: 'audio', tone: 'warn', text: t('banner.audio') };
+  return null;
+}
+
+function life({ room: { phase, opensAt, hostlessUntil, closesAt }, self }, room, now) {
+  if (phase === 'scheduled') {
+    const button = isOwner(self) ? { label: t('banner.go_live'), act: () => room.updateRoom({ phase: 'live' }) } : null;
+    const about = opensAt === undefined ? t('banner.scheduled') : t('banner.scheduled_in', { time: timeUntil(opensAt, now) });
+    return { id: 'scheduled', tone: 'plain', text: about, said: t('banner.scheduled'), button };
+  }
+  if (phase === 'hostless') return { id: 'hostless', tone: 'warn', text: t('banner.hostless', { time: timeUntil(hostlessUntil ?? now, now) }) };
+  if (phase === 'closing') return { id: 'closing', tone: 'bad', text: t('banner.closing', { time: timeUntil(closesAt ?? now, now) }) };
+  return null;
+}
+
+function interruption(state) {
+  const now = state.interruption;
+  if (!now || now.mode === 'off') return null;
+  const isMine = now.by === state.self.identity;
+  return { id: 'interruption', tone: 'plain', text: isMine ? t(`banner.${now.mode}_you`) : t(`banner.${now.mode}`, { name: nameOf(state, now.by) }), mode: now.mode };
+}
+
+export function banners(root, { run, room, say, hears }) {
+  const list = el('div.banners', { testid: 'banners' });
+  root.append(list);
+
+  function make(banner) {
+    if (banner.id !== 'interruption') say(banner.said ?? banner.text); // words over one's head while a host speaks would help nobody
+    const { button } = banner;
+    const press = button && el('button.primary.small', { testid: `${banner.id}-button`, on: { click: (event) => run(button.act, event.currentTarget) }, text: button.label });
+    return el(`div.banner.${banner.tone}`, { testid: `banner-${banner.id}` }, el('p'), press);
+  }
+
+  function update(state) {
+    const view = { phase: room.phase, end: room.end, connection: room.connection, hears, updateRoom: room.updateRoom };
+    keep(list, bannersOf(state, view, performance.now()), (banner) => banner.id, make, (node, banner) => {
+      text(node.firstElementChild, banner.text);
+      set(node, { 'data-mode': banner.mode ?? null });
+    });
+  }
+
+  return { update };
+}
