@@ -13,6 +13,7 @@ mod pace;
 mod permissions;
 mod races;
 mod seats;
+mod table;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
