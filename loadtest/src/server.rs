@@ -91,6 +91,13 @@ impl ServerProcess {
         cpu_time_of(&self.pid().to_string())
     }
 
+    /// Time in which the server's threads could have run and had to wait for a core, where the system tells (Linux).
+    pub fn waited_for_core(&self) -> Option<Duration> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).ok()?;
+        let stats = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok());
+        Some(stats.filter_map(|stat| wait_in(&stat)).sum())
+    }
+
     /// Memory the server holds now, in kilobytes, where the system tells (Linux).
     pub fn resident_kb(&self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
@@ -188,6 +195,11 @@ fn cpu_time_in(stat: &str) -> Option<Duration> {
     Some(Duration::from_millis((user + system) * TICK_MS))
 }
 
+/// The time on a run queue of a `/proc/<pid>/task/<tid>/schedstat` line, behind the time on a core; both in nanoseconds.
+fn wait_in(schedstat: &str) -> Option<Duration> {
+    schedstat.split_whitespace().nth(1)?.parse().ok().map(Duration::from_nanos)
+}
+
 const READY_WITHIN: Duration = Duration::from_secs(10);
 const READY_POLL: Duration = Duration::from_millis(25);
 const READY_POLL_TIMEOUT: Duration = Duration::from_millis(500);
@@ -205,6 +217,12 @@ mod tests {
         let stat = "17 (a) b (c) S 1 17 17 0 -1 4194560 100 0 0 0 25 17 0 0 20 0 4 0 100 1000 200";
         assert_eq!(cpu_time_in(stat), Some(Duration::from_millis(420)));
         assert_eq!(cpu_time_in("nonsense"), None);
+    }
+
+    #[test]
+    fn the_wait_for_a_core_stands_behind_the_time_on_it() {
+        assert_eq!(wait_in("276850 2449506 2"), Some(Duration::from_nanos(2_449_506)));
+        assert_eq!(wait_in("276850"), None);
     }
 
     #[tokio::test]

@@ -9,12 +9,14 @@ mod word;
 
 use std::io;
 use std::net::{SocketAddrV4, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, connect, socket};
+use nix::sys::time::TimeSpec;
 
 use crate::clock;
 use crate::report::Samples;
@@ -157,9 +159,8 @@ impl Gallery {
         let mut events = [EpollEvent::empty(); EVENTS_MAX];
         loop {
             let left = until.saturating_duration_since(clock::now());
-            // Epoll counts in milliseconds; what is left of one is waited for by asking again.
-            let timeout = u8::try_from(left.as_millis()).unwrap_or(u8::MAX);
-            let ready = wait(&self.epoll, &mut events, EpollTimeout::from(timeout))?;
+            self.sleep(left)?;
+            let ready = wait(&self.epoll, &mut events)?;
             self.looked_at = clock::now();
             for few in events[..ready].chunks(LOOK_EVERY) {
                 self.look_at_urgent(happened)?;
@@ -176,12 +177,21 @@ impl Gallery {
         }
     }
 
+    /// Waits until a socket is ready, for `left` at most. Epoll itself counts in milliseconds, which is too coarse to ask in time.
+    fn sleep(&self, left: Duration) -> io::Result<()> {
+        let mut set = [PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
+        match ppoll(&mut set, Some(TimeSpec::from_duration(left)), None) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn look_at_urgent(&mut self, happened: &mut Vec<Happening>) -> io::Result<()> {
         let now = clock::now();
         self.blind.add(now.saturating_duration_since(self.looked_at));
         self.looked_at = now;
         let mut events = [EpollEvent::empty(); LOOK_EVERY];
-        let ready = wait(&self.urgent, &mut events, EpollTimeout::ZERO)?;
+        let ready = wait(&self.urgent, &mut events)?;
         for event in &events[..ready] {
             self.serve(event, happened);
         }
@@ -252,8 +262,9 @@ impl Gallery {
     }
 }
 
-fn wait(epoll: &Epoll, events: &mut [EpollEvent], timeout: EpollTimeout) -> io::Result<usize> {
-    match epoll.wait(events, timeout) {
+/// The sockets that are ready now.
+fn wait(epoll: &Epoll, events: &mut [EpollEvent]) -> io::Result<usize> {
+    match epoll.wait(events, EpollTimeout::ZERO) {
         Err(Errno::EINTR) => Ok(0),
         other => Ok(other?),
     }
