@@ -91,11 +91,13 @@ impl ServerProcess {
         cpu_time_of(&self.pid().to_string())
     }
 
-    /// Time in which the server's threads could have run and had to wait for a core, where the system tells (Linux).
+    /// Time in which the server's busiest thread could have run and had to wait for a core, where the system tells (Linux). Its other threads may
+    /// wait for the busiest one; that is its own doing.
     pub fn waited_for_core(&self) -> Option<Duration> {
         let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).ok()?;
         let stats = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok());
-        Some(stats.filter_map(|stat| wait_in(&stat)).sum())
+        let (_ran, waited) = stats.filter_map(|stat| ran_and_waited_in(&stat)).max()?;
+        Some(waited)
     }
 
     /// Memory the server holds now, in kilobytes, where the system tells (Linux).
@@ -195,9 +197,10 @@ fn cpu_time_in(stat: &str) -> Option<Duration> {
     Some(Duration::from_millis((user + system) * TICK_MS))
 }
 
-/// The time on a run queue of a `/proc/<pid>/task/<tid>/schedstat` line, behind the time on a core; both in nanoseconds.
-fn wait_in(schedstat: &str) -> Option<Duration> {
-    schedstat.split_whitespace().nth(1)?.parse().ok().map(Duration::from_nanos)
+/// The time on a core and the time on a run queue, of a `/proc/<pid>/task/<tid>/schedstat` line.
+fn ran_and_waited_in(schedstat: &str) -> Option<(Duration, Duration)> {
+    let mut fields = schedstat.split_whitespace().map(|nanos| nanos.parse().ok().map(Duration::from_nanos));
+    Some((fields.next()??, fields.next()??))
 }
 
 const READY_WITHIN: Duration = Duration::from_secs(10);
@@ -221,8 +224,9 @@ mod tests {
 
     #[test]
     fn the_wait_for_a_core_stands_behind_the_time_on_it() {
-        assert_eq!(wait_in("276850 2449506 2"), Some(Duration::from_nanos(2_449_506)));
-        assert_eq!(wait_in("276850"), None);
+        let nanos = Duration::from_nanos;
+        assert_eq!(ran_and_waited_in("276850 2449506 2"), Some((nanos(276_850), nanos(2_449_506))));
+        assert_eq!(ran_and_waited_in("276850"), None);
     }
 
     #[tokio::test]
