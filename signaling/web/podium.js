@@ -219,7 +219,8 @@ export class Room {
     if (!current()) return;
     this.#mark('welcome');
     this.#resumeToken = welcome.resume_token;
-    this.#change(fromWelcome(welcome, performance.now()));
+    const messages = this.state?.messages ?? []; // a snapshot has none
+    this.#change({ ...fromWelcome(welcome, performance.now()), messages });
     if (welcome.answer && this.#options.media) await this.#media.accept(welcome.answer, { audible: someoneIsOnAir(this.state) });
     if (!current()) return;
     if (!link.isOpen) throw new PodiumError('offline');
