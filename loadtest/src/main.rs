@@ -1,14 +1,14 @@
 //! `podium-loadtest`: runs a scenario, shows a report, and exits with 1 if a budget was missed.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use podium_loadtest::report::{Budgets, Report};
-use podium_loadtest::scenario::{Smoke, Venue};
+use podium_loadtest::report::{AudienceReport, Budgets, JoinsReport, Report};
+use podium_loadtest::scenario::{Audience, Joins, Smoke, Stand, Venue};
 
 /// Brings synthetic participants into Podium's rooms and measures what they hear.
 #[derive(Parser)]
@@ -22,6 +22,10 @@ struct Cli {
 enum Scenario {
     /// A few people talk, an audience listens, some of it raise a hand and get a seat.
     Smoke(SmokeArgs),
+    /// Thousands listen in one room without media, a hundred commands a second come from among them, and each answer is timed.
+    Audience(AudienceArgs),
+    /// People join one room without media, so many a second.
+    Joins(JoinsArgs),
 }
 
 #[derive(Args)]
@@ -61,10 +65,60 @@ struct VenueArgs {
     json: bool,
 }
 
+#[derive(Args)]
+struct AudienceArgs {
+    #[command(flatten)]
+    stand: StandArgs,
+    /// Everybody in the room: a host, five guests, and the audience.
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u16).range(50..=40_000))]
+    participants: u16,
+    /// How long to ask once everybody is in.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+    /// Commands a second, of all together.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    acts: u32,
+}
+
+#[derive(Args)]
+struct JoinsArgs {
+    #[command(flatten)]
+    stand: StandArgs,
+    /// Joins a second; a ramp begins there.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    rate: u32,
+    /// How long people keep coming, at each rate.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// Looks for the highest rate that holds.
+    #[arg(long)]
+    ramp: bool,
+}
+
+#[derive(Args)]
+struct StandArgs {
+    /// The server to start; the `podium` beside this program if absent.
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// Shows the report as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Ends with 1 if the budget was missed, or if the client was too late to say.
+    #[arg(long)]
+    check: bool,
+    /// Makes a run repeatable; a random one if absent.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Scenario::Smoke(args) = Cli::parse().scenario;
-    match smoke(&args).await {
+    let outcome = match Cli::parse().scenario {
+        Scenario::Smoke(args) => smoke(&args).await,
+        Scenario::Audience(args) => audience(&args).await,
+        Scenario::Joins(args) => joins(&args).await,
+    };
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(BUDGET_MISSED),
         Err(error) => {
@@ -90,9 +144,41 @@ async fn smoke(args: &SmokeArgs) -> Result<bool, Box<dyn std::error::Error>> {
     let measured = venue.run(&smoke, &progress).await;
     progress.finish_and_clear();
     let report = Report::new("smoke", seed, measured, &Budgets::default());
-    let text = if args.venue.json { report.json() } else { report.tables() };
-    writeln!(io::stdout().lock(), "{}", text.trim_end())?;
+    show(if args.venue.json { report.json() } else { report.tables() })?;
     Ok(report.passed())
+}
+
+async fn audience(args: &AudienceArgs) -> Result<bool, Box<dyn std::error::Error>> {
+    let seed = args.stand.seed.map_or_else(getrandom::u64, Ok)?;
+    let audience = Audience {
+        participants: args.participants.into(),
+        length: Duration::from_secs(args.seconds),
+        acts_per_second: args.acts,
+        seed,
+    };
+    let stand = args.stand.open().await?;
+    let progress = progress_bar(args.stand.json);
+    let figures = stand.play(|| audience.run(&stand, &progress))??;
+    progress.finish_and_clear();
+    let report = AudienceReport::new(seed, figures);
+    show(if args.stand.json { report.json() } else { report.tables() })?;
+    Ok(report.passed() || !args.stand.check)
+}
+
+async fn joins(args: &JoinsArgs) -> Result<bool, Box<dyn std::error::Error>> {
+    let seed = args.stand.seed.map_or_else(getrandom::u64, Ok)?;
+    let joins = Joins { rate: args.rate, length: Duration::from_secs(args.seconds), ramp: args.ramp, seed };
+    let stand = args.stand.open().await?;
+    let progress = progress_bar(args.stand.json);
+    let figures = stand.play(|| joins.run(&stand, &progress))??;
+    progress.finish_and_clear();
+    let report = JoinsReport::new(seed, &figures);
+    show(if args.stand.json { report.json() } else { report.tables() })?;
+    Ok(report.passed() || !args.stand.check)
+}
+
+fn show(text: String) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{}", text.trim_end())
 }
 
 impl VenueArgs {
@@ -100,19 +186,27 @@ impl VenueArgs {
         if let Some(url) = &self.url {
             return Ok(Venue::at(url));
         }
-        let binary = match &self.binary {
-            Some(binary) => binary.clone(),
-            None => std::env::current_exe()?.with_file_name("podium"),
-        };
-        if !binary.is_file() {
-            return Err(format!(
-                "there is no server at {}; build it, or name one with --binary or --url",
-                binary.display()
-            )
-            .into());
-        }
-        Ok(Venue::started(&binary).await?)
+        Ok(Venue::started(&server_binary(self.binary.as_deref())?).await?)
     }
+}
+
+impl StandArgs {
+    async fn open(&self) -> Result<Stand, Box<dyn std::error::Error>> {
+        Ok(Stand::started(&server_binary(self.binary.as_deref())?).await?)
+    }
+}
+
+/// The server to start: the one that was named, or the one beside this program.
+fn server_binary(named: Option<&Path>) -> Result<PathBuf, Box<dyn std::error::Error>> {
+    let binary = match named {
+        Some(binary) => binary.to_owned(),
+        None => std::env::current_exe()?.with_file_name("podium"),
+    };
+    if !binary.is_file() {
+        let place = binary.display();
+        return Err(format!("there is no server at {place}; build it, or name another with --binary").into());
+    }
+    Ok(binary)
 }
 
 fn progress_bar(quiet: bool) -> ProgressBar {

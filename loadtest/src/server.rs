@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::clock;
+use crate::cores::{self, Core};
 
 /// A running server.
 pub struct ServerProcess {
@@ -22,11 +23,21 @@ pub struct ServerProcess {
 impl ServerProcess {
     /// Starts `binary` and waits until it is ready. `environment` is added to what this sets itself.
     pub async fn start(binary: &Path, environment: &[(&str, &str)]) -> Result<Self, ServerError> {
+        Self::start_on(None, binary, environment).await
+    }
+
+    /// The same, on one core only.
+    pub async fn start_on(
+        core: Option<Core>,
+        binary: &Path,
+        environment: &[(&str, &str)],
+    ) -> Result<Self, ServerError> {
         let ports = FreePorts::find().map_err(ServerError::Ports)?;
         let log = std::env::temp_dir().join(format!("podium-{}-{}.log", std::process::id(), ports.http));
         let output = File::create(&log).map_err(ServerError::Start)?;
         let errors = output.try_clone().map_err(ServerError::Start)?;
-        let child = Command::new(binary)
+        let mut command = Command::new(binary);
+        command
             .env("PODIUM__HTTP__LISTEN", format!("127.0.0.1:{}", ports.http))
             .env("PODIUM__ADMIN__LISTEN", format!("127.0.0.1:{}", ports.admin))
             .env("PODIUM__MEDIA__LISTEN", format!("127.0.0.1:{}", ports.media))
@@ -34,9 +45,12 @@ impl ServerProcess {
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(output)
-            .stderr(errors)
-            .spawn()
-            .map_err(ServerError::Start)?;
+            .stderr(errors);
+        let child = match core {
+            Some(core) => cores::on(core, || command.spawn()).and_then(|spawned| spawned),
+            None => command.spawn(),
+        };
+        let child = child.map_err(ServerError::Start)?;
         let mut server = Self { child, http: ports.http, admin: ports.admin, log };
         server.wait_until_ready().await?;
         Ok(server)
@@ -45,6 +59,11 @@ impl ServerProcess {
     /// `http://host:port` of the public side.
     pub fn http_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.http)
+    }
+
+    /// The port of the public side.
+    pub fn http_port(&self) -> u16 {
+        self.http
     }
 
     /// `http://host:port` of the admin side.
@@ -69,7 +88,7 @@ impl ServerProcess {
 
     /// Processor time the server has used so far, where the system tells (Linux).
     pub fn cpu_time(&self) -> Option<Duration> {
-        cpu_time_in(&fs::read_to_string(format!("/proc/{}/stat", self.pid())).ok()?)
+        cpu_time_of(&self.pid().to_string())
     }
 
     /// Memory the server holds now, in kilobytes, where the system tells (Linux).
@@ -149,6 +168,15 @@ impl FreePorts {
             media: media.local_addr()?.port(),
         })
     }
+}
+
+/// Processor time that this process has used so far, where the system tells (Linux).
+pub fn own_cpu_time() -> Option<Duration> {
+    cpu_time_of("self")
+}
+
+fn cpu_time_of(process: &str) -> Option<Duration> {
+    cpu_time_in(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
 }
 
 /// User and system time of a `/proc/<pid>/stat` line; the command's name, in parentheses, may hold anything.

@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use crate::{auth::Secret, room::Settings};
+use crate::{
+    auth::{NAME_CHARS_MAX, Secret},
+    room::Settings,
+};
 
 /// What the signaling side is told at its start.
 #[derive(Debug, Clone)]
@@ -53,6 +56,8 @@ pub struct Limits {
     pub flood_patience: Duration,
     /// Frames that are no requests, before the session is over.
     pub strikes_max: u32,
+    /// The longest name of a person, in characters.
+    pub name_chars: usize,
     /// How long after the upgrade `join` must have come.
     pub join_timeout: Duration,
     /// How long the media plane may take to answer an offer.
@@ -65,10 +70,16 @@ pub struct Limits {
     pub sessions_per_address: usize,
     /// Sessions of all addresses.
     pub sessions_max: usize,
+    /// Sockets that have not joined yet.
+    pub pending_joins_max: usize,
+    /// How old a session can be resumed.
+    pub session_max: Duration,
     /// Rooms.
     pub rooms_max: usize,
     /// Frames that wait for a session that does not read.
     pub outbound_queue: usize,
+    /// Bytes of such frames.
+    pub outbound_bytes: usize,
 }
 
 impl Default for Limits {
@@ -80,14 +91,18 @@ impl Default for Limits {
             burst: 40,
             flood_patience: Duration::from_secs(5),
             strikes_max: 3,
+            name_chars: NAME_CHARS_MAX,
             join_timeout: Duration::from_secs(10),
             open_timeout: Duration::from_secs(5),
             ping_interval: Duration::from_secs(5),
             silence_max: Duration::from_secs(15),
             sessions_per_address: 256,
             sessions_max: 50_000,
+            pending_joins_max: 1_000,
+            session_max: Duration::from_secs(24 * 60 * 60),
             rooms_max: 10_000,
             outbound_queue: 512,
+            outbound_bytes: 256 * 1024,
         }
     }
 }

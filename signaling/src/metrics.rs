@@ -18,6 +18,10 @@ pub struct Counters {
     pub joins_refused: CodeCounts,
     /// Joins whose client was gone before the answer.
     pub joins_aborted: Count,
+    /// Sessions that went on by another socket.
+    pub resumes_ok: Count,
+    /// Resumes that came too late or with a wrong token.
+    pub resumes_refused: Count,
     /// Requests that were refused, by code; joins are not among them.
     pub refusals: CodeCounts,
     /// From a join's arrival to its welcome.
@@ -32,6 +36,8 @@ pub struct Counters {
     pub sessions: Gauge,
     /// Sockets that were turned away because their address had too many.
     pub sessions_refused: Count,
+    /// Sockets that were turned away because the server had too many, in all or on their way into a room.
+    pub sessions_shed: Count,
     /// Sessions cut off because they did not read.
     pub slow_consumers: Count,
     /// Sessions cut off because they did not stop flooding.

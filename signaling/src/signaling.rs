@@ -10,6 +10,7 @@ use std::{
 };
 
 use axum::Router;
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) directory: Arc<Directory>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) addresses: Addresses,
+    /// Places for sockets that have not joined yet.
+    pub(crate) pending_joins: Arc<Semaphore>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) tasks: TaskTracker,
     draining: AtomicBool,
@@ -62,13 +65,27 @@ impl Signaling {
             media: Arc::clone(&media),
             counters: Arc::clone(&counters),
             limits,
+            session_max: config.limits.session_max,
             shutdown: shutdown.clone(),
             tasks: tasks.clone(),
         };
         let directory = Directory::new(config.limits.rooms_max, context);
         let addresses = Addresses::new(config.limits.sessions_per_address, config.limits.sessions_max);
+        let pending_joins = Arc::new(Semaphore::new(config.limits.pending_joins_max.min(Semaphore::MAX_PERMITS)));
         let draining = AtomicBool::new(false);
-        Self { shared: Arc::new(Shared { config, media, directory, counters, addresses, shutdown, tasks, draining }) }
+        Self {
+            shared: Arc::new(Shared {
+                config,
+                media,
+                directory,
+                counters,
+                addresses,
+                pending_joins,
+                shutdown,
+                tasks,
+                draining,
+            }),
+        }
     }
 
     /// The HTTP and WebSocket side. It must be served with `into_make_service_with_connect_info::<SocketAddr>()`.

@@ -223,14 +223,6 @@ async fn a_full_room_refuses_and_closes_the_transport() {
 }
 
 #[tokio::test]
-async fn a_resume_is_sent_to_join_anew() {
-    let server = server().await;
-    let mut ada = server.connect("demo", &token("demo", "ada", Rank::Host)).await;
-    ada.send(json!({"type": "resume", "resume_token": "x", "last_seq": 4})).await;
-    assert_eq!(ada.next().await, json!({"type": "bye", "reason": "session_stale", "action": "rejoin"}));
-}
-
-#[tokio::test]
 async fn commands_out_of_order_are_refused() {
     let server = server().await;
     let mut ada = server.connect("demo", &token("demo", "ada", Rank::Host)).await;

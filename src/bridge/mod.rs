@@ -5,6 +5,7 @@
 
 mod facts;
 mod registry;
+mod restart;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -13,17 +14,17 @@ use std::time::{Duration, Instant};
 
 use podium_signaling::FactSink;
 use podium_signaling::ids::{RoomId, SeatIndex, SessionId};
-use podium_signaling::media::{MediaFuture, MediaPlane, MediaRefusal, OpenTransport, Opened};
-use podium_signaling::room::{MediaFact, SlotView, StagePlan};
+use podium_signaling::media::{MediaFuture, MediaPlane, MediaRefusal, OpenTransport, Opened, RestartIce};
+use podium_signaling::room::{self, MediaFact, SlotView, StagePlan};
 use tokio::sync::mpsc;
 
 use crate::config::parse_advertise;
-use crate::engine::command::{Open, Plan, PlannedSeat, TransportKey};
+use crate::engine::command::{Interrupt, Open, Plan, PlannedSeat, TransportKey};
 use crate::engine::event::{CloseReason, Event};
 use crate::metrics::JoinMetrics;
 use crate::router::Csrc;
 use crate::runtime::{clock, pool::Pool};
-use crate::sdp::{self, AnswerParams, Offer, SdpError};
+use crate::sdp::{self, Agreement, AnswerParams, Offer, SdpError};
 use crate::transport::{certificate::Certificate, ice_lite::Credentials};
 
 use facts::Waiting;
@@ -131,8 +132,11 @@ impl Bridge {
             slots_max: self.slots_max,
             cname: &cname,
             origin_id: random.origin,
+            origin_version: 1,
+            dtls_role: None,
         };
         let answer = sdp::answer(offer, &params, &mut || ssrcs.next().unwrap_or(1)).map_err(|error| invalid(&error))?;
+        let agreement = Agreement::new(&params, &answer);
         let slots = answer.negotiated.slots.len();
         let open = Open {
             transport,
@@ -147,7 +151,10 @@ impl Bridge {
         let mailbox = &self.pool.workers()[usize::from(place.worker)].mailbox;
         let opened = mailbox.open(open).map_err(|_| MediaRefusal::Full)?;
         match tokio::time::timeout(OPEN_TIMEOUT, opened).await {
-            Ok(Ok(())) => Ok(Opened { answer: answer.text }),
+            Ok(Ok(())) => {
+                self.registry.stands(transport, agreement);
+                Ok(Opened { answer: answer.text })
+            }
             Ok(Err(_)) | Err(_) => Err(MediaRefusal::Unavailable),
         }
     }
@@ -175,6 +182,7 @@ impl Bridge {
             | Event::Interrupted { .. }
             | Event::Restored { .. }
             | Event::Slots { .. }
+            | Event::Interruption { .. }
             | Event::Speakers { .. } => {}
         }
     }
@@ -208,6 +216,14 @@ impl Bridge {
                     .collect();
                 Some((room, MediaFact::Slots { session, slots }))
             }
+            Event::Interruption { room, by } => {
+                let by = match by {
+                    // Whoever has just gone interrupts nobody: the end is told next.
+                    Some(transport) => Some(self.registry.session_of(transport)?.0),
+                    None => None,
+                };
+                Some((self.registry.room_of(room)?, MediaFact::Interruption { by }))
+            }
             Event::Speakers { room, speakers } => {
                 let speakers = speakers
                     .into_iter()
@@ -226,8 +242,8 @@ impl MediaPlane for Bridge {
         Box::pin(self.answer(request))
     }
 
-    fn restart(&self, _request: podium_signaling::media::RestartIce) -> MediaFuture<'_, Result<Opened, MediaRefusal>> {
-        Box::pin(async { Err(MediaRefusal::Unavailable) })
+    fn restart(&self, request: RestartIce) -> MediaFuture<'_, Result<Opened, MediaRefusal>> {
+        Box::pin(self.restart_ice(request))
     }
 
     fn close(&self, _room: &RoomId, session: &SessionId) {
@@ -253,6 +269,11 @@ impl MediaPlane for Bridge {
         self.pool.workers()[usize::from(place.worker)].mailbox.plan(Plan {
             room: place.room,
             revision: plan.revision,
+            interrupt: match plan.interrupt {
+                room::Interrupt::Off => Interrupt::Off,
+                room::Interrupt::Duck => Interrupt::Duck,
+                room::Interrupt::Hold => Interrupt::Hold,
+            },
             seats,
         });
     }

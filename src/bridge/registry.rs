@@ -1,11 +1,12 @@
 //! The registry knows which session is which transport, and which worker has which room. It hides its lock.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use podium_signaling::ids::{RoomId, SessionId};
 
 use crate::engine::command::{RoomKey, TransportKey};
+use crate::sdp::Agreement;
 
 /// Where a room's packets flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,17 @@ struct Entry {
     session: SessionId,
     room: RoomId,
     place: Place,
+    /// What offer and answer came to, once the transport stands.
+    agreement: Option<Arc<Mutex<Agreement>>>,
+}
+
+/// A transport that stands.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    pub(super) transport: TransportKey,
+    pub(super) worker: u16,
+    /// Locked for as long as it takes to change it: who restarts twice at once does so one after the other.
+    pub(super) agreement: Arc<Mutex<Agreement>>,
 }
 
 /// What a worker has to do, to place new rooms by.
@@ -80,9 +92,27 @@ impl Registry {
         entry.transports.insert(transport);
         let place = entry.place;
         tables.sessions.insert(session.clone(), transport);
-        tables.transports.insert(transport, Entry { session: session.clone(), room: room.clone(), place });
+        tables
+            .transports
+            .insert(transport, Entry { session: session.clone(), room: room.clone(), place, agreement: None });
         tables.workers[usize::from(place.worker)].transports += 1;
         place
+    }
+
+    /// Notes that a transport stands, if it is not gone already.
+    pub(super) fn stands(&self, transport: TransportKey, agreement: Agreement) {
+        if let Some(entry) = self.lock().transports.get_mut(&transport) {
+            entry.agreement = Some(Arc::new(Mutex::new(agreement)));
+        }
+    }
+
+    /// The transport of a session, if it stands.
+    pub(super) fn standing_of(&self, session: &SessionId) -> Option<Standing> {
+        let tables = self.lock();
+        let transport = *tables.sessions.get(session)?;
+        let entry = tables.transports.get(&transport)?;
+        let agreement = Arc::clone(entry.agreement.as_ref()?);
+        Some(Standing { transport, worker: entry.place.worker, agreement })
     }
 
     pub(super) fn transport_of(&self, session: &SessionId) -> Option<TransportKey> {

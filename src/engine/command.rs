@@ -23,6 +23,8 @@ pub enum Command {
     Close(TransportKey),
     /// The room's stage, whole. An older revision than the present one is ignored.
     Plan(Plan),
+    /// A participant has changed its network and is given new ICE credentials. Unknown keys are ignored.
+    Restart(Restart),
     /// The room is over: its plan is forgotten and its transports close.
     CloseRoom(RoomKey),
 }
@@ -48,6 +50,17 @@ pub struct Open {
     pub asked_at: Instant,
 }
 
+/// New ICE credentials for a transport. Its keys and streams stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restart {
+    /// Whose.
+    pub transport: TransportKey,
+    /// Our half.
+    pub credentials: Credentials,
+    /// The client's new user fragment.
+    pub remote_ufrag: String,
+}
+
 /// The stage of one room as the media plane needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -55,8 +68,22 @@ pub struct Plan {
     pub room: RoomKey,
     /// Grows with every change.
     pub revision: u64,
+    /// What becomes of the others while a seat with priority speaks.
+    pub interrupt: Interrupt,
     /// Occupied seats only.
     pub seats: Vec<PlannedSeat>,
+}
+
+/// What becomes of the others while a seat with priority speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Interrupt {
+    /// Nothing.
+    #[default]
+    Off,
+    /// The control plane is told, so that clients can lower them.
+    Duck,
+    /// They are not forwarded.
+    Hold,
 }
 
 /// One occupied seat.
@@ -70,6 +97,6 @@ pub struct PlannedSeat {
     pub csrc: Csrc,
     /// Whether packets go out at all.
     pub open: bool,
-    /// Hosts and cohosts go first to the slots.
+    /// Hosts and cohosts go first to the slots, and may interrupt.
     pub priority: bool,
 }

@@ -46,6 +46,8 @@ pub enum DropReason {
     NotOnStage,
     /// The sender's gate is closed: muted.
     GateClosed,
+    /// The sender is held: someone with priority speaks.
+    GateHeld,
     /// Its Opus bytes cannot be a packet of one.
     OpusMalformed,
     /// Its sequence number is far from all others and stands alone.
@@ -56,7 +58,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of their discriminants.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::NotOurs,
         Self::TooLarge,
         Self::StunMalformed,
@@ -78,6 +80,7 @@ impl DropReason {
         Self::Budget,
         Self::NotOnStage,
         Self::GateClosed,
+        Self::GateHeld,
         Self::OpusMalformed,
         Self::Stray,
         Self::Protect,
@@ -107,6 +110,7 @@ impl DropReason {
             Self::Budget => "budget",
             Self::NotOnStage => "not_on_stage",
             Self::GateClosed => "gate_closed",
+            Self::GateHeld => "gate_held",
             Self::OpusMalformed => "opus_malformed",
             Self::Stray => "stray",
             Self::Protect => "protect",

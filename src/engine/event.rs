@@ -56,6 +56,13 @@ pub enum Event {
         /// Those that carry someone.
         slots: Vec<SlotView>,
     },
+    /// Someone with priority began to speak over the others, or ceased to, or another one went on. Only while the plan gives it a meaning.
+    Interruption {
+        /// Where.
+        room: RoomKey,
+        /// Who, if someone does.
+        by: Option<TransportKey>,
+    },
     /// Who speaks in a room, the loudest first. Sent when it changes, at most three times a second.
     Speakers {
         /// Where.

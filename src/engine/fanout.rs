@@ -47,20 +47,28 @@ impl Engine {
             Ok(false) => {}
             Err(drop) => return self.counters.dropped(drop_of_track(drop)),
         }
-        let Some(seat) = self.rooms.get_mut(&room).and_then(|stage| stage.seat_of(key)) else {
+        let Some(stage) = self.rooms.get_mut(&room) else {
+            return self.counters.dropped(DropReason::NotOnStage);
+        };
+        let held = stage.interruption.holds(now);
+        let Some(seat) = stage.seat_of(key) else {
             return self.counters.dropped(DropReason::NotOnStage);
         };
         if !seat.planned.open {
             return self.counters.dropped(DropReason::GateClosed);
+        }
+        let (priority, csrc) = (seat.planned.priority, seat.planned.csrc);
+        if !priority && held {
+            return self.counters.dropped(DropReason::GateHeld);
         }
         let Some(payload) = header.payload(&plain).ok().filter(|payload| opus_toc::frame_samples(payload).is_some())
         else {
             return self.counters.dropped(DropReason::OpusMalformed);
         };
         let level = level_of(track.audio_level_id(), &header, &plain, payload);
-        seat.speaker.hear(level.level, now);
+        let voiced = seat.speaker.hear(level.level, now);
         let voice = Voice {
-            source: Source { csrc: seat.planned.csrc, run: track.run() },
+            source: Source { csrc, run: track.run() },
             incoming: Incoming {
                 sequence: header.sequence,
                 timestamp: header.timestamp,
@@ -71,6 +79,9 @@ impl Engine {
             payload,
         };
         self.counters.rtp_in += 1;
+        if voiced && priority {
+            self.interrupt(room, key, now);
+        }
         self.fan_out(room, index, &voice, now);
         self.watch_speakers(room, now);
     }

@@ -7,6 +7,7 @@ pub mod command;
 pub mod counters;
 pub mod event;
 mod fanout;
+mod interruption;
 pub mod outbox;
 mod reports;
 mod session;
@@ -25,7 +26,7 @@ use crate::transport::{
 };
 use crate::wire::{self, DatagramKind, path::Path, stun};
 
-use command::{Command, Open, Plan, RoomKey, TransportKey};
+use command::{Command, Open, Plan, Restart, RoomKey, TransportKey};
 use counters::{Counters, DropReason};
 use event::{CloseReason, Event, JoinEnd, Stage};
 use outbox::Outbox;
@@ -66,6 +67,7 @@ impl std::fmt::Debug for Engine {
 enum Owner {
     Session(usize, TransportKey),
     Room(RoomKey),
+    Interruption(RoomKey),
 }
 
 /// Turns our monotonic time into NTP time for sender reports: the same offset for the engine's whole life, so that reports never jump.
@@ -113,6 +115,7 @@ impl Engine {
                 }
             }
             Command::Plan(plan) => self.apply(plan, now),
+            Command::Restart(restart) => self.restart(restart, now),
             Command::CloseRoom(room) => self.close_room(room),
         }
     }
@@ -154,6 +157,7 @@ impl Engine {
                     }
                 }
                 Owner::Room(room) => self.room_due(room, now),
+                Owner::Interruption(room) => self.interruption_due(room, now),
             }
         }
         self.due = due;
@@ -162,6 +166,11 @@ impl Engine {
     /// When [`Engine::handle_timeout`] next has something to do.
     pub fn next_timeout(&self) -> Option<Instant> {
         self.wheel.next()
+    }
+
+    /// Whether this transport exists.
+    pub fn has(&self, transport: TransportKey) -> bool {
+        self.by_key.contains_key(&transport)
     }
 
     /// The datagrams to send. The caller clears it.
@@ -188,11 +197,28 @@ impl Engine {
             return;
         }
         let session = Session::new(open, &self.certificate, now);
-        let (key, room, ufrag) = (session.key, session.room, session.ice.credentials().ufrag.clone());
+        let (key, room) = (session.key, session.room);
         let index = self.sessions.insert(session);
         self.by_key.insert(key, index);
-        self.by_ufrag.insert(ufrag, index);
+        self.by_ufrag.extend(self.sessions[index].ice.ufrags().map(|ufrag| (ufrag.to_owned(), index)));
         self.rooms.entry(room).or_default().subscribers.push(index);
+        self.rearm(index, now);
+    }
+
+    /// From now on checks may come under new names as well; those of a restart that was not used may not any more.
+    fn restart(&mut self, restart: Restart, now: Instant) {
+        let Restart { transport, credentials, remote_ufrag } = restart;
+        // Told twice, or a fragment that another session has: both change nothing.
+        if self.by_ufrag.contains_key(&credentials.ufrag) {
+            return;
+        }
+        let Some(&index) = self.by_key.get(&transport) else {
+            return;
+        };
+        self.by_ufrag.insert(credentials.ufrag.clone(), index);
+        if let Some(replaced) = self.sessions[index].ice.restart(credentials, remote_ufrag, now) {
+            self.by_ufrag.remove(&replaced);
+        }
         self.rearm(index, now);
     }
 
@@ -200,7 +226,9 @@ impl Engine {
         let session = self.sessions.remove(index);
         self.counters.connected -= u64::from(session.srtp.is_some());
         self.by_key.remove(&session.key);
-        self.by_ufrag.remove(&session.ice.credentials().ufrag);
+        for ufrag in session.ice.ufrags() {
+            self.by_ufrag.remove(ufrag);
+        }
         for path in session.ice.validated() {
             if self.by_path.get(&path) == Some(&index) {
                 self.by_path.remove(&path);
@@ -232,10 +260,15 @@ impl Engine {
     fn apply(&mut self, plan: Plan, now: Instant) {
         let room = plan.room;
         let stage = self.rooms.entry(room).or_default();
-        let closed = stage.reconcile(plan);
+        let closed = stage.reconcile(plan, now);
         for csrc in closed {
             self.end_streams(room, csrc, now);
         }
+        // One who had priority a moment ago may be among the held now.
+        if self.rooms.get(&room).is_some_and(|stage| stage.interruption.holds(now)) {
+            self.end_held_streams(room, now);
+        }
+        self.tell_interruption(room);
     }
 
     fn on_check(&mut self, path: Path, datagram: &[u8], now: Instant) {
@@ -258,6 +291,9 @@ impl Engine {
             CheckOutcome::Refused => self.send_scratch(path),
             CheckOutcome::Accepted(Accepted { first, added, evicted, .. }) => {
                 self.send_scratch(path);
+                if let Some(retired) = self.sessions[index].ice.take_retired() {
+                    self.by_ufrag.remove(&retired);
+                }
                 if let Some(evicted) = evicted
                     && self.by_path.get(&evicted) == Some(&index)
                 {
@@ -428,3 +464,6 @@ fn drop_of_stun(error: stun::StunError) -> DropReason {
         | stun::StunError::NoAddress => DropReason::StunMalformed,
     }
 }
+
+#[cfg(test)]
+mod tests;

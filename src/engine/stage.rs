@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::command::{Plan, PlannedSeat, TransportKey};
 use super::event::Event;
+use super::interruption::Interruption;
 use super::{Engine, Owner, RoomKey};
 use crate::router::{
     Csrc,
@@ -17,6 +18,7 @@ pub(super) struct RoomStage {
     pub(super) seats: Vec<Seat>,
     /// Indices of the sessions in this room.
     pub(super) subscribers: Vec<usize>,
+    pub(super) interruption: Interruption,
     ticking: bool,
     speakers_told: Vec<(TransportKey, Dbov)>,
 }
@@ -29,7 +31,7 @@ pub(super) struct Seat {
 
 impl RoomStage {
     /// Takes a newer plan and says which voices are no longer to be heard.
-    pub(super) fn reconcile(&mut self, plan: Plan) -> Vec<Csrc> {
+    pub(super) fn reconcile(&mut self, plan: Plan, now: Instant) -> Vec<Csrc> {
         if self.revision.is_some_and(|present| plan.revision <= present) {
             return Vec::new();
         }
@@ -45,6 +47,7 @@ impl RoomStage {
             let speaker = same.map_or_else(Speaker::default, |at| old.swap_remove(at).speaker);
             self.seats.push(Seat { planned, speaker });
         }
+        self.interruption.reconcile(plan.interrupt, &self.seats, now);
         old.into_iter().filter(|seat| seat.planned.open).map(|seat| seat.planned.csrc).collect()
     }
 
@@ -66,10 +69,11 @@ impl RoomStage {
     }
 
     fn speaking(&self, now: Instant) -> Vec<(TransportKey, Dbov)> {
+        let held = self.interruption.holds(now);
         let mut speaking: Vec<_> = self
             .seats
             .iter()
-            .filter(|seat| seat.planned.open && seat.speaker.voiced(now))
+            .filter(|seat| seat.planned.open && seat.speaker.voiced(now) && (seat.planned.priority || !held))
             .map(|seat| (seat.planned.transport, seat.speaker.loudness(now) / LEVEL_STEP_DB * LEVEL_STEP_DB))
             .collect();
         speaking.sort_by_key(|&(transport, level)| (-level, transport));

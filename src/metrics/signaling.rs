@@ -38,6 +38,14 @@ impl Collector for SignalingCollector {
         vec![
             counter("podium_joins_total", "Joins by result: ok, aborted, or the code they were refused with.", &joins),
             counter(
+                "podium_resumes_total",
+                "Resumes by result.",
+                &[
+                    (vec![("result", "ok")], counters.resumes_ok.value() as f64),
+                    (vec![("result", "session_stale")], counters.resumes_refused.value() as f64),
+                ],
+            ),
+            counter(
                 "podium_refusals_total",
                 "Requests that were refused, by code.",
                 &by_code(&counters.refusals, "code"),
@@ -49,6 +57,11 @@ impl Collector for SignalingCollector {
                 "podium_sessions_refused_total",
                 "Sockets turned away: too many from one address.",
                 &alone(counters.sessions_refused.value() as f64),
+            ),
+            counter(
+                "podium_sessions_shed_total",
+                "Sockets turned away: too many in all, or on their way into a room.",
+                &alone(counters.sessions_shed.value() as f64),
             ),
             counter(
                 "podium_slow_consumers_total",

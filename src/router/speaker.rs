@@ -23,13 +23,13 @@ pub struct Standing {
 pub struct Speaker {
     /// Sixteenths of a dB, so that integer smoothing still converges.
     smoothed: Option<i32>,
-    voiced_until: Option<Instant>,
+    voiced_at: Option<Instant>,
     heard_at: Option<Instant>,
 }
 
 impl Speaker {
-    /// Takes the level of one packet, `-dBov` as it stands on the wire: 0 (loudest) to 127.
-    pub fn hear(&mut self, level: u8, now: Instant) {
+    /// Takes the level of one packet, `-dBov` as it stands on the wire: 0 (loudest) to 127. Says whether it counts as voice.
+    pub fn hear(&mut self, level: u8, now: Instant) -> bool {
         let sample = -i32::from(level.min(127)) * SCALE;
         self.smoothed = Some(match self.smoothed {
             // Loud is believed faster than quiet: a word must win a slot at its start and keep it through its pauses.
@@ -38,9 +38,11 @@ impl Speaker {
             None => sample,
         });
         self.heard_at = Some(now);
-        if -i32::from(level) >= i32::from(VOICED_FROM) {
-            self.voiced_until = Some(now + HANGOVER);
+        let voice = -i32::from(level) >= i32::from(VOICED_FROM);
+        if voice {
+            self.voiced_at = Some(now);
         }
+        voice
     }
 
     /// Whether a packet came within `span`, be it silence.
@@ -61,7 +63,12 @@ impl Speaker {
 
     /// Whether this person is speaking now.
     pub fn voiced(&self, now: Instant) -> bool {
-        self.voiced_until.is_some_and(|until| now < until)
+        self.voiced_at.is_some_and(|at| now < at + HANGOVER)
+    }
+
+    /// When the last packet of voice came.
+    pub fn voiced_at(&self) -> Option<Instant> {
+        self.voiced_at
     }
 
     /// How this speaker stands when slots are given out.

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::oneshot;
 
-use crate::engine::command::{Command, Open, Plan, RoomKey, TransportKey};
+use crate::engine::command::{Command, Open, Plan, Restart, RoomKey, TransportKey};
 
 /// One worker's mailbox. Any thread may post; the worker takes.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub struct Mailbox {
 #[derive(Debug, Default)]
 struct Waiting {
     opens: Vec<(Box<Open>, oneshot::Sender<()>)>,
+    restarts: HashMap<TransportKey, (Restart, oneshot::Sender<bool>)>,
     plans: HashMap<RoomKey, Plan>,
     closes: HashSet<TransportKey>,
     rooms_closed: HashSet<RoomKey>,
@@ -34,6 +35,8 @@ struct Waiting {
 pub struct Mail {
     /// Transports to open, and whom to tell when it is done.
     pub opens: Vec<(Box<Open>, oneshot::Sender<()>)>,
+    /// Restarts, and whom to tell whether the transport is still there.
+    pub restarts: Vec<(Restart, oneshot::Sender<bool>)>,
     /// The rest.
     pub commands: Vec<Command>,
     /// The worker ends.
@@ -74,6 +77,14 @@ impl Mailbox {
         Ok(opened)
     }
 
+    /// Asks for a restart; the receiver tells whether the engine has that transport. The newest restart of a transport waits, and it alone:
+    /// whoever asked for one before learns that by its sender going away.
+    pub fn restart(&self, restart: Restart) -> oneshot::Receiver<bool> {
+        let (done, restarted) = oneshot::channel();
+        self.post(|waiting| waiting.restarts.insert(restart.transport, (restart, done)));
+        restarted
+    }
+
     /// Posts a room's newest plan.
     pub fn plan(&self, plan: Plan) {
         self.post(|waiting| {
@@ -89,6 +100,7 @@ impl Mailbox {
         self.post(|waiting| {
             // One that waits to be opened need not be: whoever asked for it learns that by its sender going away.
             waiting.opens.retain(|(open, _)| open.transport != transport);
+            waiting.restarts.remove(&transport);
             waiting.closes.insert(transport);
         });
     }
@@ -121,7 +133,12 @@ impl Mailbox {
         let plans = waiting.plans.into_values().map(Command::Plan);
         let closes = waiting.closes.into_iter().map(Command::Close);
         let rooms_closed = waiting.rooms_closed.into_iter().map(Command::CloseRoom);
-        Mail { opens: waiting.opens, commands: plans.chain(closes).chain(rooms_closed).collect(), stop: waiting.stop }
+        Mail {
+            opens: waiting.opens,
+            restarts: waiting.restarts.into_values().collect(),
+            commands: plans.chain(closes).chain(rooms_closed).collect(),
+            stop: waiting.stop,
+        }
     }
 
     fn post<T>(&self, change: impl FnOnce(&mut Waiting) -> T) -> T {
@@ -151,9 +168,11 @@ pub const OPENS_A_TURN: usize = 16;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::command::Interrupt;
+    use crate::transport::ice_lite::Credentials;
 
     fn plan(room: u64, revision: u64) -> Plan {
-        Plan { room: RoomKey(room), revision, seats: Vec::new() }
+        Plan { room: RoomKey(room), revision, interrupt: Interrupt::Off, seats: Vec::new() }
     }
 
     #[test]
@@ -171,6 +190,24 @@ mod tests {
                 .any(|command| matches!(command, Command::Plan(plan) if plan.room == RoomKey(7) && plan.revision == 3))
         );
         assert!(mailbox.take().commands.is_empty());
+    }
+
+    fn restart(random: u8) -> Restart {
+        let credentials = Credentials::new(0, [random; 30]);
+        Restart { transport: TransportKey(7), credentials, remote_ufrag: "them".to_owned() }
+    }
+
+    #[test]
+    fn only_the_newest_restart_of_a_transport_waits_and_none_of_a_closed_one() {
+        let mailbox = Mailbox::new().expect("a descriptor");
+        let mut first = mailbox.restart(restart(1));
+        let _second = mailbox.restart(restart(2));
+        assert!(first.try_recv().is_err(), "it will not be carried out");
+        let restarts = mailbox.take().restarts;
+        assert_eq!(restarts.into_iter().map(|(restart, _)| restart).collect::<Vec<_>>(), [restart(2)]);
+        let _third = mailbox.restart(restart(3));
+        mailbox.close(TransportKey(7));
+        assert!(mailbox.take().restarts.is_empty());
     }
 
     #[test]

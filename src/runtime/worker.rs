@@ -166,6 +166,11 @@ impl Worker {
             // Whoever asked may have given up; then the transport is closed by its own command.
             let _ = opened.send(());
         }
+        for (restart, restarted) in mail.restarts {
+            let known = self.engine.has(restart.transport);
+            self.engine.handle_command(crate::engine::command::Command::Restart(restart), now);
+            let _ = restarted.send(known);
+        }
         for command in mail.commands {
             self.engine.handle_command(command, now);
         }

@@ -31,6 +31,10 @@ pub struct AnswerParams<'a> {
     pub cname: &'a str,
     /// A number of this session; its upper two bits are dropped.
     pub origin_id: u64,
+    /// 1 for the first answer of a session; each later one has a higher number.
+    pub origin_version: u64,
+    /// Our part in a handshake that was agreed before: it stays (RFC 8842 section 5.3).
+    pub dtls_role: Option<DtlsRole>,
 }
 
 /// The answer, as text for the client and as facts for us.
@@ -57,6 +61,8 @@ pub struct Negotiated {
     pub microphone: Option<Microphone>,
     /// Where other voices go to, in the order of the sections.
     pub slots: Vec<SlotParams>,
+    /// The names of the sections that share the transport, in their order.
+    pub accepted: Vec<Option<String>>,
     /// Reduced-size RTCP may be sent.
     pub reduced_size_rtcp: bool,
     /// One-byte and two-byte header extensions may be mixed in one stream.
@@ -106,7 +112,7 @@ pub struct SlotParams {
 ///
 /// # Errors
 ///
-/// [`SdpError::NoAudio`] if nothing could be accepted.
+/// [`SdpError::NoAudio`] if nothing could be accepted, [`SdpError::OtherSetup`] if the part that we have already cannot stay ours.
 pub fn answer(
     offer: &Offer,
     params: &AnswerParams<'_>,
@@ -117,10 +123,7 @@ pub fn answer(
     let accepted: Vec<_> = (0..offer.sections.len()).filter(|&index| parts[index] != Part::Rejected).collect();
     let first = *accepted.first().ok_or(SdpError::NoAudio)?;
 
-    let dtls_role = match offer.setup {
-        Setup::ActPass | Setup::Passive => DtlsRole::Active,
-        Setup::Active => DtlsRole::Passive,
-    };
+    let dtls_role = role(offer.setup, params.dtls_role)?;
     let mut text = String::with_capacity(1024);
     write_session(&mut text, offer, params, &accepted);
     let mut microphone = None;
@@ -163,10 +166,23 @@ pub fn answer(
             dtls_role,
             microphone,
             slots,
+            accepted: accepted.iter().map(|&index| offer.sections[index].mid.clone()).collect(),
             reduced_size_rtcp: all(|section| section.reduced_size_rtcp),
             extmap_allow_mixed: offer.extmap_allow_mixed || all(|s| s.extmap_allow_mixed),
         },
     })
+}
+
+/// Our part in the handshake: the one that we have, if the offer leaves it to us.
+fn role(offered: Setup, agreed: Option<DtlsRole>) -> Result<DtlsRole, SdpError> {
+    match (offered, agreed) {
+        (Setup::ActPass, Some(role)) => Ok(role),
+        (Setup::ActPass | Setup::Passive, None) | (Setup::Passive, Some(DtlsRole::Active)) => Ok(DtlsRole::Active),
+        (Setup::Active, None | Some(DtlsRole::Passive)) => Ok(DtlsRole::Passive),
+        (Setup::Active, Some(DtlsRole::Active)) | (Setup::Passive, Some(DtlsRole::Passive)) => {
+            Err(SdpError::OtherSetup)
+        }
+    }
 }
 
 /// What becomes of a section.
@@ -210,7 +226,8 @@ fn cast(offer: &Offer, params: &AnswerParams<'_>) -> Vec<Part> {
 fn write_session(text: &mut String, offer: &Offer, params: &AnswerParams<'_>, accepted: &[usize]) {
     line(text, format_args!("v=0"));
     let origin = params.origin_id & ORIGIN_MASK;
-    line(text, format_args!("o=- {origin} 1 IN IP4 127.0.0.1"));
+    let version = params.origin_version;
+    line(text, format_args!("o=- {origin} {version} IN IP4 127.0.0.1"));
     line(text, format_args!("s=-"));
     line(text, format_args!("t=0 0"));
     if offer.has_bundle {

@@ -5,10 +5,12 @@
 //! Text in, values out, text out. It knows nothing of rooms, keys or sockets; user fragments, addresses and stream ids are
 //! arguments. A client's candidates are ignored: we never send first.
 
+mod agreement;
 mod answer;
 mod offer;
 mod section;
 
+pub use agreement::{Agreement, OurSide};
 pub use answer::{Answer, AnswerParams, DtlsRole, Microphone, Negotiated, SlotParams, answer};
 pub use offer::{Fingerprint, HashName, Offer, Setup};
 pub use section::{Direction, Extension, Opus, Section, SectionKind};
@@ -46,6 +48,18 @@ pub enum SdpError {
     /// No audio section with Opus that we could take.
     #[error("the offer has no audio section with Opus")]
     NoAudio,
+    /// A later offer whose ICE credentials are not both new: it asks for nothing.
+    #[error("the offer restarts nothing: its ice-ufrag and ice-pwd must both be new")]
+    SameCredentials,
+    /// A later offer with another fingerprint: keys are not agreed on twice.
+    #[error("the fingerprint is not the one of this session: join anew")]
+    OtherFingerprint,
+    /// A later offer with other sections, payload types or extensions than were agreed on.
+    #[error("the media sections are not those of this session: join anew")]
+    OtherSections,
+    /// A later offer that wants the handshake's roles changed.
+    #[error("the setup role is not the one of this session: join anew")]
+    OtherSetup,
 }
 
 /// The longest offer that is read, in bytes.

@@ -270,6 +270,73 @@ proptest! {
     }
 }
 
+#[test]
+fn an_offer_with_new_credentials_restarts_and_changes_nothing_else() {
+    for (file, ..) in CAPTURED {
+        let offer = Offer::parse(&captured(file)).unwrap();
+        let before = respond(&offer, true, true);
+        let agreement = Agreement::new(&params(true, true), &before);
+        let (answer, next) = agreement.restart(&restarting(&offer), ours()).unwrap();
+        check(&offer, &answer);
+        let expected = before.text.replace("o=- 77 1 ", "o=- 77 2 ").replace("AAufrag1", "AAufrag2");
+        let expected = expected.replace("0123456789abcdefghijklmnopqrstuv", "vutsrqponmlkjihgfedcba9876543210");
+        assert_eq!(answer.text, expected, "{file}");
+        assert_eq!(answer.negotiated.remote_ufrag, "another");
+        // And once more.
+        assert_eq!(next.restart(&restarting(&offer), ours()), Err(SdpError::SameCredentials));
+        let (third, _) = next.restart(&offer, ours()).unwrap();
+        assert!(third.text.contains("o=- 77 3 "), "{file}");
+    }
+}
+
+#[test]
+fn a_restart_that_changes_more_than_the_credentials_is_refused() {
+    let text = captured("chromium-mic-3-slots");
+    let offer = Offer::parse(&text).unwrap();
+    let agreement = Agreement::new(&params(true, true), &respond(&offer, true, true));
+    let refusal = |offer: &Offer| agreement.restart(offer, ours()).map(|_| ()).unwrap_err();
+    assert_eq!(refusal(&offer), SdpError::SameCredentials);
+    let new = restarting(&offer);
+    assert_eq!(refusal(&Offer { pwd: offer.pwd.clone(), ..new.clone() }), SdpError::SameCredentials);
+    assert_eq!(refusal(&Offer { ufrag: offer.ufrag.clone(), ..new.clone() }), SdpError::SameCredentials);
+    let mut other = new.clone();
+    other.fingerprints[0].digest[0] ^= 1;
+    assert_eq!(refusal(&other), SdpError::OtherFingerprint);
+    assert_eq!(refusal(&Offer { setup: Setup::Active, ..new }), SdpError::OtherSetup);
+    for (old, changed) in [
+        ("a=mid:3", "a=mid:9"),
+        ("BUNDLE 0 1 2 3", "BUNDLE 0 1 2"),
+        ("111", "112"),
+        ("a=sendonly", "a=inactive"),
+        ("a=recvonly", "a=inactive"),
+    ] {
+        let changed = text.replace(old, changed);
+        assert_ne!(changed, text);
+        assert_eq!(refusal(&restarting(&Offer::parse(&changed).unwrap())), SdpError::OtherSections, "{old}");
+    }
+}
+
+#[test]
+fn a_restart_keeps_the_handshakes_roles_whatever_a_later_offer_leaves_open() {
+    let text = captured("chromium").replace("a=setup:actpass", "a=setup:active");
+    let offer = Offer::parse(&text).unwrap();
+    let agreement = Agreement::new(&params(true, true), &respond(&offer, true, true));
+    let open = Offer { setup: Setup::ActPass, ..restarting(&offer) };
+    let (answer, _) = agreement.restart(&open, ours()).unwrap();
+    assert!(answer.text.contains("a=setup:passive"));
+    let passive = Offer { setup: Setup::Passive, ..open };
+    assert_eq!(agreement.restart(&passive, ours()), Err(SdpError::OtherSetup));
+}
+
+fn restarting(offer: &Offer) -> Offer {
+    Offer { ufrag: "another".to_owned(), pwd: "another password of the client".to_owned(), ..offer.clone() }
+}
+
+fn ours() -> OurSide<'static> {
+    let AnswerParams { fingerprint, candidates, .. } = params(true, true);
+    OurSide { ufrag: "AAufrag2", pwd: "vutsrqponmlkjihgfedcba9876543210", fingerprint, candidates }
+}
+
 /// What holds of every answer.
 fn check(offer: &Offer, answer: &Answer) {
     assert!(answer.text.len() <= 2 * OFFER_MAX);
@@ -376,6 +443,8 @@ fn params(can_publish: bool, can_subscribe: bool) -> AnswerParams<'static> {
         slots_max: 9,
         cname: "podium",
         origin_id: 77,
+        origin_version: 1,
+        dtls_role: None,
     }
 }
 

@@ -114,6 +114,7 @@ fn stage(world: &World, who: Who, wanted: Stage) -> Duration {
         | Event::Restored { .. }
         | Event::Closed { .. }
         | Event::Slots { .. }
+        | Event::Interruption { .. }
         | Event::Speakers { .. } => None,
     });
     let reached = after.next().unwrap();
@@ -130,6 +131,7 @@ fn ends(world: &World, who: Who) -> Vec<(Duration, JoinEnd)> {
         | Event::Restored { .. }
         | Event::Closed { .. }
         | Event::Slots { .. }
+        | Event::Interruption { .. }
         | Event::Speakers { .. } => None,
     });
     ended.collect()

@@ -5,8 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
 
 mod crowds;
+mod interruptions;
 mod joining;
 mod networks;
+mod restarts;
 mod seats;
 mod soak;
 mod talking;

@@ -130,7 +130,7 @@ fn whoever_is_put_out_is_silent_within_50_ms_and_hears_nothing_more() {
     let csrc = world.csrc_of(ben).unwrap();
     let identity = world.person(ben).identity.clone();
     let kicked = world.now;
-    world.act(ada, Act::MemberKick { identity }).unwrap();
+    world.act(ada, Act::MemberKick { identity, deny: false, reason: None }).unwrap();
     world.run(secs(3));
     assert!(world.person(ben).closed);
     assert_eq!(world.byes, [(world.person(ben).session.clone(), ByeReason::Kicked)]);

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use podium_signaling::ids::SeatIndex;
-use podium_signaling::room::{Act, SeatMode, Settings};
+use podium_signaling::room::{Act, Interrupt, RoomChange, SeatMode, Settings};
 
 use crate::world::network::Weather;
 use crate::world::{Who, World, host, listener, seat};
@@ -147,11 +147,21 @@ impl Soak {
             12 => by_host(Act::SeatUnmute { seat, expect_rev: None }),
             13 => by_host(Act::MemberMute { identity }),
             14 => by_host(Act::MemberUnmute { identity }),
-            15 => by_host(if truth { Act::SeatKick { seat, expect_rev: None } } else { Act::MemberKick { identity } }),
+            15 => by_host(if truth {
+                Act::SeatKick { seat, expect_rev: None }
+            } else {
+                Act::MemberKick { identity, deny: false, reason: None }
+            }),
             16 => (who, Act::MuteSelf { muted: truth }),
             _ => {
+                let interrupt = [Interrupt::Off, Interrupt::Duck, Interrupt::Hold][self.world.dice.below(3)];
                 let mode = [SeatMode::Free, SeatMode::Apply][usize::from(truth)];
-                by_host(Act::RoomUpdate { seat_mode: Some(mode), hands: Some(true) })
+                by_host(Act::RoomUpdate(RoomChange {
+                    seat_mode: Some(mode),
+                    hands: Some(true),
+                    interrupt: Some(interrupt),
+                    ..RoomChange::default()
+                }))
             }
         };
         let _ = self.world.act(who, act);

@@ -1,17 +1,25 @@
 //! A scenario is something that many participants do together, with figures taken on the way.
 //!
-//! Each scenario is a value with its sizes, and one `run` that returns what it [`Measured`]. It knows participants and the wire's words for
-//! acts; budgets are for the report.
+//! Each scenario is a value with its sizes, and one `run` that returns what it measured. It knows participants and the wire's words for
+//! acts; budgets are for the report. [`Smoke`] has people with microphones, at a [`Venue`]; [`Audience`] and [`Joins`] measure signaling alone,
+//! with people who have no media, on a [`Stand`].
 
+mod audience;
+mod cast;
 mod crowd;
 mod dice;
+mod joins;
 mod smoke;
+mod stand;
 
 use std::path::Path;
 
 use indicatif::ProgressBar;
 
+pub use audience::Audience;
+pub use joins::Joins;
 pub use smoke::Smoke;
+pub use stand::{Stand, StandError};
 
 use crate::report::{Measured, ServerCost};
 use crate::server::{ServerError, ServerProcess};

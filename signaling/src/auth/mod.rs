@@ -76,10 +76,18 @@ pub struct Access {
     pub can_publish: bool,
     /// `video.canSubscribe`; true unless it says otherwise.
     pub can_subscribe: bool,
+    /// `video.canPublishData`; true unless it says otherwise.
+    pub can_publish_data: bool,
     /// `video.hidden`.
     pub hidden: bool,
     /// `podium.rank`; without it `roomAdmin` makes a host, else it is a member.
     pub rank: Rank,
+    /// `podium.tier`; 0 unless it says otherwise.
+    pub tier: u32,
+    /// `podium.kind`: what this is, if not a person.
+    pub kind: Option<String>,
+    /// `iat`, or else `nbf`: when the token was issued, in seconds since 1970.
+    pub issued_at_s: Option<u64>,
 }
 
 impl Access {
@@ -95,6 +103,13 @@ impl Access {
     pub fn may_view(&self, room: &RoomId) -> Result<(), Denied> {
         let own_room = (self.room_join || self.room_admin) && self.room.as_ref() == Some(room);
         if own_room || self.room_list { Ok(()) } else { Err(Denied::Forbidden) }
+    }
+
+    /// How long ago the token was issued, at `now_ms` since 1970. It is never taken for younger than it is.
+    #[must_use]
+    pub fn age(&self, now_ms: u64) -> Option<Duration> {
+        let issued_at_ms = self.issued_at_s?.saturating_mul(1000);
+        Some(Duration::from_millis(now_ms.saturating_sub(issued_at_ms)))
     }
 
     /// Whether this token may act on `room` as its administrator.
@@ -129,9 +144,21 @@ impl Denied {
 
 /// Judges a token at `now_s` seconds since 1970.
 pub fn verify(keys: &HashMap<String, Secret>, token: &str, now_s: u64) -> Result<Access, Denied> {
+    match verify_even_expired(keys, token, now_s)? {
+        (_, true) => Err(Denied::Expired),
+        (access, false) => Ok(access),
+    }
+}
+
+/// Judges a token at `now_s` seconds since 1970. What has only expired is not refused; the second word says whether it has.
+pub fn verify_even_expired(keys: &HashMap<String, Secret>, token: &str, now_s: u64) -> Result<(Access, bool), Denied> {
     let claims = signed_claims(keys, token).ok_or(Denied::Unauthenticated)?;
-    check_times(&claims, now_s)?;
-    access(claims).ok_or(Denied::Unauthenticated)
+    let is_expired = match check_times(&claims, now_s) {
+        Ok(()) => false,
+        Err(Denied::Expired) => true,
+        Err(denied @ (Denied::Unauthenticated | Denied::Forbidden)) => return Err(denied),
+    };
+    Ok((access(claims).ok_or(Denied::Unauthenticated)?, is_expired))
 }
 
 /// What `podium token` and `POST /dev/token` ask for.
@@ -170,7 +197,7 @@ pub fn mint(key_id: &str, secret: &Secret, request: &TokenRequest, now_s: u64) -
     if request.lifetime > LIFETIME_MAX || request.lifetime < Duration::from_secs(1) {
         return Err(MintError::Lifetime);
     }
-    if request.name.as_deref().is_some_and(|name| !name_is_fit(name)) {
+    if request.name.as_deref().is_some_and(|name| !is_fit(name, NAME_CHARS_MAX)) {
         return Err(MintError::Name);
     }
     let claims = Claims {
@@ -246,7 +273,12 @@ fn access(claims: Claims) -> Option<Access> {
         return None;
     }
     let attributes_bytes: usize = claims.attributes.iter().flatten().map(|(key, value)| key.len() + value.len()).sum();
-    if attributes_bytes > ATTRIBUTES_BYTES_MAX || claims.name.as_deref().is_some_and(|name| !name_is_fit(name)) {
+    if attributes_bytes > ATTRIBUTES_BYTES_MAX
+        || claims.name.as_deref().is_some_and(|name| !is_fit(name, NAME_CHARS_CEILING))
+    {
+        return None;
+    }
+    if claims.podium.kind.as_deref().is_some_and(|kind| !is_fit(kind, KIND_CHARS_MAX)) {
         return None;
     }
     let identity = claims.sub.as_deref().map(Identity::parse).transpose().ok()?;
@@ -268,14 +300,18 @@ fn access(claims: Claims) -> Option<Access> {
         room_list: claims.video.room_list,
         can_publish: claims.video.can_publish.unwrap_or(true),
         can_subscribe: claims.video.can_subscribe.unwrap_or(true),
+        can_publish_data: claims.video.can_publish_data.unwrap_or(true),
         hidden: claims.video.hidden,
         rank,
+        tier: claims.podium.tier.unwrap_or(0),
+        kind: claims.podium.kind,
+        issued_at_s: claims.iat.or(claims.nbf),
     })
 }
 
-fn name_is_fit(name: &str) -> bool {
-    let length = name.chars().count();
-    (1..=NAME_CHARS_MAX).contains(&length) && !name.chars().any(char::is_control)
+fn is_fit(text: &str, chars_max: usize) -> bool {
+    let length = text.chars().count();
+    (1..=chars_max).contains(&length) && !text.chars().any(char::is_control)
 }
 
 /// The header fields that matter. Whatever offers a key of its own, or asks for rules we do not know, is not plain.
@@ -331,8 +367,14 @@ pub const LIFETIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// How far two clocks may disagree, in seconds.
 pub const LEEWAY_S: u64 = 60;
 
-/// The longest name.
+/// The longest name, unless a server is set otherwise.
 pub const NAME_CHARS_MAX: usize = 64;
+
+/// The longest name that a server can be set to take.
+pub const NAME_CHARS_CEILING: usize = 256;
+
+/// The longest kind.
+pub const KIND_CHARS_MAX: usize = 32;
 
 /// All attributes of a token together.
 pub const ATTRIBUTES_BYTES_MAX: usize = 4096;

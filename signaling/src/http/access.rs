@@ -12,13 +12,25 @@ use crate::{
 /// Judges the bearer token of an HTTP request.
 pub(super) fn of_request(shared: &Shared, headers: &HeaderMap) -> Result<Access, Denied> {
     let token = from_authorization(headers).ok_or(Denied::Unauthenticated)?;
-    auth::verify(&shared.config.keys, token, clock::unix_seconds())
+    let access = auth::verify(&shared.config.keys, token, clock::unix_seconds())?;
+    named_within(shared, access)
 }
 
-/// Judges the token of a session's upgrade: in `Authorization`, as a subprotocol, or in the query.
-pub(super) fn of_upgrade(shared: &Shared, headers: &HeaderMap, in_query: Option<&str>) -> Result<Access, Denied> {
+/// Judges the token of a session's upgrade: in `Authorization`, as a subprotocol, or in the query. Also whether it has expired.
+pub(super) fn of_upgrade(
+    shared: &Shared,
+    headers: &HeaderMap,
+    in_query: Option<&str>,
+) -> Result<(Access, bool), Denied> {
     let token = from_authorization(headers).or_else(|| from_subprotocol(headers)).or(in_query);
-    auth::verify(&shared.config.keys, token.ok_or(Denied::Unauthenticated)?, clock::unix_seconds())
+    let token = token.ok_or(Denied::Unauthenticated)?;
+    let (access, is_expired) = auth::verify_even_expired(&shared.config.keys, token, clock::unix_seconds())?;
+    Ok((named_within(shared, access)?, is_expired))
+}
+
+fn named_within(shared: &Shared, access: Access) -> Result<Access, Denied> {
+    let chars = access.name.as_deref().map_or(0, |name| name.chars().count());
+    if chars > shared.config.limits.name_chars { Err(Denied::Unauthenticated) } else { Ok(access) }
 }
 
 /// Whether the client speaks this protocol by name.

@@ -28,6 +28,15 @@ pub(crate) struct Place {
     network: IpAddr,
 }
 
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoPlace {
+    /// The address has as many sessions as it may have.
+    OfAddress,
+    /// All addresses together have.
+    OfAll,
+}
+
 impl Addresses {
     pub(crate) fn new(per_address_max: usize, total_max: usize) -> Self {
         let inner = Inner { sessions: DashMap::new(), total: AtomicUsize::new(0), per_address_max, total_max };
@@ -35,10 +44,13 @@ impl Addresses {
     }
 
     /// A place for one more session of this address, if there is one.
-    pub(crate) fn take(&self, address: IpAddr) -> Option<Place> {
+    pub(crate) fn take(&self, address: IpAddr) -> Result<Place, NoPlace> {
         let inner = &self.inner;
         let total_max = inner.total_max;
-        inner.total.fetch_update(Relaxed, Relaxed, |total| (total < total_max).then_some(total + 1)).ok()?;
+        inner
+            .total
+            .fetch_update(Relaxed, Relaxed, |total| (total < total_max).then_some(total + 1))
+            .map_err(|_| NoPlace::OfAll)?;
         let network = network_of(address);
         let has_place = {
             let mut sessions = inner.sessions.entry(network).or_insert(0);
@@ -49,9 +61,9 @@ impl Addresses {
         if !has_place {
             inner.total.fetch_sub(1, Relaxed);
             inner.sessions.remove_if(&network, |_, sessions| *sessions == 0);
-            return None;
+            return Err(NoPlace::OfAddress);
         }
-        Some(Place { inner: Arc::clone(inner), network })
+        Ok(Place { inner: Arc::clone(inner), network })
     }
 }
 
@@ -83,17 +95,17 @@ mod tests {
     fn an_address_has_so_many_places_and_gives_them_back() {
         let addresses = Addresses::new(2, 3);
         let one = IpAddr::from([127, 0, 0, 1]);
-        let places: Vec<_> = (0..2).filter_map(|_| addresses.take(one)).collect();
+        let places: Vec<_> = (0..2).filter_map(|_| addresses.take(one).ok()).collect();
         assert_eq!(places.len(), 2);
-        assert!(addresses.take(one).is_none());
+        assert_eq!(addresses.take(one).err(), Some(NoPlace::OfAddress));
         let mapped = IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0x7f00, 1));
-        assert!(addresses.take(mapped).is_none());
+        assert!(addresses.take(mapped).is_err());
         let other = addresses.take(IpAddr::from([127, 0, 0, 2]));
-        assert!(other.is_some());
-        assert!(addresses.take(IpAddr::from([127, 0, 0, 3])).is_none());
+        assert!(other.is_ok());
+        assert_eq!(addresses.take(IpAddr::from([127, 0, 0, 3])).err(), Some(NoPlace::OfAll));
         drop((places, other));
         assert!(addresses.inner.sessions.is_empty());
-        assert!(addresses.take(one).is_some());
+        assert!(addresses.take(one).is_ok());
         assert_eq!(addresses.inner.total.load(Relaxed), 0);
     }
 

@@ -17,10 +17,12 @@ use crate::signaling::Shared;
 pub(crate) mod addresses;
 
 mod access;
+mod admission;
 mod assets;
 mod dev;
 mod ending;
 mod problem;
+mod restart;
 mod rooms;
 mod session;
 mod upgrade;

@@ -1,46 +1,45 @@
 //! A session is one WebSocket from its upgrade to its end: it reads commands for a room and writes what the room says.
 //!
-//! It never holds the room up: between them lies a bounded queue. While its join is on the way it reads nothing.
+//! It never holds the room up: between them lies a bounded queue. While its join or its resume is on the way it reads nothing.
 //!
-//!   Waiting ──join──► Joining ──welcome──► Joined ──bye, leave or silence──► closed
+//!   Waiting ──join, resume──► Joining ──welcome──► Joined ──bye, leave or silence──► closed
 
 use std::{
     future::pending,
     ops::ControlFlow::{self, Break, Continue},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Interval, MissedTickBehavior},
+};
 use tracing::{Span, debug};
 
-use super::ending::{Ending, FAREWELL_TIMEOUT, LINGER, close_code_of};
+use super::{
+    admission::Admission,
+    ending::{Ending, FAREWELL_TIMEOUT, LINGER, close_code_of},
+    restart::{Restart, Restarts},
+};
 use crate::{
-    auth::{Access, NAME_CHARS_MAX},
     clock,
-    ids::{Identity, RequestId, RoomId, SessionId},
+    ids::{RequestId, SessionId},
     limit::{FloodGate, Verdict},
-    media::{MediaRefusal, OpenTransport},
+    media::{MediaRefusal, RestartIce},
     protocol::{
         client::{self, Command, Fault, Request, Stats},
         server,
     },
     random,
-    room::{ByeAction, Details, Done, Join, Rank, Refusal, Refused},
+    room::{ByeAction, Details, Done, Rank, Refusal, Refused},
     rooms::{
-        handle::{Enter, Mail, OpenedTransport, RoomHandle},
-        line::{Frame, LineEnd, Parcel, line},
+        handle::{Enter, Mail, Resume, RoomHandle},
+        line::{Frame, LineEnd, LineLimits, Parcel, Welcomed, line},
     },
     signaling::Shared,
 };
-
-/// What a good token has opened.
-pub(super) struct Admission {
-    pub(super) room: RoomId,
-    pub(super) identity: Identity,
-    pub(super) access: Access,
-}
 
 /// One WebSocket.
 pub(super) struct Session {
@@ -51,16 +50,23 @@ pub(super) struct Session {
     opened_at: Instant,
     heard_at: Instant,
     ticks: Interval,
+    /// Its place among those that have not joined yet.
+    pending: Option<OwnedSemaphorePermit>,
     attached: Option<Attached>,
+    restarts: Restarts,
 }
 
 /// The room that the session is in, or on its way into.
 struct Attached {
-    session: SessionId,
+    /// Known from the welcome on.
+    session: Option<SessionId>,
     handle: RoomHandle,
     line: LineEnd,
-    /// When the join came, until it is answered.
+    /// When the join or resume came, until it is answered.
     joining_since: Option<Instant>,
+    has_media: bool,
+    /// The room waits for a sign that the welcome to a resume has come.
+    is_unshown: bool,
 }
 
 enum Wake {
@@ -68,6 +74,7 @@ enum Wake {
     Parcel(Option<Parcel>),
     Cut,
     Tick,
+    Restarted(Box<Restart>),
     JoinOverdue,
     Shutdown,
 }
@@ -75,7 +82,7 @@ enum Wake {
 type Flow = ControlFlow<Ending>;
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>, socket: WebSocket) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, socket: WebSocket, pending: OwnedSemaphorePermit) -> Self {
         let limits = &shared.config.limits;
         let now = clock::now();
         let mut ticks = tokio::time::interval(limits.ping_interval);
@@ -83,7 +90,20 @@ impl Session {
         ticks.reset();
         let gate = FloodGate::new(limits.commands_per_second, limits.burst, limits.flood_patience, now);
         shared.counters.sessions.add_one();
-        Self { shared, socket, gate, strikes: 0, opened_at: now, heard_at: now, ticks, attached: None }
+        let restarts = Restarts::new(shared.config.limits.open_timeout, now);
+        let pending = Some(pending);
+        Self {
+            shared,
+            socket,
+            gate,
+            strikes: 0,
+            opened_at: now,
+            heard_at: now,
+            ticks,
+            pending,
+            attached: None,
+            restarts,
+        }
     }
 
     /// Lives the session to its end.
@@ -92,24 +112,28 @@ impl Session {
             Ok(admission) => self.talk(&admission).await,
             Err(refusal) => self.refuse_join(refusal, ByeAction::Stop),
         };
-        if let Some(Attached { session, handle, joining_since, .. }) = self.attached.take() {
+        if let Some(Attached { line, handle, joining_since, .. }) = self.attached.take() {
             if joining_since.is_some() {
                 self.shared.counters.joins_aborted.add_one();
             }
             // If the room is over there is nobody to tell.
-            let _over = handle.tell(Mail::Detached { session }).await;
+            let _over = handle.tell(Mail::Detached { line: line.id }).await;
         }
         self.finish(ending).await;
     }
 
     async fn talk(&mut self, admission: &Admission) -> Ending {
         loop {
-            let wake = self.next().await;
+            let wake = self.next(admission.patience(&self.shared.config.limits)).await;
             let flow = match wake {
                 Wake::Read(read) => self.read(read, admission).await,
                 Wake::Parcel(parcel) => self.deliver(parcel).await,
                 Wake::Cut => Break(self.cut()),
                 Wake::Tick => self.tick(clock::now()).await,
+                Wake::Restarted(restart) => self.restarted(*restart).await,
+                Wake::JoinOverdue if admission.is_expired => {
+                    Break(self.refuse_join(Refusal::TokenExpired, ByeAction::Stop))
+                }
                 Wake::JoinOverdue => {
                     Break(Ending::bye(Refusal::InvalidArgument, ByeAction::Stop).code(close_code::POLICY))
                 }
@@ -121,14 +145,15 @@ impl Session {
         }
     }
 
-    async fn next(&mut self) -> Wake {
+    async fn next(&mut self, patience: Duration) -> Wake {
         let is_joining = self.attached.as_ref().is_some_and(|attached| attached.joining_since.is_some());
-        let join_due = self.attached.is_none().then(|| self.opened_at + self.shared.config.limits.join_timeout);
+        let join_due = self.attached.is_none().then(|| self.opened_at + patience);
         let is_alone = self.attached.is_none();
         tokio::select! {
             parcel = next_parcel(self.attached.as_mut()) => parcel,
             read = self.socket.recv(), if !is_joining => Wake::Read(read),
             _ = self.ticks.tick() => Wake::Tick,
+            restart = self.restarts.next() => Wake::Restarted(Box::new(restart)),
             () = at(join_due) => Wake::JoinOverdue,
             () = self.shared.shutdown.cancelled(), if is_alone => Wake::Shutdown,
         }
@@ -143,6 +168,7 @@ impl Session {
         let now = clock::now();
         self.heard_at = now;
         self.shared.counters.frames_in.add_one();
+        self.show().await;
         match message {
             Message::Text(text) => match self.gate.judge(now) {
                 Verdict::Allowed => self.hear(&text, admission).await,
@@ -187,9 +213,11 @@ impl Session {
         };
         match (command, &self.attached) {
             (Command::Ping, _) => self.write(server::pong(&id, clock::unix_millis()).into()).await,
-            (Command::Resume { .. }, None) => Break(self.refuse_join(Refusal::SessionStale, ByeAction::Rejoin)),
             (Command::Join { offer, mic_ready }, None) => self.join(id, offer, mic_ready, admission).await,
-            (Command::Act(act), Some(Attached { session, handle, .. })) => {
+            (Command::Resume { resume_token, last_seq }, None) => {
+                self.resume(id, resume_token, last_seq, admission).await
+            }
+            (Command::Act(act), Some(Attached { session: Some(session), handle, .. })) => {
                 let mail = Mail::Act { session: session.clone(), request: id, act };
                 match handle.tell(mail).await {
                     Ok(()) => Continue(()),
@@ -197,7 +225,7 @@ impl Session {
                     Err(_over) => Continue(()),
                 }
             }
-            (Command::IceRestart { .. }, Some(_)) => self.refuse_state(&id, "not built yet").await,
+            (Command::IceRestart { offer }, Some(_)) => self.restart(id, offer, admission).await,
             (Command::Stats(stats), Some(_)) => {
                 self.note(stats);
                 self.write(server::reply_ok(&id, &Done::default()).into()).await
@@ -205,9 +233,18 @@ impl Session {
             (Command::Join { .. } | Command::Resume { .. }, Some(_)) => {
                 self.refuse_state(&id, "this session has joined already").await
             }
-            (Command::Act(_) | Command::Stats(_) | Command::IceRestart { .. }, None) => {
-                self.refuse_state(&id, "join first").await
-            }
+            (Command::Act(_), Some(Attached { session: None, .. }) | None)
+            | (Command::Stats(_) | Command::IceRestart { .. }, None) => self.refuse_state(&id, "join first").await,
+        }
+    }
+
+    /// Whatever comes after the welcome to a resume shows that it has arrived.
+    async fn show(&mut self) {
+        if let Some(attached) = &mut self.attached
+            && std::mem::take(&mut attached.is_unshown)
+        {
+            // If the room is over there is nobody to tell.
+            let _over = attached.handle.tell(Mail::Shown { line: attached.line.id }).await;
         }
     }
 
@@ -238,6 +275,9 @@ impl Session {
         admission: &Admission,
     ) -> Flow {
         let joining_since = clock::now();
+        if admission.is_expired {
+            return Break(self.refuse_join(Refusal::TokenExpired, ByeAction::Stop));
+        }
         let handle = match self.find_room(admission) {
             Ok(handle) => handle,
             Err(ending) => return Break(ending),
@@ -250,7 +290,7 @@ impl Session {
         let has_media = offer.is_some();
         let transport = match offer {
             None => None,
-            Some(offer) => match open(&self.shared, &session, offer, admission).await {
+            Some(offer) => match admission.open(&self.shared, &session, offer).await {
                 Ok(transport) => Some(transport),
                 Err(MediaRefusal::InvalidOffer(why)) => {
                     self.shared.counters.joins_refused.add_one(Refusal::InvalidArgument);
@@ -263,14 +303,81 @@ impl Session {
                 }
             },
         };
-        let (line, line_end) = line(self.shared.config.limits.outbound_queue);
-        let join = admission.join(session.clone(), request, has_media, mic_ready);
+        let (line, line_end) = line(self.line_limits());
+        let join = admission.join(session.clone(), request, has_media, mic_ready, clock::unix_millis());
         let enter = Box::new(Enter { join, line, transport, resume_token });
         if handle.tell(Mail::Enter(enter)).await.is_err() {
             return Break(self.refuse_join(Refusal::RoomClosed, ByeAction::Stop));
         }
-        self.attached = Some(Attached { session, handle, line: line_end, joining_since: Some(joining_since) });
+        self.attach(Some(session), handle, line_end, joining_since);
         Continue(())
+    }
+
+    /// Goes on with a session that this token's identity has in the room. The room judges the resume token.
+    async fn resume(&mut self, request: RequestId, token: String, last_seq: u64, admission: &Admission) -> Flow {
+        let joining_since = clock::now();
+        let Some(handle) = self.shared.directory.find(&admission.room) else {
+            return Break(self.refuse_resume());
+        };
+        let Some(resume_token) = random::text() else {
+            return Break(Ending::bye(Refusal::Internal, ByeAction::Retry));
+        };
+        let (line, line_end) = line(self.line_limits());
+        let identity = admission.identity.clone();
+        let resume = Box::new(Resume { identity, request, token, last_seq, line, resume_token });
+        if handle.tell(Mail::Resume(resume)).await.is_err() {
+            return Break(self.refuse_resume());
+        }
+        self.attach(None, handle, line_end, joining_since);
+        Continue(())
+    }
+
+    fn refuse_resume(&self) -> Ending {
+        self.shared.counters.resumes_refused.add_one();
+        Ending::bye(Refusal::SessionStale, ByeAction::Rejoin)
+    }
+
+    fn attach(&mut self, session: Option<SessionId>, handle: RoomHandle, line: LineEnd, joining_since: Instant) {
+        self.attached = Some(Attached {
+            session,
+            handle,
+            line,
+            joining_since: Some(joining_since),
+            has_media: false,
+            is_unshown: false,
+        });
+    }
+
+    fn line_limits(&self) -> LineLimits {
+        let limits = &self.shared.config.limits;
+        LineLimits { frames_max: limits.outbound_queue, bytes_max: limits.outbound_bytes }
+    }
+
+    /// Asks the media plane for new ICE credentials. The answer comes when it comes; meanwhile the session goes on.
+    async fn restart(&mut self, request: RequestId, offer: String, admission: &Admission) -> Flow {
+        let session = self.attached.as_ref().filter(|attached| attached.has_media);
+        let Some(session) = session.and_then(|attached| attached.session.clone()) else {
+            return self.refuse(Some(&request), Refused::from(Refusal::SessionStale), None).await;
+        };
+        let ask = RestartIce { room: admission.room.clone(), session, offer };
+        match self.restarts.begin(request.clone(), ask, Arc::clone(&self.shared.media), clock::now()) {
+            Ok(()) => Continue(()),
+            Err(retry_after) => {
+                let details = Details { retry_after: Some(retry_after), ..Details::default() };
+                self.refuse(Some(&request), Refused { refusal: Refusal::RateLimited, details }, None).await
+            }
+        }
+    }
+
+    async fn restarted(&mut self, Restart { request, result }: Restart) -> Flow {
+        let (refusal, why) = match result {
+            Ok(answer) => return self.write(server::restarted(&request, &answer).into()).await,
+            Err(MediaRefusal::InvalidOffer(why)) => (Refusal::InvalidArgument, Some(why)),
+            Err(MediaRefusal::Gone) => (Refusal::SessionStale, None),
+            Err(MediaRefusal::Full) => (Refusal::NodeFull, None),
+            Err(MediaRefusal::Unavailable) => (Refusal::Internal, None),
+        };
+        self.refuse(Some(&request), Refused::from(refusal), why.as_deref()).await
     }
 
     /// The room of the token. A host's join makes it.
@@ -306,7 +413,7 @@ impl Session {
         ];
         for (ms, histogram) in measured {
             if let Some(ms) = ms {
-                histogram.observe(std::time::Duration::from_secs_f64(ms / 1000.0));
+                histogram.observe(Duration::from_secs_f64(ms / 1000.0));
             }
         }
     }
@@ -314,14 +421,7 @@ impl Session {
     async fn deliver(&mut self, parcel: Option<Parcel>) -> Flow {
         match parcel {
             Some(Parcel::Frame(frame)) => self.write(frame).await,
-            Some(Parcel::Welcome(frame)) => {
-                let flow = self.write(frame).await;
-                let joining_since = self.attached.as_mut().and_then(|attached| attached.joining_since.take());
-                if let Some(since) = joining_since {
-                    self.shared.counters.join_answer.observe(clock::now().saturating_duration_since(since));
-                }
-                flow
-            }
+            Some(Parcel::Welcome(welcomed)) => self.welcome(*welcomed).await,
             Some(Parcel::Last(farewell)) => {
                 self.attached = None;
                 Break(Ending::last(farewell))
@@ -331,6 +431,26 @@ impl Session {
                 Break(Ending::bye(Refusal::Internal, ByeAction::Rejoin).code(close_code::ERROR))
             }
         }
+    }
+
+    async fn welcome(&mut self, welcomed: Welcomed) -> Flow {
+        let Welcomed { session, welcome, missed, has_media, resumed } = welcomed;
+        self.pending = None;
+        self.write(welcome).await?;
+        if let Some(attached) = &mut self.attached {
+            Span::current().record("session", session.as_str());
+            attached.session = Some(session);
+            attached.has_media = has_media;
+            attached.is_unshown = resumed;
+            if let Some(since) = attached.joining_since.take() {
+                self.shared.counters.join_answer.observe(clock::now().saturating_duration_since(since));
+            }
+        }
+        if let Some(missed) = missed {
+            self.write(missed).await?;
+        }
+        // The pong shows that the client has its new token.
+        if resumed { self.write_message(Message::Ping(Vec::new().into())).await } else { Continue(()) }
     }
 
     fn cut(&mut self) -> Ending {
@@ -400,62 +520,15 @@ impl Drop for Session {
     }
 }
 
-impl Admission {
-    fn join(&self, session: SessionId, request: RequestId, has_media: bool, mic_ready: bool) -> Join {
-        let Self { identity, access, .. } = self;
-        let name = access.name.clone().unwrap_or_else(|| identity.as_str().chars().take(NAME_CHARS_MAX).collect());
-        Join {
-            session,
-            identity: identity.clone(),
-            name,
-            rank_claim: access.rank,
-            can_publish: access.can_publish,
-            can_subscribe: access.can_subscribe,
-            hidden: access.hidden,
-            request,
-            has_media,
-            mic_ready,
-            can_publish_data: true,
-            tier: 0,
-            kind: None,
-            token_age: None,
-        }
-    }
-}
-
-/// Has the media plane answer an offer.
-async fn open(
-    shared: &Shared,
-    session: &SessionId,
-    offer: String,
-    admission: &Admission,
-) -> Result<OpenedTransport, MediaRefusal> {
-    let Admission { room, identity, access } = admission;
-    let request = OpenTransport {
-        room: room.clone(),
-        session: session.clone(),
-        identity: identity.clone(),
-        offer,
-        can_publish: access.can_publish,
-        can_subscribe: access.can_subscribe,
-    };
-    let media = &shared.media;
-    let Ok(opened) = tokio::time::timeout(shared.config.limits.open_timeout, media.open(request)).await else {
-        // It may still open after we have given up.
-        media.close(room, session);
-        return Err(MediaRefusal::Unavailable);
-    };
-    Ok(OpenedTransport::new(opened?.answer, Arc::clone(media), room.clone(), session.clone()))
-}
-
 async fn next_parcel(attached: Option<&mut Attached>) -> Wake {
     let Some(Attached { line, .. }) = attached else {
         return pending().await;
     };
+    let cut = Arc::clone(&line.cut);
     tokio::select! {
         biased;
-        () = line.cut.cancelled() => Wake::Cut,
-        parcel = line.queue.recv() => Wake::Parcel(parcel),
+        () = cut.cancelled() => Wake::Cut,
+        parcel = line.recv() => Wake::Parcel(parcel),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `GET /v1/rooms/{room}/session`: an HTTP request becomes a session.
 //!
-//! A page cannot read the status of a failed upgrade. So a bad token is told after it, in a `bye`; only an address with too many sessions is told before.
+//! A page cannot read the status of a failed upgrade. So a bad token is told after it, in a `bye`; only what there are too many of is told before.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,11 +15,7 @@ use axum::{
 use serde::Deserialize;
 use tracing::{Instrument, debug, info_span};
 
-use super::{
-    access,
-    problem::Problem,
-    session::{Admission, Session},
-};
+use super::{access, addresses::NoPlace, admission::Admission, problem::Problem, session::Session};
 use crate::{ids::RoomId, protocol::SUBPROTOCOL, room::Refusal, signaling::Shared};
 
 /// The query of an upgrade.
@@ -42,9 +38,17 @@ pub(super) async fn upgrade(
             .detail("this path takes WebSocket upgrades only")
             .into_response();
     };
-    let Some(place) = shared.addresses.take(peer.ip()) else {
-        shared.counters.sessions_refused.add_one();
-        return Problem::from(Refusal::RateLimited).retry_after(RETRY_AFTER).into_response();
+    let place = match shared.addresses.take(peer.ip()) {
+        Ok(place) => place,
+        Err(NoPlace::OfAddress) => {
+            shared.counters.sessions_refused.add_one();
+            return Problem::from(Refusal::RateLimited).retry_after(RETRY_AFTER).into_response();
+        }
+        Err(NoPlace::OfAll) => return shed(&shared),
+    };
+    // Joins cost the most, so their number is bounded by itself: in a storm they are let in one after the other.
+    let Ok(pending) = Arc::clone(&shared.pending_joins).try_acquire_owned() else {
+        return shed(&shared);
     };
     let in_query = query.as_ref().ok().and_then(|Query(query)| query.access_token.as_deref());
     let admission = admission(&shared, &room, &headers, in_query);
@@ -67,7 +71,7 @@ pub(super) async fn upgrade(
             let tasks = shared.tasks.clone();
             let session = async move {
                 debug!(%peer, "socket opened");
-                Session::new(Arc::clone(&shared), socket).run(admission).await;
+                Session::new(Arc::clone(&shared), socket, pending).run(admission).await;
                 drop(place);
             };
             tasks.track_future(session.instrument(span))
@@ -75,10 +79,15 @@ pub(super) async fn upgrade(
 }
 
 fn admission(shared: &Shared, room: &str, headers: &HeaderMap, in_query: Option<&str>) -> Result<Admission, Refusal> {
-    let access = access::of_upgrade(shared, headers, in_query)?;
+    let (access, is_expired) = access::of_upgrade(shared, headers, in_query)?;
     let room = RoomId::parse(room).map_err(|_| Refusal::RoomNotFound)?;
     let identity = access.may_join(&room)?.clone();
-    Ok(Admission { room, identity, access })
+    Ok(Admission { room, identity, access, is_expired })
+}
+
+fn shed(shared: &Shared) -> Response {
+    shared.counters.sessions_shed.add_one();
+    Problem::from(Refusal::NodeFull).retry_after(RETRY_AFTER).into_response()
 }
 
 /// axum's 128 KiB for each direction would be the largest thing that a listener costs.

@@ -39,4 +39,4 @@ pub const NOTICE_MS_MAX: u64 = 600_000;
 pub const SCHEDULE_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1000;
 
 /// The longest time that a client can have measured, in milliseconds.
-pub const STATS_MS_MAX: f64 = 600_000.0;
+pub const STATS_MS_MAX: u32 = 600_000;

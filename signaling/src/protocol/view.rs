@@ -521,6 +521,7 @@ pub struct SpeakerJson<'a> {
     /// Where.
     pub seat: SeatIndex,
     /// How loud, in dBov, -127 to 0.
+    #[cfg_attr(test, schemars(range(min = -127, max = 0)))]
     pub level: i8,
 }
 

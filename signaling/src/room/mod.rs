@@ -150,6 +150,8 @@ impl Room {
             Input::Join(join) => self.join(join, now),
             Input::Resume { session, request } => self.resume(session, request, now),
             Input::Act { session, request, act } => self.act(session, request, act, now),
+            // A room that is over answers, and nothing happens in it any more.
+            Input::Detached { .. } | Input::Media(_) if self.is_closed() => {}
             Input::Detached { session } => self.detach(&session, now),
             Input::Media(fact) => self.learn(fact, now),
             Input::Timeout => {}

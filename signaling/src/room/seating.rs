@@ -258,10 +258,7 @@ impl Room {
             self.roster.touch(&who);
         }
         match (was_open, is_open) {
-            (false, true) => {
-                self.cues.opened(seat);
-                self.offers_due = true;
-            }
+            (false, true) => self.cues.opened(seat),
             (_, false) => self.cues.closed(seat),
             (true, true) => {}
         }
@@ -269,6 +266,8 @@ impl Room {
             SeatState::Locked | SeatState::Occupied { .. } => self.queue.forget_passed(seat),
             SeatState::Open | SeatState::Reserved { .. } => {}
         }
+        // Also a seat that is no longer kept for someone lets them be offered another one.
+        self.offers_due = true;
         self.audience.changed();
     }
 }

@@ -1,8 +1,11 @@
 //! The directory knows the rooms by name. It is the one map that several tasks share, and it hides its lock: nobody ever holds an entry of it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use dashmap::{DashMap, mapref::entry::Entry};
@@ -36,6 +39,8 @@ pub(crate) struct RoomContext {
     pub(crate) media: Arc<dyn MediaPlane>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) limits: LimitsJson,
+    /// How old a session can be resumed.
+    pub(crate) session_max: Duration,
     pub(crate) shutdown: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }

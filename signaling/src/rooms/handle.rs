@@ -9,9 +9,9 @@ use std::sync::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::line::Line;
+use super::line::{Line, LineId};
 use crate::{
-    ids::{RequestId, RoomId, SessionId},
+    ids::{Identity, RequestId, RoomId, SessionId},
     media::{MediaFact, MediaPlane},
     room::{Act, Join, RoleCounts, Snapshot, Viewer},
 };
@@ -21,10 +21,14 @@ use crate::{
 pub(crate) enum Mail {
     /// Someone wants in.
     Enter(Box<Enter>),
+    /// Someone wants to go on with a session.
+    Resume(Box<Resume>),
+    /// The session that goes on by this line has shown that its welcome came.
+    Shown { line: LineId },
     /// A session asks for something.
     Act { session: SessionId, request: RequestId, act: Act },
-    /// A session's socket is gone.
-    Detached { session: SessionId },
+    /// The socket at the end of this line is gone.
+    Detached { line: LineId },
     /// Someone outside wants to look.
     Look { viewer: Viewer, reply: oneshot::Sender<Box<Snapshot>> },
 }
@@ -35,6 +39,21 @@ pub(crate) struct Enter {
     pub(crate) join: Join,
     pub(crate) line: Line,
     pub(crate) transport: Option<OpenedTransport>,
+    pub(crate) resume_token: String,
+}
+
+/// Someone who wants to go on with a session, and the way back to them.
+#[derive(Debug)]
+pub(crate) struct Resume {
+    /// Who it is, by the token for access.
+    pub(crate) identity: Identity,
+    pub(crate) request: RequestId,
+    /// What was shown.
+    pub(crate) token: String,
+    /// The last event that the client knows.
+    pub(crate) last_seq: u64,
+    pub(crate) line: Line,
+    /// What it can resume with next.
     pub(crate) resume_token: String,
 }
 

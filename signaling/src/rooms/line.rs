@@ -1,39 +1,74 @@
 //! A line is the way from a room to one session: a bounded queue of frames, and a knife.
 //!
-//! A room never waits for a session. When the queue is full the session is cut off with a farewell that does not pass through the queue.
+//! A room never waits for a session. The queue is full when it holds so many frames, or so many bytes; then the session is cut off with a farewell
+//! that does not pass through the queue.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+};
 
 use axum::extract::ws::Utf8Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::ids::SessionId;
+
 /// The text of a frame. Cloning shares it: the same text goes to thousands.
 pub(crate) type Frame = Utf8Bytes;
+
+/// Tells the lines of this process apart: a session has a new one after each resume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct LineId(u64);
 
 /// What a room hands to a session.
 #[derive(Debug)]
 pub(crate) enum Parcel {
-    /// The join succeeded.
-    Welcome(Frame),
+    /// The join or the resume succeeded.
+    Welcome(Box<Welcomed>),
     /// Write this.
     Frame(Frame),
     /// The session is over: write this, if anything, and close.
     Last(Option<Frame>),
 }
 
+/// What a session is told when it begins or goes on.
+#[derive(Debug)]
+pub(crate) struct Welcomed {
+    pub(crate) session: SessionId,
+    pub(crate) welcome: Frame,
+    /// What it missed while it was away.
+    pub(crate) missed: Option<Frame>,
+    pub(crate) has_media: bool,
+    pub(crate) resumed: bool,
+}
+
+/// How much may wait in a line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LineLimits {
+    /// Frames.
+    pub(crate) frames_max: usize,
+    /// Bytes of frames; the last one may go over it.
+    pub(crate) bytes_max: usize,
+}
+
 /// The room's end.
 #[derive(Debug)]
 pub(crate) struct Line {
+    id: LineId,
     queue: mpsc::Sender<Parcel>,
+    bytes_max: usize,
+    waiting: Arc<AtomicUsize>,
     cut: Arc<Cut>,
 }
 
 /// The session's end.
 #[derive(Debug)]
 pub(crate) struct LineEnd {
-    /// What the room sent.
-    pub(crate) queue: mpsc::Receiver<Parcel>,
+    /// Which line it is.
+    pub(crate) id: LineId,
+    queue: mpsc::Receiver<Parcel>,
+    waiting: Arc<AtomicUsize>,
     /// Tells when it was cut.
     pub(crate) cut: Arc<Cut>,
 }
@@ -61,25 +96,59 @@ impl Cut {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
-/// A line whose queue holds `frames_max` frames.
-pub(crate) fn line(frames_max: usize) -> (Line, LineEnd) {
-    let (sender, receiver) = mpsc::channel(frames_max.max(LINE_FRAMES_MIN));
-    let cut = Arc::new(Cut::default());
-    (Line { queue: sender, cut: Arc::clone(&cut) }, LineEnd { queue: receiver, cut })
+/// A line that holds so much.
+pub(crate) fn line(limits: LineLimits) -> (Line, LineEnd) {
+    let (sender, receiver) = mpsc::channel(limits.frames_max.max(LINE_FRAMES_MIN));
+    let (cut, waiting) = (Arc::new(Cut::default()), Arc::new(AtomicUsize::new(0)));
+    let id = LineId(LINES.fetch_add(1, Relaxed));
+    let room_end =
+        Line { id, queue: sender, bytes_max: limits.bytes_max, waiting: Arc::clone(&waiting), cut: Arc::clone(&cut) };
+    (room_end, LineEnd { id, queue: receiver, waiting, cut })
+}
+
+impl LineEnd {
+    /// What the room sent next; nothing if the room is gone.
+    pub(crate) async fn recv(&mut self) -> Option<Parcel> {
+        let parcel = self.queue.recv().await?;
+        if let Parcel::Frame(frame) = &parcel {
+            self.waiting.fetch_sub(frame.len(), Relaxed);
+        }
+        Some(parcel)
+    }
 }
 
 impl Line {
-    /// Hands a parcel over. A session that is gone takes everything.
+    /// Which line it is.
+    pub(crate) fn id(&self) -> LineId {
+        self.id
+    }
+
+    /// Hands a parcel over. A session that is gone takes everything. A welcome is bounded by itself: there is one a line.
     pub(crate) fn send(&self, parcel: Parcel) -> Result<(), Full> {
+        let bytes = match &parcel {
+            Parcel::Frame(frame) => frame.len(),
+            Parcel::Welcome(_) | Parcel::Last(_) => 0,
+        };
+        if bytes > 0 && self.waiting.load(Relaxed) >= self.bytes_max {
+            return if self.queue.is_closed() { Ok(()) } else { Err(Full) };
+        }
+        // Before it is in the queue, or the other end could take it off first.
+        self.waiting.fetch_add(bytes, Relaxed);
         match self.queue.try_send(parcel) {
-            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
-            Err(mpsc::error::TrySendError::Full(_)) => Err(Full),
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.waiting.fetch_sub(bytes, Relaxed);
+                match error {
+                    mpsc::error::TrySendError::Closed(_) => Ok(()),
+                    mpsc::error::TrySendError::Full(_) => Err(Full),
+                }
+            }
         }
     }
 
     /// Whether passing words (levels, tallies) should wait, so that what matters still finds room.
     pub(crate) fn is_pressed(&self) -> bool {
-        self.queue.capacity() < self.queue.max_capacity() / 2
+        self.queue.capacity() < self.queue.max_capacity() / 2 || self.waiting.load(Relaxed) > self.bytes_max / 2
     }
 
     /// Ends the session with a farewell, through the queue if there is room and past it if not.
@@ -102,13 +171,15 @@ impl Line {
 /// A shorter queue could not even hold a welcome and what comes with it.
 const LINE_FRAMES_MIN: usize = 4;
 
+static LINES: AtomicU64 = AtomicU64::new(0);
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_full_line_is_cut_with_its_farewell() {
-        let (line, end) = line(4);
+        let (line, end) = line(limits(4, 1000));
         for _ in 0..4 {
             assert_eq!(line.send(Parcel::Frame("x".into())), Ok(()));
         }
@@ -119,12 +190,27 @@ mod tests {
         assert_eq!(end.cut.farewell().as_deref(), Some("bye"));
     }
 
+    #[tokio::test]
+    async fn a_line_is_also_full_by_its_bytes() {
+        let (line, mut end) = line(limits(100, 10));
+        assert_eq!(line.send(Parcel::Frame("123456".into())), Ok(()));
+        assert!(line.is_pressed());
+        assert_eq!(line.send(Parcel::Frame("123456".into())), Ok(()), "the last one may go over it");
+        assert_eq!(line.send(Parcel::Frame("1".into())), Err(Full));
+        assert!(end.recv().await.is_some());
+        assert_eq!(line.send(Parcel::Frame("1".into())), Ok(()), "what was taken off weighs no more");
+    }
+
     #[test]
     fn a_session_that_is_gone_takes_everything() {
-        let (line, end) = line(4);
+        let (line, end) = line(limits(4, 4));
         drop(end);
         for _ in 0..10 {
             assert_eq!(line.send(Parcel::Frame("x".into())), Ok(()));
         }
+    }
+
+    fn limits(frames_max: usize, bytes_max: usize) -> LineLimits {
+        LineLimits { frames_max, bytes_max }
     }
 }

@@ -2,7 +2,11 @@
 
 pub mod directory;
 
-pub(crate) mod batch;
 pub(crate) mod handle;
 pub(crate) mod line;
 pub(crate) mod task;
+
+mod crowd;
+mod holds;
+mod journal;
+mod pace;

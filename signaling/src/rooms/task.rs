@@ -3,7 +3,7 @@
 //! It waits for mail, facts and time, and never for a session: whoever does not read is cut off.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     future::pending,
     sync::Arc,
     time::{Duration, Instant},
@@ -13,20 +13,19 @@ use tokio::sync::mpsc;
 use tracing::{Instrument, debug, info, info_span};
 
 use super::{
-    batch::{self, Batch, Mark},
+    crowd::{Crowd, Pending},
     directory::{RoomContext, RoomEntry},
-    handle::{Enter, Mail, RoleGauge},
-    line::{Frame, Line, Parcel},
+    handle::{Enter, Mail, Resume, RoleGauge},
+    holds::Holds,
+    journal::Missed,
+    line::{Frame, Line, LineId, Parcel, Welcomed},
 };
 use crate::{
     clock,
-    ids::{Identity, RequestId, SessionId},
+    ids::{RequestId, SessionId},
     media::MediaFact,
     protocol::server::{self, Welcome},
-    room::{
-        ByeAction, ByeReason, Done, Event, Input, Output, Rank, Recipients, Refusal, Refused, Role, Room, SelfView,
-        Viewer,
-    },
+    room::{ByeAction, ByeReason, Done, Event, Input, Output, Rank, Recipients, Refusal, Refused, Room, Viewer},
 };
 
 /// The owner of one room.
@@ -37,44 +36,19 @@ pub(crate) struct RoomTask {
     facts: mpsc::Receiver<MediaFact>,
     roles: Arc<RoleGauge>,
     context: RoomContext,
-    members: HashMap<SessionId, Member>,
+    crowd: Crowd,
+    holds: Holds,
     transports: HashSet<SessionId>,
-    batch: Batch,
-    /// Sessions whose queue was found full; they are cut off before the next input.
-    full: Vec<SessionId>,
     /// Sessions that are over; their sockets are closed when everything that this input causes was said to them.
     leaving: Vec<SessionId>,
     is_over: bool,
-}
-
-/// A session whose socket is there.
-struct Member {
-    line: Line,
-    identity: Identity,
-    pending: Option<PendingWelcome>,
-    class: Class,
-}
-
-/// What the welcome will say, until it is said.
-struct PendingWelcome {
-    answer: Option<String>,
-    resume_token: String,
-}
-
-/// How soon a session is told what everyone is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    /// The stage, hosts and cohosts: at once.
-    Prompt,
-    /// The audience: in batches, and so much of the present one is known already.
-    Audience(Mark),
 }
 
 enum Wake {
     Mail(Mail),
     Fact(MediaFact),
     RoomDue,
-    BatchDue,
+    AudienceDue,
     Shutdown,
 }
 
@@ -94,10 +68,9 @@ impl RoomTask {
             facts,
             roles,
             context,
-            members: HashMap::new(),
+            crowd: Crowd::default(),
+            holds: Holds::default(),
             transports: HashSet::new(),
-            batch: Batch::default(),
-            full: Vec::new(),
             leaving: Vec::new(),
             is_over: false,
         }
@@ -119,38 +92,49 @@ impl RoomTask {
 
     async fn next(&mut self) -> Wake {
         let room_due = at(self.room.next_timeout());
-        let batch_due = at(self.batch.due_at());
+        let audience_due = at(self.crowd.due_at());
         tokio::select! {
             () = self.context.shutdown.cancelled() => Wake::Shutdown,
             Some(mail) = self.mailbox.recv() => Wake::Mail(mail),
             Some(fact) = self.facts.recv() => Wake::Fact(fact),
             () = room_due => Wake::RoomDue,
-            () = batch_due => Wake::BatchDue,
+            () = audience_due => Wake::AudienceDue,
         }
     }
 
     fn wake(&mut self, wake: Wake, now: Instant) {
         match wake {
-            Wake::Mail(Mail::Enter(enter)) => self.enter(*enter, now),
-            Wake::Mail(Mail::Act { session, request, act }) => self.feed(Input::Act { session, request, act }, now),
-            Wake::Mail(Mail::Detached { session }) => {
-                if self.members.remove(&session).is_some() {
-                    self.feed(Input::Detached { session }, now);
+            Wake::Mail(mail) => self.open(mail, now),
+            Wake::Fact(fact) => self.feed(Input::Media(fact), now),
+            Wake::RoomDue => self.feed(Input::Timeout, now),
+            Wake::AudienceDue => {}
+            Wake::Shutdown => self.end_all(Refusal::Draining, ByeAction::Retry, Some(DRAINING_RETRY)),
+        }
+        // One cohort at a time: between two of them whoever asks for something is served.
+        self.crowd.tell_due(now);
+        for session in self.cut_off_full() {
+            self.feed(Input::Detached { session }, now);
+        }
+        self.crowd.trim();
+        self.roles.set(self.room.role_counts());
+    }
+
+    fn open(&mut self, mail: Mail, now: Instant) {
+        match mail {
+            Mail::Enter(enter) => self.enter(*enter, now),
+            Mail::Resume(resume) => self.resume(*resume, now),
+            Mail::Act { session, request, act } => self.feed(Input::Act { session, request, act }, now),
+            Mail::Shown { line } => {
+                if let Some(session) = self.crowd.session_of(line) {
+                    self.holds.shown(session);
                 }
             }
-            Wake::Mail(Mail::Look { viewer, reply }) => {
+            Mail::Detached { line } => self.detach(line, now),
+            Mail::Look { viewer, reply } => {
                 // Who asked may have gone; then nobody looks.
                 let _gone = reply.send(Box::new(self.room.snapshot(&viewer, now)));
             }
-            Wake::Fact(fact) => self.feed(Input::Media(fact), now),
-            Wake::RoomDue => self.feed(Input::Timeout, now),
-            Wake::BatchDue => {}
-            Wake::Shutdown => self.end_all(Refusal::Draining, ByeAction::Retry, Some(DRAINING_RETRY)),
         }
-        if self.batch.due_at().is_some_and(|due_at| due_at <= now) {
-            self.flush(now);
-        }
-        self.roles.set(self.room.role_counts());
     }
 
     fn enter(&mut self, enter: Enter, now: Instant) {
@@ -159,11 +143,52 @@ impl RoomTask {
             self.transports.insert(join.session.clone());
             transport.arrived()
         });
-        let pending = Some(PendingWelcome { answer, resume_token });
-        let identity = join.identity.clone();
-        let class = Class::Audience(self.batch.mark());
-        self.members.insert(join.session.clone(), Member { line, identity, pending, class });
+        self.crowd.add(&join.session, line, join.identity.clone(), Pending::Join { answer, resume_token });
         self.feed(Input::Join(join), now);
+    }
+
+    /// A session goes on by a new line, if the token is good; the old line ends without a word to the room.
+    fn resume(&mut self, resume: Resume, now: Instant) {
+        let Resume { identity, request, token, last_seq, line, resume_token } = resume;
+        let age_max = self.context.session_max;
+        let Some(session) = self.holds.take(&token, resume_token.clone(), &identity, age_max, now) else {
+            self.refuse_resume(line);
+            return;
+        };
+        if let Some(old) = self.crowd.remove(&session) {
+            let (reason, action) = (ByeReason::Duplicate.code(), ByeAction::Stop.code());
+            old.line.end(Some(server::bye(reason, action, None).into()));
+        }
+        let pending = Pending::Resume { last_seq, resume_token };
+        let line_id = line.id();
+        self.crowd.add(&session, line, identity, pending);
+        self.feed(Input::Resume { session: session.clone(), request }, now);
+        let is_unheard = self.crowd.find(&session).is_some_and(|member| member.pending.is_some());
+        if is_unheard && self.crowd.session_of(line_id) == Some(&session) {
+            self.end_resume(&session);
+        }
+    }
+
+    fn end_resume(&mut self, session: &SessionId) {
+        self.holds.end(session);
+        if let Some(member) = self.crowd.remove(session) {
+            self.refuse_resume(member.line);
+        }
+    }
+
+    fn refuse_resume(&self, line: Line) {
+        self.context.counters.resumes_refused.add_one();
+        let (reason, action) = (Refusal::SessionStale.code(), ByeAction::Rejoin.code());
+        line.end(Some(server::bye(reason, action, None).into()));
+    }
+
+    fn detach(&mut self, line: LineId, now: Instant) {
+        // A line that has been replaced is nobody's any more.
+        let Some(session) = self.crowd.session_of(line).cloned() else {
+            return;
+        };
+        self.crowd.remove(&session);
+        self.feed(Input::Detached { session }, now);
     }
 
     /// One input, and everything that follows. A session that is found unable to read is itself an input.
@@ -180,148 +205,117 @@ impl RoomTask {
 
     fn carry_out(&mut self, output: Output, now: Instant) {
         match output {
-            Output::Welcome { session, request } => self.welcome(&session, &request, now),
-            Output::Resumed { .. } => {}
+            Output::Welcome { session, request } | Output::Resumed { session, request } => {
+                self.welcome(&session, &request, now);
+            }
             Output::Reply { session, request, result } => self.reply(&session, &request, &result),
             Output::Tell { to, seq, event } => self.tell(&to, seq, &event, now),
             Output::Plan(plan) => self.context.media.apply(plan),
-            Output::Bye { session, reason, action, retry_after: _ } => self.bye(&session, reason, action),
+            Output::Bye { session, reason, action, retry_after } => self.bye(&session, reason, action, retry_after),
             Output::CloseTransport { session } => self.forget(&session),
             Output::Closed => self.end_all(Refusal::RoomClosed, ByeAction::Stop, None),
         }
     }
 
     fn welcome(&mut self, session: &SessionId, request: &RequestId, now: Instant) {
-        let mark = self.batch.mark();
-        let Some(member) = self.members.get_mut(session) else {
+        let Some(identity) = self.crowd.find(session).map(|member| member.identity.clone()) else {
             return;
         };
-        let Some(PendingWelcome { answer, resume_token }) = member.pending.take() else {
+        let Some(pending) = self.crowd.take_pending(session) else {
             return;
         };
-        let snapshot = self.room.snapshot(&Viewer::Participant(member.identity.clone()), now);
-        let welcome = Welcome {
+        let snapshot = self.room.snapshot(&Viewer::Participant(identity.clone()), now);
+        let own = snapshot.own.as_ref();
+        let rank = own.map_or(Rank::Member, |own| own.rank);
+        let counters = &self.context.counters;
+        let (answer, resume_token, away) = match pending {
+            Pending::Join { answer, resume_token } => {
+                self.holds.begin(session, identity.clone(), rank, resume_token.clone(), now);
+                counters.joins_ok.add_one();
+                (answer, resume_token, None)
+            }
+            Pending::Resume { last_seq, resume_token } => {
+                counters.resumes_ok.add_one();
+                (None, resume_token, Some(self.missed(session, rank, last_seq)))
+            }
+        };
+        let resumed = away.is_some();
+        let (missed, shown) = match away {
+            Some(Missed::Nothing) => (None, None),
+            Some(Missed::Events(events)) => (Some(events), None),
+            Some(Missed::Unknown) | None => (None, Some(&snapshot)),
+        };
+        let words = Welcome {
             request,
             session,
-            identity: &member.identity,
+            identity: &identity,
             answer: answer.as_deref(),
-            resumed: false,
+            resumed,
             resume_token: &resume_token,
             limits: self.context.limits,
         };
-        member.class = snapshot.own.as_ref().map_or(Class::Audience(mark), |own| class_of(own, mark));
-        let frame = Frame::from(server::welcome(&welcome, Some(&snapshot), snapshot.own.as_ref()));
-        if member.line.send(Parcel::Welcome(frame)).is_err() {
-            self.full.push(session.clone());
+        let welcome = Frame::from(server::welcome(&words, shown, own));
+        self.crowd.place(session, own, shown.map_or(0, |snapshot| snapshot.seq));
+        let has_media = self.transports.contains(session);
+        debug!(session = %session, resumed, whole = shown.is_some(), "welcome");
+        let welcomed = Welcomed { session: session.clone(), welcome, missed, has_media, resumed };
+        self.crowd.send(session, Parcel::Welcome(Box::new(welcomed)));
+    }
+
+    /// What a session missed, as someone of its present rank may see it.
+    fn missed(&mut self, session: &SessionId, rank: Rank, last_seq: u64) -> Missed {
+        let journal = self.crowd.journal();
+        self.holds.note_rank(session, rank, journal.last_seq());
+        if self.holds.has_seen(session, last_seq) {
+            journal.missed(last_seq, rank.is_moderator())
+        } else {
+            Missed::Unknown
         }
-        self.context.counters.joins_ok.add_one();
-        debug!(session = %session, "joined");
     }
 
     fn reply(&mut self, session: &SessionId, request: &RequestId, result: &Result<Done, Refused>) {
-        let frame = match result {
-            Ok(done) => server::reply_ok(request, done),
-            Err(refused) => {
-                let is_join = self.members.get(session).is_some_and(|member| member.pending.is_some());
+        let pending = self.crowd.find(session).and_then(|member| member.pending.as_ref());
+        let frame = match (result, pending) {
+            (Err(_), Some(Pending::Resume { .. })) => {
+                self.end_resume(session);
+                return;
+            }
+            (Ok(done), _) => server::reply_ok(request, done),
+            (Err(refused), _) => {
                 let counters = &self.context.counters;
-                let counts = if is_join { &counters.joins_refused } else { &counters.refusals };
+                let counts = if pending.is_some() { &counters.joins_refused } else { &counters.refusals };
                 counts.add_one(refused.refusal);
                 server::reply_error(Some(request), refused, None)
             }
         };
-        self.send(session, frame.into());
+        self.crowd.send(session, Parcel::Frame(frame.into()));
     }
 
     fn tell(&mut self, to: &Recipients, seq: Option<u64>, event: &Event, now: Instant) {
         let text = server::event(seq, event);
+        if let Event::SelfChanged(own) = event {
+            self.holds.note_rank(&own.session, own.rank, self.crowd.journal().last_seq());
+        }
         match to {
-            Recipients::Everyone => {
-                let frame = Frame::from(text.as_str());
-                let is_passing = batch::is_passing(event);
-                for (session, member) in self.members.iter_mut().filter(|(_, member)| member.class == Class::Prompt) {
-                    member.offer(session, frame.clone(), is_passing, &mut self.full);
-                }
-                self.batch.push(event, text, now);
-            }
+            Recipients::Everyone => self.crowd.tell_everyone(seq, event, text, now),
             Recipients::Hosts => {
                 let hosts: Vec<_> = self.room.moderators().cloned().collect();
-                self.tell_each(&hosts, seq, event, text.into());
+                self.crowd.tell_hosts(&hosts, seq, event, text);
             }
-            Recipients::One(session) => self.tell_each(std::slice::from_ref(session), seq, event, text.into()),
-            Recipients::Sessions(sessions) => self.tell_each(sessions, seq, event, text.into()),
+            Recipients::One(session) => {
+                self.crowd.tell_some(std::slice::from_ref(session), seq, event, text, now);
+            }
+            Recipients::Sessions(sessions) => self.crowd.tell_some(sessions, seq, event, text, now),
         }
     }
 
-    fn tell_each(&mut self, sessions: &[SessionId], seq: Option<u64>, event: &Event, frame: Frame) {
-        for session in sessions {
-            let Some(member) = self.members.get_mut(session) else {
-                continue;
-            };
-            let class = match event {
-                Event::SelfChanged(own) => class_of(own, self.batch.mark()),
-                Event::SeatChanged { .. }
-                | Event::SeatCue { .. }
-                | Event::SeatOffer { .. }
-                | Event::HandPosition { .. }
-                | Event::HandChanged { .. }
-                | Event::ParticipantJoined { .. }
-                | Event::ParticipantLeft { .. }
-                | Event::RankChanged { .. }
-                | Event::RoomUpdated { .. }
-                | Event::Invite { .. }
-                | Event::InviteChanged { .. }
-                | Event::BanChanged { .. }
-                | Event::SwapProposed { .. }
-                | Event::HostOffer { .. }
-                | Event::HostOfferEnded { .. }
-                | Event::TurnEnding { .. }
-                | Event::LostSeat { .. }
-                | Event::Interruption { .. }
-                | Event::Moderation(_)
-                | Event::Message { .. }
-                | Event::ReactionTally { .. }
-                | Event::Audience(_)
-                | Event::Slots { .. }
-                | Event::Speakers { .. } => member.class,
-            };
-            // Who goes on stage, or is told a numbered event, must first know what came before it.
-            let moves_up = class == Class::Prompt && member.class != Class::Prompt;
-            if moves_up || seq.is_some() {
-                member.catch_up(session, &self.batch, &mut self.full);
-            }
-            if moves_up || member.class == Class::Prompt {
-                member.class = class;
-            }
-            member.offer(session, frame.clone(), batch::is_passing(event), &mut self.full);
+    fn bye(&mut self, session: &SessionId, reason: ByeReason, action: ByeAction, retry_after: Option<Duration>) {
+        if action != ByeAction::Resume {
+            self.holds.end(session);
         }
-    }
-
-    fn flush(&mut self, now: Instant) {
-        for (session, member) in &mut self.members {
-            if let Class::Audience(mark) = member.class {
-                if let Some(frame) = self.batch.frame_from(mark) {
-                    member.offer(session, frame, false, &mut self.full);
-                }
-                member.class = Class::Audience(0);
-            }
-        }
-        self.batch.clear(now);
-        for session in self.cut_off_full() {
-            self.feed(Input::Detached { session }, now);
-        }
-    }
-
-    fn send(&mut self, session: &SessionId, frame: Frame) {
-        if let Some(member) = self.members.get_mut(session) {
-            member.offer(session, frame, false, &mut self.full);
-        }
-    }
-
-    fn bye(&mut self, session: &SessionId, reason: ByeReason, action: ByeAction) {
-        if let Some(member) = self.members.remove(session) {
-            let was_joining = member.pending.is_some();
-            member.line.end(Some(server::bye(reason.code(), action.code(), None).into()));
-            if was_joining {
+        if let Some(member) = self.crowd.remove(session) {
+            member.line.end(Some(server::bye(reason.code(), action.code(), retry_after).into()));
+            if member.pending.is_some() {
                 self.forget(session);
             }
             info!(session = %session, reason = reason.code(), "session ended");
@@ -330,6 +324,7 @@ impl RoomTask {
 
     /// The session is over: its transport is closed at once, its socket after what else it is told, such as the reply to its `leave`.
     fn forget(&mut self, session: &SessionId) {
+        self.holds.end(session);
         if self.transports.remove(session) {
             self.context.media.close(&self.entry.id, session);
         }
@@ -338,7 +333,7 @@ impl RoomTask {
 
     fn close_leaving(&mut self) {
         for session in self.leaving.drain(..) {
-            if let Some(member) = self.members.remove(&session) {
+            if let Some(member) = self.crowd.remove(&session) {
                 member.line.end(None);
                 debug!(session = %session, "left");
             }
@@ -347,16 +342,16 @@ impl RoomTask {
 
     fn end_all(&mut self, reason: Refusal, action: ByeAction, retry_after: Option<Duration>) {
         let frame = Frame::from(server::bye(reason.code(), action.code(), retry_after));
-        for (_, member) in self.members.drain() {
+        for member in self.crowd.drain() {
             member.line.end(Some(frame.clone()));
         }
         self.is_over = true;
     }
 
     fn cut_off_full(&mut self) -> Vec<SessionId> {
-        let mut sessions = std::mem::take(&mut self.full);
+        let mut sessions = self.crowd.take_full();
         sessions.retain(|session| {
-            let Some(member) = self.members.remove(session) else {
+            let Some(member) = self.crowd.remove(session) else {
                 return false;
             };
             let reason = ByeReason::SlowConsumer.code();
@@ -367,37 +362,6 @@ impl RoomTask {
         });
         sessions
     }
-}
-
-impl Member {
-    /// Puts a frame into the queue. Under pressure passing words are left out; when it is full the session is as good as gone.
-    fn offer(&self, session: &SessionId, frame: Frame, is_passing: bool, full: &mut Vec<SessionId>) {
-        if is_passing && self.line.is_pressed() {
-            return;
-        }
-        if self.line.send(Parcel::Frame(frame)).is_err() {
-            full.push(session.clone());
-        }
-    }
-
-    /// Tells one of the audience what the present batch holds for them.
-    fn catch_up(&mut self, session: &SessionId, batch: &Batch, full: &mut Vec<SessionId>) {
-        let Class::Audience(mark) = self.class else {
-            return;
-        };
-        if let Some(frame) = batch.log_from(mark) {
-            self.offer(session, frame, false, full);
-        }
-        self.class = Class::Audience(batch.mark());
-    }
-}
-
-fn class_of(own: &SelfView, mark: Mark) -> Class {
-    let on_stage = match own.role {
-        Role::Host | Role::Guest => true,
-        Role::Listener => false,
-    };
-    if on_stage || own.rank > Rank::Member { Class::Prompt } else { Class::Audience(mark) }
 }
 
 async fn at(when: Option<Instant>) {

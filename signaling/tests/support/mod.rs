@@ -7,7 +7,7 @@
 )]
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -20,7 +20,7 @@ use podium_signaling::{
     auth::{self, Secret, TokenRequest},
     clock,
     ids::{Identity, RoomId, SessionId},
-    media::{MediaFuture, MediaPlane, MediaRefusal, OpenTransport, Opened, StagePlan},
+    media::{MediaFuture, MediaPlane, MediaRefusal, OpenTransport, Opened, RestartIce, StagePlan},
     room::Rank,
 };
 use serde_json::{Value, json};
@@ -45,10 +45,6 @@ pub struct FakeMedia {
 }
 
 impl MediaPlane for FakeMedia {
-    fn restart(&self, _request: podium_signaling::media::RestartIce) -> MediaFuture<'_, Result<Opened, MediaRefusal>> {
-        Box::pin(async { Err(MediaRefusal::Unavailable) })
-    }
-
     fn open(&self, request: OpenTransport) -> MediaFuture<'_, Result<Opened, MediaRefusal>> {
         Box::pin(async move {
             match request.offer.as_str() {
@@ -59,6 +55,17 @@ impl MediaPlane for FakeMedia {
                     self.opened.lock().unwrap().push(request.session);
                     Ok(Opened { answer: format!("answer to {offer}") })
                 }
+            }
+        })
+    }
+
+    fn restart(&self, request: RestartIce) -> MediaFuture<'_, Result<Opened, MediaRefusal>> {
+        Box::pin(async move {
+            match request.offer.as_str() {
+                "bad" => Err(MediaRefusal::InvalidOffer("no ICE credentials".to_owned())),
+                "slow" => std::future::pending().await,
+                _ if self.closed.lock().unwrap().contains(&request.session) => Err(MediaRefusal::Gone),
+                offer => Ok(Opened { answer: format!("restarted by {offer}") }),
             }
         })
     }
@@ -133,8 +140,10 @@ pub fn token_with(mut claims: Value) -> String {
 /// A client on a socket.
 pub struct Client {
     pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// The last event of the log that came.
+    pub seq: u64,
     next_request: u32,
-    backlog: Vec<Value>,
+    backlog: VecDeque<Value>,
 }
 
 impl Server {
@@ -148,7 +157,7 @@ impl Server {
         let stream = MaybeTlsStream::Plain(stream.connect(self.address).await.unwrap());
         let (socket, response) = tokio_tungstenite::client_async(request, stream).await.unwrap();
         assert_eq!(response.headers()["sec-websocket-protocol"], "podium.v1");
-        Client { socket, next_request: 1, backlog: Vec::new() }
+        Client { socket, seq: 0, next_request: 1, backlog: VecDeque::new() }
     }
 
     /// A client that has joined with an offer, and its welcome.
@@ -157,6 +166,22 @@ impl Server {
         let id = client.send(json!({"type": "join", "offer": "v=0"})).await;
         let welcome = client.next().await;
         assert_eq!((&welcome["type"], &welcome["request_id"]), (&json!("welcome"), &json!(id)), "{welcome}");
+        (client, welcome)
+    }
+
+    /// A socket that has asked to go on with a session. What it knows of the log is up to `last_seq`.
+    pub async fn resuming(&self, room: &str, identity: &str, resume_token: &Value, last_seq: u64) -> Client {
+        let mut client = self.connect(room, &token(room, identity, Rank::Member)).await;
+        client.seq = last_seq;
+        client.send(json!({"type": "resume", "resume_token": resume_token, "last_seq": last_seq})).await;
+        client
+    }
+
+    /// A client that goes on with a session, and its welcome.
+    pub async fn resume(&self, room: &str, identity: &str, resume_token: &Value, last_seq: u64) -> (Client, Value) {
+        let mut client = self.resuming(room, identity, resume_token, last_seq).await;
+        let welcome = client.next().await;
+        assert_eq!((&welcome["type"], &welcome["resumed"]), (&json!("welcome"), &json!(true)), "{welcome}");
         (client, welcome)
     }
 
@@ -211,21 +236,35 @@ impl Client {
     /// Sends a command and waits for its reply; events in between stay for later.
     pub async fn ask(&mut self, command: Value) -> Value {
         let id = self.send(command).await;
-        let mut passed = Vec::new();
+        self.answer(&id).await
+    }
+
+    /// Waits for the reply to a command; events in between stay for later.
+    pub async fn answer(&mut self, id: &str) -> Value {
+        let mut passed = VecDeque::new();
         loop {
-            let frame = self.next().await;
+            let frame = self.take().await;
             if frame["type"] == "reply" && frame["request_id"] == json!(id) {
-                self.backlog.splice(0..0, passed);
+                passed.append(&mut self.backlog);
+                self.backlog = passed;
                 return frame;
             }
-            passed.push(frame);
+            passed.push_back(frame);
         }
     }
 
     /// The next frame; batches are taken apart.
     pub async fn next(&mut self) -> Value {
-        if !self.backlog.is_empty() {
-            return self.backlog.remove(0);
+        let frame = self.take().await;
+        if let Some(seq) = frame["seq"].as_u64().or(frame["room"]["seq"].as_u64()) {
+            self.seq = seq;
+        }
+        frame
+    }
+
+    async fn take(&mut self) -> Value {
+        if let Some(frame) = self.backlog.pop_front() {
+            return frame;
         }
         let message = self.message().await;
         let Some(Ok(Message::Text(text))) = message else {
@@ -235,8 +274,8 @@ impl Client {
         if frame["type"] != "events" {
             return frame;
         }
-        self.backlog = frame["events"].as_array().unwrap().clone();
-        self.backlog.remove(0)
+        self.backlog = frame["events"].as_array().unwrap().iter().cloned().collect();
+        self.backlog.pop_front().unwrap()
     }
 
     /// The next frame of this type.

@@ -8,7 +8,7 @@ use podium::wire::stun::{RequestParams, TransactionId, parse_success, write_requ
 use super::dice::Dice;
 
 /// The checks of one participant.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Checks {
     username: String,
     password: String,

@@ -77,7 +77,7 @@ impl Judge {
     pub(crate) fn leaves(&mut self, to: Who, listener: &Identity, packet: &[u8], now: Instant) {
         let header = RtpHeader::parse(packet).unwrap();
         let csrc = csrc_of(packet);
-        let ending = packet.len() - usize::from(header.header_len) <= ENDING_MAX;
+        let ending = is_ending(packet);
         let voice = self.voices.get(&csrc).unwrap_or_else(|| panic!("voice {csrc} has no seat and never had"));
         assert_ne!(voice.owner, *listener, "{listener} hears their own voice");
         if !voice.open {
@@ -99,6 +99,11 @@ impl Judge {
         let before = numbers.used.insert(number, digest(packet));
         assert_eq!(before, None, "SSRC {} uses {} twice", header.ssrc, header.sequence);
     }
+}
+
+/// Whether an audio packet is one of those that end a voice.
+pub(crate) fn is_ending(packet: &[u8]) -> bool {
+    packet.len() - usize::from(RtpHeader::parse(packet).unwrap().header_len) <= ENDING_MAX
 }
 
 /// FNV-1a.

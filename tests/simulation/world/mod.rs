@@ -22,6 +22,7 @@ use podium::engine::command::{Command, Plan, RoomKey, TransportKey};
 use podium::engine::counters::{Counters, DropReason};
 use podium::engine::event::Event;
 use podium::runtime::clock;
+use podium::sdp::Agreement;
 use podium::transport::certificate::Certificate;
 use podium::wire::path::Path;
 use podium::wire::{DatagramKind, classify};
@@ -76,6 +77,7 @@ pub(crate) struct Person {
     pub(crate) session: SessionId,
     pub(crate) transport: TransportKey,
     pub(crate) joined_at: Instant,
+    agreement: Agreement,
     pub(crate) end: Participant,
     /// The server has let go of it.
     pub(crate) closed: bool,
@@ -229,7 +231,7 @@ impl World {
             | Event::Restored { transport }
             | Event::Closed { transport, .. }
             | Event::Slots { transport, .. } => *transport == person.transport,
-            Event::Speakers { .. } => false,
+            Event::Interruption { .. } | Event::Speakers { .. } => false,
         };
         let theirs = self.events.iter().filter(|(_, event)| about(event));
         theirs.map(|(at, event)| (at.duration_since(person.joined_at), event)).collect()
@@ -241,9 +243,11 @@ impl World {
         self.engine.handle_datagram(Path::udp(server_address(), from), datagram, self.now);
         let after = self.counters();
         let kinds: Vec<DatagramKind> = self.engine.outbox().iter().map(|(_, bytes)| classify(bytes)).collect();
+        let audio = self.engine.outbox().iter().filter(|(_, bytes)| classify(bytes) == DatagramKind::Rtp);
+        let endings = audio.filter(|(_, bytes)| judge::is_ending(bytes)).count() as u64;
         let reaction = judge_counts(datagram, &before, &after, &kinds);
         if reaction.taken == 1 {
-            self.judge_fan_out(from, &before, &after);
+            self.judge_fan_out(from, &before, &after, endings);
         }
         self.carry_out();
         reaction
@@ -344,8 +348,8 @@ impl World {
         }
     }
 
-    /// One packet was taken: it went to every listener with keys, or a reason was counted.
-    fn judge_fan_out(&self, from: SocketAddr, before: &Counters, after: &Counters) {
+    /// One packet was taken: it went to every listener with keys, or a reason was counted. It may have ended other voices.
+    fn judge_fan_out(&self, from: SocketAddr, before: &Counters, after: &Counters, endings: u64) {
         let speaker = self.people[self.owners[&from].0].transport;
         let listeners = self.people.iter().filter(|person| {
             let apart = person.transport != speaker && person.end.slot_count() > 0;
@@ -355,7 +359,7 @@ impl World {
             counters.copies_without_slot + counters.copies_before_switch + counters.drops(DropReason::Protect)
         };
         let dropped = left_out(after) - left_out(before);
-        let sent = after.rtp_out - before.rtp_out;
+        let sent = after.rtp_out - before.rtp_out - endings;
         assert_eq!(sent + dropped, listeners.count() as u64, "each listener got it, or it is counted why not");
     }
 

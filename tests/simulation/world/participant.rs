@@ -38,7 +38,7 @@ pub(crate) struct Participant {
     pub(crate) round_trip: Option<Duration>,
     /// Packets that this end could not use: too early, or seen before.
     pub(crate) unusable: u32,
-    terms: OfferTerms,
+    pub(crate) terms: OfferTerms,
     secure: SecurePath<Dimpl>,
     srtp: Option<Box<SrtpSession>>,
     slots: Vec<Slot>,
@@ -118,6 +118,14 @@ impl Participant {
             started: now,
             out: Vec::new(),
         }
+    }
+
+    /// Checks under new names from now on; everything else goes on.
+    pub(crate) fn restart(&mut self, terms: OfferTerms, answer: &AnswerTerms, dice: Dice, now: Instant) {
+        let slots: Vec<(String, u32)> = self.slots.iter().map(|slot| (slot.mid.clone(), slot.ssrc)).collect();
+        assert_eq!(answer.slots, slots, "a restart changes no stream");
+        self.checks = Checks::new(&terms.ufrag, &answer.ufrag, &answer.pwd, dice, now);
+        self.terms = terms;
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use podium::engine::command::{Command, Open, Plan, PlannedSeat, TransportKey};
+use podium::engine::command::{Command, Interrupt, Open, Plan, PlannedSeat, Restart, TransportKey};
 use podium::engine::event::{Event, Stage};
 use podium::router::Csrc;
-use podium::sdp::{self, AnswerParams, Offer};
+use podium::sdp::{self, Agreement, AnswerParams, Offer, OurSide, SdpError};
 use podium::transport::ice_lite::Credentials;
 use podium_signaling::ids::{Identity, RequestId, RoomId, SeatIndex, SessionId};
 use podium_signaling::room::{
@@ -78,7 +78,7 @@ impl World {
             ssrc: self.dice.number() as u32 | 1,
         };
         let transport = TransportKey(u64::from(number) + 1);
-        let answer = self.answer(&terms, transport, entry.can_publish);
+        let (answer, agreement) = self.answer(&terms, transport, entry.can_publish);
         let session = SessionId::from_random(self.dice.bytes());
         let address = self.new_address(who);
         let dice = super::Dice::new(self.dice.number());
@@ -92,6 +92,7 @@ impl World {
             session: session.clone(),
             transport,
             joined_at: self.now,
+            agreement,
             end,
             closed: false,
             wakes: None,
@@ -103,12 +104,38 @@ impl World {
             rank_claim: entry.rank,
             can_publish: entry.can_publish,
             can_subscribe: true,
+            can_publish_data: true,
             hidden: false,
+            tier: 0,
+            kind: None,
+            token_age: None,
             request: RequestId::parse("join").unwrap(),
             has_media: true,
             mic_ready: false,
         }));
         who
+    }
+
+    /// Someone offers new ICE credentials. If they are taken, the checks under them begin at once.
+    pub(crate) fn restart_ice(&mut self, who: Who, change: impl FnOnce(&mut OfferTerms)) -> Result<String, SdpError> {
+        let mut terms = self.person(who).end.terms.clone();
+        (terms.ufrag, terms.pwd) = (self.dice.word(4), self.dice.word(24));
+        change(&mut terms);
+        let offer = Offer::parse(&write_offer(&terms))?;
+        let credentials = Credentials::new(0, self.dice.bytes());
+        let ours = OurSide {
+            ufrag: &credentials.ufrag,
+            pwd: &credentials.pwd,
+            fingerprint: &certificate(0).fingerprint().to_string(),
+            candidates: &[server_address()],
+        };
+        let (answer, agreement) = self.person(who).agreement.restart(&offer, ours)?;
+        let (transport, now) = (self.person(who).transport, self.now);
+        let dice = super::Dice::new(self.dice.number());
+        self.command(Command::Restart(Restart { transport, credentials, remote_ufrag: terms.ufrag.clone() }));
+        self.people[who.0].agreement = agreement;
+        self.end(who).restart(terms, &read_answer(&answer.text), dice, now);
+        Ok(answer.text)
     }
 
     /// Someone asks the room for something.
@@ -119,6 +146,7 @@ impl World {
         let reply = outputs.into_iter().find_map(|output| match output {
             Output::Reply { request: answered, result, .. } if answered == request => Some(result),
             Output::Welcome { .. }
+            | Output::Resumed { .. }
             | Output::Reply { .. }
             | Output::Tell { .. }
             | Output::Plan(_)
@@ -171,7 +199,7 @@ impl World {
                 Output::CloseTransport { session } => self.close(&session),
                 Output::Bye { session, reason, .. } => self.byes.push((session, reason)),
                 Output::Tell { to, event, .. } => self.told.push((self.now, to, event)),
-                Output::Welcome { .. } | Output::Reply { .. } => {}
+                Output::Welcome { .. } | Output::Resumed { .. } | Output::Reply { .. } => {}
                 Output::Closed => self.command(Command::CloseRoom(ROOM)),
             }
         }
@@ -216,6 +244,13 @@ impl World {
                 };
                 MediaFact::Slots { session: session(self, transport)?, slots: slots.into_iter().map(view).collect() }
             }
+            Event::Interruption { by, .. } => {
+                let by = match by {
+                    Some(transport) => Some(session(self, transport)?),
+                    None => None,
+                };
+                MediaFact::Interruption { by }
+            }
             Event::Speakers { speakers, .. } => {
                 let named = |(transport, level)| Some((session(self, transport)?, i8::try_from(level).unwrap()));
                 MediaFact::Speakers { speakers: speakers.into_iter().filter_map(named).collect() }
@@ -223,7 +258,7 @@ impl World {
         })
     }
 
-    fn answer(&mut self, terms: &OfferTerms, transport: TransportKey, can_publish: bool) -> String {
+    fn answer(&mut self, terms: &OfferTerms, transport: TransportKey, can_publish: bool) -> (String, Agreement) {
         let offer = Offer::parse(&write_offer(terms)).unwrap();
         let credentials = Credentials::new(0, self.dice.bytes());
         let candidates = [server_address()];
@@ -237,8 +272,11 @@ impl World {
             slots_max: 8,
             cname: "podium",
             origin_id: self.dice.number(),
+            origin_version: 1,
+            dtls_role: None,
         };
         let answer = sdp::answer(&offer, &params, &mut || self.dice.number() as u32).unwrap();
+        let agreement = Agreement::new(&params, &answer);
         let open = Open {
             transport,
             room: ROOM,
@@ -250,7 +288,7 @@ impl World {
             asked_at: self.now,
         };
         self.command(Command::Open(Box::new(open)));
-        answer.text
+        (answer.text, agreement)
     }
 
     fn plan(&mut self, plan: StagePlan) {
@@ -267,7 +305,12 @@ impl World {
                 priority: planned.priority,
             })
         });
-        let plan = Plan { room: ROOM, revision: plan.revision, seats: seats.collect() };
+        let interrupt = match plan.interrupt {
+            room::Interrupt::Off => Interrupt::Off,
+            room::Interrupt::Duck => Interrupt::Duck,
+            room::Interrupt::Hold => Interrupt::Hold,
+        };
+        let plan = Plan { room: ROOM, revision: plan.revision, interrupt, seats: seats.collect() };
         self.past_plans.push(plan.clone());
         if self.judge.plan_lag.is_zero() {
             return self.command(Command::Plan(plan));

@@ -15,7 +15,7 @@ pub enum Frame {
     /// Join the room that the socket was opened for.
     Join {
         /// The session description; absent for a session without media.
-        #[cfg_attr(test, schemars(length(max = 32768)))]
+        #[cfg_attr(test, schemars(length(max = crate::protocol::OFFER_BYTES_MAX)))]
         offer: Option<String>,
         /// The microphone is open and may be aired as soon as one is asked to the stage.
         mic_ready: Option<bool>,
@@ -23,7 +23,7 @@ pub enum Frame {
     /// Go on with a session whose socket was lost.
     Resume {
         /// The newest one that a welcome brought.
-        #[cfg_attr(test, schemars(length(min = 1, max = 256)))]
+        #[cfg_attr(test, schemars(length(min = 1, max = crate::protocol::RESUME_TOKEN_CHARS_MAX)))]
         resume_token: String,
         /// The `seq` of the last event that came, or that of the snapshot if none did.
         last_seq: u64,
@@ -31,7 +31,7 @@ pub enum Frame {
     /// New ICE credentials, because the network has changed.
     IceRestart {
         /// The session description with the new credentials.
-        #[cfg_attr(test, schemars(length(max = 32768)))]
+        #[cfg_attr(test, schemars(length(max = crate::protocol::OFFER_BYTES_MAX)))]
         offer: String,
     },
     /// Is anybody there.
@@ -143,7 +143,7 @@ pub enum Frame {
         /// Also refuse the tokens that were issued to them until now.
         deny: Option<bool>,
         /// Why, for the hosts.
-        #[cfg_attr(test, schemars(length(max = 200)))]
+        #[cfg_attr(test, schemars(length(max = crate::protocol::REASON_CHARS_MAX)))]
         reason: Option<String>,
     },
     /// Put a person out of the room for good. They need not be there.
@@ -151,7 +151,7 @@ pub enum Frame {
         /// Whom.
         identity: Identity,
         /// Why, for the hosts.
-        #[cfg_attr(test, schemars(length(max = 200)))]
+        #[cfg_attr(test, schemars(length(max = crate::protocol::REASON_CHARS_MAX)))]
         reason: Option<String>,
     },
     /// Lift a ban.
@@ -186,13 +186,13 @@ pub enum Frame {
     /// React, without words.
     Reaction {
         /// How: a short name or an emoji.
-        #[cfg_attr(test, schemars(length(min = 1, max = 32)))]
+        #[cfg_attr(test, schemars(length(min = 1, max = crate::protocol::REACTION_CHARS_MAX)))]
         kind: String,
     },
     /// Write to the room.
     Message {
         /// What.
-        #[cfg_attr(test, schemars(length(min = 1, max = 500)))]
+        #[cfg_attr(test, schemars(length(min = 1, max = crate::protocol::MESSAGE_CHARS_MAX)))]
         text: String,
     },
     /// Change the room's settings. What is absent stays.
@@ -200,7 +200,7 @@ pub enum Frame {
     /// Close the room.
     RoomClose {
         /// How long people are told before. 0 or absent: at once.
-        #[cfg_attr(test, schemars(range(max = 600000)))]
+        #[cfg_attr(test, schemars(range(max = crate::protocol::NOTICE_MS_MAX)))]
         notice_ms: Option<u64>,
     },
     /// Any other type.
@@ -270,7 +270,7 @@ pub struct RoomUpdate {
     /// Whether an opened seat is offered to the hands in the queue, one after the other.
     pub auto_offer: Option<bool>,
     /// How long a guest may hold a seat: 0 (as long as they like), or 10000 to 3600000.
-    #[cfg_attr(test, schemars(range(max = 3600000)))]
+    #[cfg_attr(test, schemars(range(max = *crate::protocol::TURN_MS.end())))]
     pub turn_ms: Option<u64>,
     /// Who becomes host when the last one has gone.
     #[cfg_attr(test, schemars(with = "Option<crate::room::Promote>"))]
@@ -287,13 +287,13 @@ pub struct RoomUpdate {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Stats {
     /// Round-trip time of the media path.
-    #[cfg_attr(test, schemars(range(min = 0, max = 600000)))]
+    #[cfg_attr(test, schemars(range(min = 0, max = crate::protocol::STATS_MS_MAX)))]
     pub rtt_ms: Option<f64>,
     /// How long its jitter buffer holds audio.
-    #[cfg_attr(test, schemars(range(min = 0, max = 600000)))]
+    #[cfg_attr(test, schemars(range(min = 0, max = crate::protocol::STATS_MS_MAX)))]
     pub jitter_buffer_ms: Option<f64>,
     /// From the start of the join to the first audio played.
-    #[cfg_attr(test, schemars(range(min = 0, max = 600000)))]
+    #[cfg_attr(test, schemars(range(min = 0, max = crate::protocol::STATS_MS_MAX)))]
     pub join_ms: Option<f64>,
     /// Packets that never came.
     pub lost: Option<u64>,

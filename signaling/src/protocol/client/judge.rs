@@ -159,7 +159,7 @@ fn short_offer(offer: String) -> Result<String, Wrong> {
 /// Measurements that cannot be true are refused, so that no clock gone wild spoils a histogram.
 fn possible(stats: Stats) -> Result<Stats, Wrong> {
     let times = [stats.rtt_ms, stats.jitter_buffer_ms, stats.join_ms];
-    if times.into_iter().flatten().any(|ms| !(0.0..=STATS_MS_MAX).contains(&ms)) {
+    if times.into_iter().flatten().any(|ms| !(0.0..=f64::from(STATS_MS_MAX)).contains(&ms)) {
         return Err(wrong("a time must be from 0 to 600000 ms"));
     }
     Ok(stats)

@@ -27,7 +27,7 @@ pub enum Frame<'a> {
     /// A seat, its holder or its mutes changed.
     SeatChanged {
         /// Its number in the room's log.
-        #[cfg_attr(test, schemars(required))]
+        #[cfg_attr(test, schemars(with = "u64"))]
         #[serde(skip_serializing_if = "Option::is_none")]
         seq: Option<u64>,
         /// How it came about.
@@ -88,7 +88,7 @@ pub enum Frame<'a> {
     /// A person with a rank came, or came back under another name.
     ParticipantJoined {
         /// Its number in the room's log.
-        #[cfg_attr(test, schemars(required))]
+        #[cfg_attr(test, schemars(with = "u64"))]
         #[serde(skip_serializing_if = "Option::is_none")]
         seq: Option<u64>,
         /// Who.
@@ -97,7 +97,7 @@ pub enum Frame<'a> {
     /// A person with a rank, or one on stage, has left the room.
     ParticipantLeft {
         /// Its number in the room's log.
-        #[cfg_attr(test, schemars(required))]
+        #[cfg_attr(test, schemars(with = "u64"))]
         #[serde(skip_serializing_if = "Option::is_none")]
         seq: Option<u64>,
         /// Who.
@@ -109,7 +109,7 @@ pub enum Frame<'a> {
     /// A person's rank changed.
     RankChanged {
         /// Its number in the room's log.
-        #[cfg_attr(test, schemars(required))]
+        #[cfg_attr(test, schemars(with = "u64"))]
         #[serde(skip_serializing_if = "Option::is_none")]
         seq: Option<u64>,
         /// How it came about.
@@ -124,7 +124,7 @@ pub enum Frame<'a> {
     /// The room's phase or settings changed; this is the whole of them.
     RoomUpdated {
         /// Its number in the room's log.
-        #[cfg_attr(test, schemars(required))]
+        #[cfg_attr(test, schemars(with = "u64"))]
         #[serde(skip_serializing_if = "Option::is_none")]
         seq: Option<u64>,
         /// Who did it, if it was a person.
@@ -156,7 +156,7 @@ pub enum Frame<'a> {
     /// A ban was set or lifted. For hosts and cohosts.
     BanChanged {
         /// Its number in the room's log.
-        #[cfg_attr(test, schemars(required))]
+        #[cfg_attr(test, schemars(with = "u64"))]
         #[serde(skip_serializing_if = "Option::is_none")]
         seq: Option<u64>,
         /// Set, or lifted.
@@ -225,7 +225,7 @@ pub enum Frame<'a> {
     /// Someone wrote to the room.
     Message {
         /// Its number in the room's log.
-        #[cfg_attr(test, schemars(required))]
+        #[cfg_attr(test, schemars(with = "u64"))]
         #[serde(skip_serializing_if = "Option::is_none")]
         seq: Option<u64>,
         /// Who.
@@ -283,7 +283,7 @@ pub struct WelcomeFrame<'a> {
     pub room: Option<SnapshotJson<'a>>,
     /// The recipient's own state.
     #[serde(rename = "self")]
-    #[cfg_attr(test, schemars(required))]
+    #[cfg_attr(test, schemars(with = "SelfJson<'a>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub own: Option<SelfJson<'a>>,
     /// What a client should know of the limits.
@@ -319,7 +319,7 @@ pub struct ReplyFrame<'a> {
 
 /// What a command has led to. What does not apply is absent.
 #[derive(Debug, Default, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Ok"))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "CommandResult"))]
 pub struct OkJson<'a> {
     /// The seat it was about, as it is now.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -360,7 +360,7 @@ impl<'a> From<&'a Done> for OkJson<'a> {
 
 /// Why a command was refused.
 #[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Error"))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "CommandError"))]
 pub struct ErrorJson<'a> {
     /// The stable code.
     #[cfg_attr(test, schemars(with = "crate::room::Refusal"))]

@@ -7,11 +7,11 @@
 
 mod connections;
 mod hands;
+mod model;
 mod mutes;
 mod pace;
 mod permissions;
 mod races;
-
 mod seats;
 
 use std::collections::BTreeMap;

@@ -6,7 +6,10 @@
 //!   Waiting ──first check──► Fresh ──10 s silent──► Interrupted ──30 s silent──► Gone
 //!                              ▲───────heard──────────────┘
 //!
-//! Left out on purpose: checks of our own, tie breaking (a lite end is always controlled), ICE restart.
+//! A restart (section 2.4) gives both ends a second name and password. The first ones hold until a check with the second ones has
+//! selected a path; from then on they are refused. Keys and streams know nothing of it.
+//!
+//! Left out on purpose: checks of our own, tie breaking (a lite end is always controlled).
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -109,8 +112,11 @@ pub enum ConsentState {
 /// The addresses of one session.
 #[derive(Debug)]
 pub struct IceLite {
-    credentials: Credentials,
-    remote_ufrag: String,
+    present: Names,
+    /// Asked for by a restart, and not used yet.
+    pending: Option<Names>,
+    /// Our user fragment before the last restart took effect, until the owner has taken it.
+    retired: Option<String>,
     validated: Vec<Validated>,
     /// Id of the selected path.
     selected: Option<u8>,
@@ -118,6 +124,20 @@ pub struct IceLite {
     seen: VecDeque<(TransactionId, u8)>,
     /// When anything authentic came last; before the first check, when the session began.
     heard_at: Instant,
+    restarted_at: Option<Instant>,
+}
+
+/// What both ends are called in checks, and our password.
+#[derive(Debug)]
+struct Names {
+    credentials: Credentials,
+    remote_ufrag: String,
+}
+
+impl Names {
+    fn are_in(&self, request: &BindingRequest<'_>) -> bool {
+        request.local_ufrag == self.credentials.ufrag && request.remote_ufrag == self.remote_ufrag
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -132,20 +152,33 @@ impl IceLite {
     #[must_use]
     pub fn new(credentials: Credentials, remote_ufrag: String, now: Instant) -> Self {
         Self {
-            credentials,
-            remote_ufrag,
+            present: Names { credentials, remote_ufrag },
+            pending: None,
+            retired: None,
             validated: Vec::new(),
             selected: None,
             next_id: 0,
             seen: VecDeque::new(),
             heard_at: now,
+            restarted_at: None,
         }
     }
 
-    /// Our end's name and password.
-    #[must_use]
-    pub fn credentials(&self) -> &Credentials {
-        &self.credentials
+    /// What checks may call our end: at most two fragments, while a restart is under way.
+    pub fn ufrags(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.present).chain(&self.pending).map(|names| names.credentials.ufrag.as_str())
+    }
+
+    /// Gives both ends new names. Returns the fragment of an earlier restart that nobody used and nobody may use any more.
+    pub fn restart(&mut self, credentials: Credentials, remote_ufrag: String, now: Instant) -> Option<String> {
+        self.restarted_at = Some(now);
+        let replaced = self.pending.replace(Names { credentials, remote_ufrag });
+        replaced.map(|names| names.credentials.ufrag)
+    }
+
+    /// The fragment that a restart has just put out of use.
+    pub fn take_retired(&mut self) -> Option<String> {
+        self.retired.take()
     }
 
     /// Judges a check that came on `path` and appends the reply, if there is one, to `out`.
@@ -156,13 +189,16 @@ impl IceLite {
         now: Instant,
         out: &mut Vec<u8>,
     ) -> CheckOutcome {
-        if request.local_ufrag != self.credentials.ufrag || request.remote_ufrag != self.remote_ufrag {
+        let restarts = self.pending.as_ref().is_some_and(|names| names.are_in(request));
+        let names =
+            if restarts { self.pending.as_ref() } else { Some(&self.present).filter(|names| names.are_in(request)) };
+        let Some(names) = names else {
             return CheckOutcome::Dropped(CheckDrop::WrongUfrag);
-        }
-        if !request.verify(&self.credentials.pwd) {
+        };
+        if !request.verify(&names.credentials.pwd) {
             return CheckOutcome::Dropped(CheckDrop::BadIntegrity);
         }
-        let (transaction, password) = (&request.transaction, &self.credentials.pwd);
+        let (transaction, password) = (&request.transaction, &names.credentials.pwd);
         if !request.unknown().is_empty() {
             let code = ErrorCode::UnknownAttribute;
             write_error(transaction, code, request.unknown(), password, out);
@@ -183,7 +219,11 @@ impl IceLite {
             return CheckOutcome::Accepted(Accepted::default());
         }
         write_success(transaction, path.remote, password, out);
-        CheckOutcome::Accepted(self.accept(request, path, known, now))
+        let nominates = request.use_candidate || self.selected_is_silent(now);
+        if restarts && nominates {
+            self.use_pending();
+        }
+        CheckOutcome::Accepted(self.accept(request.transaction, path, known, nominates, now))
     }
 
     /// The path passed an authenticated check of this session and was not evicted since.
@@ -217,7 +257,7 @@ impl IceLite {
     pub fn consent(&self, now: Instant) -> ConsentState {
         let silent = now.saturating_duration_since(self.heard_at);
         match () {
-            () if silent >= GONE_AFTER => ConsentState::Gone,
+            () if now >= self.gone_at() => ConsentState::Gone,
             () if self.validated.is_empty() => ConsentState::Waiting,
             () if silent >= INTERRUPTED_AFTER => ConsentState::Interrupted,
             () => ConsentState::Fresh,
@@ -229,14 +269,33 @@ impl IceLite {
     pub fn next_consent_change(&self, now: Instant) -> Option<Instant> {
         match self.consent(now) {
             ConsentState::Fresh => Some(self.heard_at + INTERRUPTED_AFTER),
-            ConsentState::Waiting | ConsentState::Interrupted => Some(self.heard_at + GONE_AFTER),
+            ConsentState::Waiting | ConsentState::Interrupted => Some(self.gone_at()),
             ConsentState::Gone => None,
         }
     }
 
-    fn accept(&mut self, request: &BindingRequest<'_>, path: Path, known: Option<u8>, now: Instant) -> Accepted {
+    /// Who has just asked for a restart is given the time to carry it out.
+    fn gone_at(&self) -> Instant {
+        let silent_until = self.heard_at + GONE_AFTER;
+        self.restarted_at.map_or(silent_until, |at| silent_until.max(at + RESTART_WITHIN))
+    }
+
+    fn use_pending(&mut self) {
+        if let Some(pending) = self.pending.take() {
+            let past = std::mem::replace(&mut self.present, pending);
+            self.retired = Some(past.credentials.ufrag);
+        }
+    }
+
+    fn accept(
+        &mut self,
+        transaction: TransactionId,
+        path: Path,
+        known: Option<u8>,
+        nominates: bool,
+        now: Instant,
+    ) -> Accepted {
         let first = self.validated.is_empty();
-        let silent = self.selected_is_silent(now);
         let (id, evicted) = match known {
             Some(id) => (id, None),
             None => self.validate(path, now),
@@ -245,8 +304,8 @@ impl IceLite {
         if self.seen.len() == SEEN_MAX {
             self.seen.pop_front();
         }
-        self.seen.push_back((request.transaction, id));
-        let selected_changed = self.selected != Some(id) && (request.use_candidate || silent);
+        self.seen.push_back((transaction, id));
+        let selected_changed = self.selected != Some(id) && nominates;
         if selected_changed {
             self.selected = Some(id);
         }
@@ -325,6 +384,8 @@ pub const SILENT_AFTER: Duration = Duration::from_secs(3);
 pub const INTERRUPTED_AFTER: Duration = Duration::from_secs(10);
 /// Without an authentic packet for so long a participant is gone.
 pub const GONE_AFTER: Duration = Duration::from_secs(30);
+/// So long a transport lives at least after a restart was asked for, silent or not.
+pub const RESTART_WITHIN: Duration = Duration::from_secs(10);
 /// The most validated paths of a session.
 pub const VALIDATED_MAX: usize = 8;
 /// The most workers that a user fragment can tell apart.
@@ -337,253 +398,4 @@ const UFRAG_LEN: usize = 8;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 #[cfg(test)]
-mod tests {
-    #![allow(
-        clippy::disallowed_methods,
-        reason = "an Instant can only be had from the clock; the tests move it themselves"
-    )]
-
-    use super::*;
-    use crate::wire::stun::{RequestParams, parse_success, write_request};
-    use proptest::prelude::*;
-
-    const REMOTE: &str = "them";
-
-    #[test]
-    fn the_first_check_validates_and_selects_and_is_answered_with_the_address() {
-        let mut story = Story::new();
-        let outcome = story.check(1, 5000, false);
-        let accepted = Accepted { first: true, added: true, evicted: None, selected_changed: true };
-        assert_eq!(outcome, CheckOutcome::Accepted(accepted));
-        assert_eq!(story.ice.selected(), Some(path(5000)));
-        assert!(story.ice.is_validated(&path(5000)));
-        assert!(!story.ice.is_validated(&path(5001)));
-        let seen_at = parse_success(&story.out, &transaction(1), &story.ice.credentials.pwd);
-        assert_eq!(seen_at, Ok(path(5000).remote));
-    }
-
-    #[test]
-    fn nomination_moves_the_path_and_a_plain_check_does_not() {
-        let mut story = Story::new();
-        story.check(1, 5000, false);
-        assert!(!story.moved(2, 5001, false));
-        assert_eq!(story.ice.selected(), Some(path(5000)));
-        assert!(story.moved(3, 5001, true));
-        assert_eq!(story.ice.selected(), Some(path(5001)));
-        assert!(!story.moved(4, 5001, true), "it is there already");
-    }
-
-    #[test]
-    fn a_plain_check_moves_the_path_once_the_selected_one_was_silent_for_3_s() {
-        let mut story = Story::new();
-        story.check(1, 5000, false);
-        story.after(2_999);
-        assert!(!story.moved(2, 5001, false));
-        story.after(1);
-        assert!(story.moved(3, 5001, false));
-        // Media on the selected path keeps it.
-        story.after(2_500);
-        story.ice.heard(&path(5001), story.now);
-        story.after(2_500);
-        assert!(!story.moved(4, 5000, false));
-    }
-
-    #[test]
-    fn a_captured_check_moves_nothing_from_elsewhere() {
-        let mut story = Story::new();
-        story.check(1, 5000, true);
-        story.after(5_000);
-        let replayed = story.check(1, 6666, true);
-        assert_eq!(replayed, CheckOutcome::Dropped(CheckDrop::Repeated));
-        assert!(story.out.is_empty(), "no reply");
-        assert!(!story.ice.is_validated(&path(6666)));
-        assert_eq!(story.ice.selected(), Some(path(5000)));
-    }
-
-    #[test]
-    fn a_retransmitted_check_is_answered_again_and_changes_nothing() {
-        let mut story = Story::new();
-        story.check(1, 5000, true);
-        story.check(2, 5001, true);
-        let again = story.check(1, 5000, true);
-        assert_eq!(again, CheckOutcome::Accepted(Accepted::default()));
-        assert!(!story.out.is_empty());
-        assert_eq!(story.ice.selected(), Some(path(5001)));
-        // Nor does it count as consent, for it may be a replay with a forged source.
-        story.after(9_999);
-        story.check(1, 5000, true);
-        story.after(1);
-        assert_eq!(story.ice.consent(story.now), ConsentState::Interrupted);
-    }
-
-    #[test]
-    fn transactions_are_remembered_256_long() {
-        let mut story = Story::new();
-        for n in 0..300u32 {
-            story.check(n, 5000, false);
-        }
-        assert_eq!(story.ice.seen.len(), 256);
-        let young = story.check(44, 6666, false);
-        assert_eq!(young, CheckOutcome::Dropped(CheckDrop::Repeated));
-    }
-
-    #[test]
-    fn the_ninth_address_takes_the_place_of_the_one_heard_longest_ago() {
-        let mut story = Story::new();
-        for n in 0..8u16 {
-            story.check(n.into(), 5000 + n, n == 0);
-            story.after(10);
-        }
-        story.ice.heard(&path(5001), story.now);
-        let CheckOutcome::Accepted(ninth) = story.check(8, 5008, false) else {
-            panic!("the check is authentic");
-        };
-        assert_eq!(ninth.evicted, Some(path(5002)), "5000 is selected, 5001 was heard");
-        assert_eq!(story.ice.validated().count(), VALIDATED_MAX);
-        assert_eq!(story.ice.selected(), Some(path(5000)));
-        // Hundreds of rebindings later it is still so.
-        for n in 9..600u16 {
-            story.after(10);
-            assert!(story.moved(n.into(), 5000 + n, true));
-            assert!(story.ice.validated().count() <= VALIDATED_MAX);
-        }
-    }
-
-    #[test]
-    fn consent_is_interrupted_then_gone_then_never_again() {
-        let mut story = Story::new();
-        assert_eq!(story.ice.consent(story.now), ConsentState::Waiting);
-        let begun = story.now;
-        assert_eq!(story.ice.next_consent_change(begun), Some(begun + GONE_AFTER));
-        story.after(20_000);
-        story.check(1, 5000, false);
-        let heard = story.now;
-        assert_eq!(story.ice.consent(story.now), ConsentState::Fresh);
-        assert_eq!(story.ice.next_consent_change(heard), Some(heard + INTERRUPTED_AFTER));
-        story.after(9_999);
-        assert_eq!(story.ice.consent(story.now), ConsentState::Fresh);
-        story.after(1);
-        assert_eq!(story.ice.consent(story.now), ConsentState::Interrupted);
-        assert_eq!(story.ice.next_consent_change(story.now), Some(heard + GONE_AFTER));
-        story.ice.heard(&path(5000), story.now);
-        assert_eq!(story.ice.consent(story.now), ConsentState::Fresh);
-        story.ice.heard(&path(7777), story.now + INTERRUPTED_AFTER);
-        story.after(10_000);
-        assert_eq!(story.ice.consent(story.now), ConsentState::Interrupted);
-        story.after(20_000);
-        assert_eq!(story.ice.consent(story.now), ConsentState::Gone);
-        assert_eq!(story.ice.next_consent_change(story.now), None);
-    }
-
-    #[test]
-    fn one_who_never_comes_is_gone() {
-        let mut story = Story::new();
-        story.after(29_999);
-        assert_eq!(story.ice.consent(story.now), ConsentState::Waiting);
-        story.after(1);
-        assert_eq!(story.ice.consent(story.now), ConsentState::Gone);
-    }
-
-    #[test]
-    fn strangers_get_no_reply() {
-        let mut story = Story::new();
-        let ours = story.ice.credentials.ufrag.clone();
-        let pwd = story.ice.credentials.pwd.clone();
-        let wrong_ufrag = story.check_as(&format!("{ours}:other"), &pwd, 1, 5000, true);
-        assert_eq!(wrong_ufrag, CheckOutcome::Dropped(CheckDrop::WrongUfrag));
-        let wrong_ufrag = story.check_as("AAxxxxxx:them", &pwd, 1, 5000, true);
-        assert_eq!(wrong_ufrag, CheckOutcome::Dropped(CheckDrop::WrongUfrag));
-        let name = format!("{ours}:{REMOTE}");
-        let forged = story.check_as(&name, "another password 123456", 1, 5000, true);
-        assert_eq!(forged, CheckOutcome::Dropped(CheckDrop::BadIntegrity));
-        assert!(story.out.is_empty());
-        assert_eq!(story.ice.selected(), None);
-        assert_eq!(story.ice.validated().count(), 0);
-    }
-
-    proptest! {
-        #[test]
-        fn every_worker_is_told_by_its_fragments(worker in 0..WORKERS_MAX, random: [u8; 30]) {
-            let credentials = Credentials::new(worker, random);
-            prop_assert_eq!(worker_of(&credentials.ufrag), Some(worker));
-            prop_assert_eq!((credentials.ufrag.len(), credentials.pwd.len()), (8, 32));
-            let is_ice = |c: char| c.is_ascii_alphanumeric() || c == '+' || c == '/';
-            prop_assert!(credentials.ufrag.chars().chain(credentials.pwd.chars()).all(is_ice));
-        }
-
-        #[test]
-        fn no_fragment_of_others_makes_trouble(ufrag in ".{0,10}") {
-            let _ = worker_of(&ufrag);
-        }
-
-        #[test]
-        fn passwords_keep_every_bit(a: [u8; 24], b: [u8; 24]) {
-            prop_assert_eq!(a == b, encode_pwd(a) == encode_pwd(b));
-        }
-    }
-
-    struct Story {
-        ice: IceLite,
-        now: Instant,
-        out: Vec<u8>,
-    }
-
-    impl Story {
-        fn new() -> Self {
-            let now = crate::runtime::clock::now();
-            let credentials = Credentials::new(3, [7; 30]);
-            let ice = IceLite::new(credentials, REMOTE.to_owned(), now);
-            let out = Vec::new();
-            Self { ice, now, out }
-        }
-
-        fn after(&mut self, millis: u64) {
-            self.now += Duration::from_millis(millis);
-        }
-
-        fn check(&mut self, number: u32, port: u16, nominate: bool) -> CheckOutcome {
-            let Credentials { ufrag, pwd } = self.ice.credentials.clone();
-            self.check_as(&format!("{ufrag}:{REMOTE}"), &pwd, number, port, nominate)
-        }
-
-        fn moved(&mut self, number: u32, port: u16, nominate: bool) -> bool {
-            match self.check(number, port, nominate) {
-                CheckOutcome::Accepted(accepted) => accepted.selected_changed,
-                other @ (CheckOutcome::Dropped(_) | CheckOutcome::Refused) => panic!("{other:?}"),
-            }
-        }
-
-        fn check_as(
-            &mut self,
-            username: &str,
-            password: &str,
-            number: u32,
-            port: u16,
-            use_candidate: bool,
-        ) -> CheckOutcome {
-            let params = RequestParams {
-                transaction: transaction(number),
-                username,
-                use_candidate,
-                tie_breaker: 1,
-                priority: 1,
-            };
-            let mut datagram = Vec::new();
-            write_request(&params, password, &mut datagram);
-            let request = BindingRequest::parse(&datagram).expect("we wrote it");
-            self.out.clear();
-            let path = path(port);
-            self.ice.handle_check(&request, path, self.now, &mut self.out)
-        }
-    }
-
-    fn transaction(number: u32) -> TransactionId {
-        let mut id = [0; 12];
-        id[..4].copy_from_slice(&number.to_be_bytes());
-        id
-    }
-
-    fn path(port: u16) -> Path {
-        Path::udp(([127, 0, 0, 1], 7882).into(), ([192, 0, 2, 1], port).into())
-    }
-}
+mod tests;

@@ -2,11 +2,21 @@
 //!
 //! It is shown as tables for people, or as JSON for machines. It measures nothing itself.
 
+mod audience;
+mod joins;
+mod promptness;
+
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 use hdrhistogram::Histogram;
 use serde::Serialize;
+
+pub use audience::{AudienceFigures, AudienceReport};
+pub use joins::{JoinsFigures, JoinsReport, JoinsStep};
+pub use promptness::Promptness;
+
+use promptness::PromptnessShown;
 
 /// Limits that a run must keep.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +60,16 @@ impl Samples {
     /// Adds all of another set.
     pub fn merge(&mut self, other: &Self) {
         self.0.add(&other.0).expect("all sets have the same bounds");
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     fn at(&self, quantile: f64) -> Duration {
@@ -163,6 +183,13 @@ struct Percentiles {
     max_ms: f64,
 }
 
+impl Percentiles {
+    fn row(&self, name: &str) -> Vec<String> {
+        let shown = [self.p50_ms, self.p95_ms, self.p99_ms, self.max_ms].map(|ms| format!("{ms:.1}"));
+        [name.to_owned(), self.count.to_string()].into_iter().chain(shown).collect()
+    }
+}
+
 /// Whether one budget was kept.
 #[derive(Clone, Debug, Serialize)]
 struct Verdict {
@@ -219,9 +246,8 @@ impl Report {
             ("approval → first packet heard", &self.approval_to_first_packet),
         ];
         let mut table = right_aligned(["milliseconds", "count", "p50", "p95", "p99", "max"]);
-        for (name, p) in times {
-            let shown = [p.p50_ms, p.p95_ms, p.p99_ms, p.max_ms].map(|ms| format!("{ms:.1}"));
-            table.add_row([name.to_owned(), p.count.to_string()].into_iter().chain(shown));
+        for (name, percentiles) in times {
+            table.add_row(percentiles.row(name));
         }
         let mut counts = right_aligned(["joins", "failed", "packets sent", "received", "lost", "missed"]);
         let row = [

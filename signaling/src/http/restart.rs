@@ -1,0 +1,73 @@
+//! A restart is one request for new ICE credentials on its way to the media plane and back.
+//!
+//! A session has one at a time and at most one a second. It waits for the answer beside everything else that it does.
+
+use std::{
+    future::{Future, pending},
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    ids::RequestId,
+    limit::TokenBucket,
+    media::{MediaPlane, MediaRefusal, RestartIce},
+};
+
+/// The restarts of one session.
+pub(super) struct Restarts {
+    bucket: TokenBucket,
+    timeout: Duration,
+    running: Option<Pin<Box<dyn Future<Output = Restart> + Send>>>,
+}
+
+/// What became of one: the answer to the offer, or why there is none.
+pub(super) struct Restart {
+    pub(super) request: RequestId,
+    pub(super) result: Result<String, MediaRefusal>,
+}
+
+impl Restarts {
+    /// None yet. The media plane has `timeout` to answer each.
+    pub(super) fn new(timeout: Duration, now: Instant) -> Self {
+        Self { bucket: TokenBucket::new(PER_SECOND, PER_SECOND, now), timeout, running: None }
+    }
+
+    /// Asks for one, or says when to ask again.
+    pub(super) fn begin(
+        &mut self,
+        request: RequestId,
+        ask: RestartIce,
+        media: Arc<dyn MediaPlane>,
+        now: Instant,
+    ) -> Result<(), Duration> {
+        self.bucket.take(now)?;
+        if self.running.is_some() {
+            return Err(RETRY_AFTER);
+        }
+        let timeout = self.timeout;
+        self.running = Some(Box::pin(async move {
+            let result = match tokio::time::timeout(timeout, media.restart(ask)).await {
+                Ok(restarted) => restarted.map(|opened| opened.answer),
+                Err(_elapsed) => Err(MediaRefusal::Unavailable),
+            };
+            Restart { request, result }
+        }));
+        Ok(())
+    }
+
+    /// Waits for the one on its way; for ever, if there is none.
+    pub(super) async fn next(&mut self) -> Restart {
+        let Some(running) = &mut self.running else {
+            return pending().await;
+        };
+        let restart = running.await;
+        self.running = None;
+        restart
+    }
+}
+
+const PER_SECOND: u32 = 1;
+
+const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -1,0 +1,104 @@
+//! Ranks: who may act on whom, who gets another rank, and how a room changes hands.
+
+use super::*;
+
+impl Model {
+    pub(super) fn moderates(&self, by: &Identity) -> Result<(), Refusal> {
+        if self.people[by].moderates() { Ok(()) } else { Err(Refusal::Forbidden) }
+    }
+
+    pub(super) fn is_host(&self, by: &Identity) -> Result<(), Refusal> {
+        if self.people[by].rank == Rank::Host { Ok(()) } else { Err(Refusal::Forbidden) }
+    }
+
+    /// Nobody acts on an equal or higher rank.
+    pub(super) fn outranks(&self, by: &Identity, who: &Identity) -> Result<(), Refusal> {
+        if self.people[by].rank > self.people[who].rank { Ok(()) } else { Err(Refusal::Forbidden) }
+    }
+
+    /// Someone is here and of a lower rank. Of those who were here, `gone` says what is answered.
+    pub(super) fn reaches(&self, by: &Identity, who: &Identity, gone: Refusal) -> Result<(), Refusal> {
+        if self.people.contains_key(who) {
+            return self.outranks(by, who);
+        }
+        Err(if self.left.contains_key(who) { gone } else { Refusal::ParticipantNotFound })
+    }
+
+    pub(super) fn change_rank(&mut self, by: &Identity, who: &Identity, rank: Rank) -> Answered {
+        self.is_host(by)?;
+        if rank == Rank::Host {
+            return Err(Refusal::Forbidden);
+        }
+        if self.people.contains_key(who) {
+            self.outranks(by, who)?;
+            self.give_rank(who, rank);
+            return DONE;
+        }
+        let left = self.left.get_mut(who).ok_or(Refusal::ParticipantNotFound)?;
+        if left.rank == Rank::Host {
+            return Err(Refusal::Forbidden);
+        }
+        left.rank = rank;
+        DONE
+    }
+
+    /// Someone has another rank. Whoever is lowered to a member loses the seat; whoever is raised has no turn to end.
+    pub(super) fn give_rank(&mut self, who: &Identity, rank: Rank) {
+        let before = std::mem::replace(&mut self.person(who).rank, rank);
+        if before == rank {
+            return;
+        }
+        if rank == Rank::Member {
+            if let Some(seat) = self.seat_of(who) {
+                self.free(seat, SeatIs::Open, None);
+            }
+        } else {
+            self.person(who).turn_ends = None;
+        }
+        if rank != Rank::Host {
+            self.host_offers.retain(|offer| offer.from != *who);
+        }
+    }
+
+    pub(super) fn transfer(&mut self, by: &Identity, to: &Identity) -> Answered {
+        self.is_host(by)?;
+        if to == by {
+            return Err(Refusal::InvalidArgument);
+        }
+        if !self.people.contains_key(to) {
+            return Err(Refusal::ParticipantNotFound);
+        }
+        self.outranks(by, to)?;
+        if self.people[to].rank == Rank::Cohost {
+            self.hand_over(by, to);
+            return DONE;
+        }
+        if !self.host_offers.iter().any(|offer| offer.from == *by && offer.to == *to) {
+            let until = self.now + self.set.proposal_expiry;
+            self.host_offers.retain(|offer| offer.from != *by && offer.to != *to);
+            self.host_offers.push(HostOffer { from: by.clone(), to: to.clone(), until });
+        }
+        Ok(Waits::ForAWord)
+    }
+
+    fn hand_over(&mut self, from: &Identity, to: &Identity) {
+        self.give_rank(to, Rank::Host);
+        self.give_rank(from, Rank::Cohost);
+        self.host_offers.retain(|offer| offer.to != *to);
+    }
+
+    pub(super) fn accept_host(&mut self, by: &Identity) -> Answered {
+        let offer = self.host_offers.iter().find(|offer| offer.to == *by).cloned().ok_or(Refusal::OfferExpired)?;
+        self.host_offers.retain(|offer| offer.to != *by);
+        self.hand_over(&offer.from, by);
+        DONE
+    }
+
+    pub(super) fn decline_host(&mut self, by: &Identity) -> Answered {
+        if !self.host_offers.iter().any(|offer| offer.to == *by) {
+            return Err(Refusal::OfferExpired);
+        }
+        self.host_offers.retain(|offer| offer.to != *by);
+        DONE
+    }
+}

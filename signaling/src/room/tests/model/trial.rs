@@ -1,0 +1,450 @@
+//! The trial drives a room and its model by the same random steps, and looks at everything after each.
+//!
+//! Beside them runs a twin of the room that is never shown what was refused or repeated: if such an input had changed anything at all, the twin
+//! would sooner or later answer differently. And there are watchers: everyone who joined, and an outside admin, who know only what they are told.
+
+use std::collections::BTreeSet;
+
+use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
+
+use super::fold::Watcher;
+use super::people::Media;
+use super::picture::Picture;
+use super::steps::{MediaKind, Newcomer, PLACES, Step, person, settings, steps};
+use super::*;
+
+#[test]
+fn the_room_does_what_the_model_does() {
+    let setting = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let first =
+        setting("PODIUM_ROOM_SEED").unwrap_or_else(|| getrandom::u64().expect("the machine has random numbers"));
+    let cases = setting("PODIUM_ROOM_CASES").unwrap_or(CASES);
+    for seed in (0..cases).map(|case| first.wrapping_add(case)) {
+        let Err(failure) = try_seed(seed) else { continue };
+        panic!(
+            "{failure}\nOnce more: PODIUM_ROOM_SEED={seed} PODIUM_ROOM_CASES=1 cargo test -p podium-signaling --lib room::tests::model"
+        );
+    }
+}
+
+fn try_seed(seed: u64) -> Result<(), String> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let config = Config { cases: 1, failure_persistence: None, max_shrink_iters: SHRINKS_MAX, ..Config::default() };
+    let outcome = TestRunner::new_with_rng(config, rng).run(&(settings(), steps()), |(settings, steps)| {
+        let mut trial = Trial::new(settings);
+        for step in steps {
+            trial.run(step);
+        }
+        trial.end();
+        Ok(())
+    });
+    outcome.map_err(|error| match error {
+        TestError::Fail(reason, (settings, steps)) => {
+            let steps: Vec<String> = steps.iter().map(|step| format!("  {step:?}")).collect();
+            format!("{reason}\n{settings:?}\n{}", steps.join("\n"))
+        }
+        TestError::Abort(reason) => reason.to_string(),
+    })
+}
+
+/// The room, its model, its twin, and all that watch them.
+struct Trial {
+    story: Story,
+    begun: Instant,
+    model: Model,
+    twin: Room,
+    plan: Option<StagePlan>,
+    /// Every occupancy id that a plan named, and whose it was.
+    grants: BTreeMap<u32, SessionId>,
+    admin: Watcher,
+    watchers: BTreeMap<SessionId, Watcher>,
+    /// The sessions that people had before their last one.
+    earlier: BTreeMap<String, SessionId>,
+    over: BTreeSet<SessionId>,
+    picture: Picture,
+    cues: Vec<(Instant, SeatIndex)>,
+    tallied: Option<Instant>,
+    closed: bool,
+}
+
+impl Trial {
+    fn new(settings: Settings) -> Self {
+        let story = Story::with(settings.clone());
+        let begun = story.now;
+        let twin = Room::new(RoomId::parse("demo").unwrap(), settings.clone(), begun);
+        let admin = Watcher::begin(None, story.room.snapshot(&Viewer::Admin, begun));
+        let picture = Picture::of_room(&story.room, None, begun);
+        Self {
+            story,
+            begun,
+            model: Model::new(settings),
+            twin,
+            plan: None,
+            grants: BTreeMap::new(),
+            admin,
+            watchers: BTreeMap::new(),
+            earlier: BTreeMap::new(),
+            over: BTreeSet::new(),
+            picture,
+            cues: Vec::new(),
+            tallied: None,
+            closed: false,
+        }
+    }
+
+    fn run(&mut self, step: Step) {
+        // Things that happen at one moment would be due at one moment, and their order then is the room's own affair.
+        self.pass(Duration::from_millis(1));
+        match step {
+            Step::Join(newcomer) => self.join(&newcomer),
+            Step::Act { who, act } => self.act(self.story.sessions.get(&person(who)).cloned(), act),
+            Step::ActStale { who, act } => self.act(self.earlier.get(&person(who)).cloned(), act),
+            Step::Detached { who } => self.with_session(who, |trial, session| {
+                trial.model.detached(&session);
+                trial.tell(Input::Detached { session });
+            }),
+            Step::Resume { who } => self.with_session(who, Self::resume),
+            Step::Media { who, kind } => self.with_session(who, |trial, session| trial.media(session, kind)),
+            Step::Interruption { who } => {
+                let by = who.and_then(|who| self.story.sessions.get(&person(who)).cloned());
+                self.tell(Input::Media(MediaFact::Interruption { by }));
+            }
+            Step::Wait { millis } => self.pass(Duration::from_millis(millis)),
+            Step::Jump => {
+                let next = self.story.room.next_timeout().map(|due| due.saturating_duration_since(self.story.now));
+                self.pass(next.unwrap_or(seconds(1)));
+            }
+        }
+    }
+
+    fn with_session(&mut self, who: u8, then: impl FnOnce(&mut Self, SessionId)) {
+        if let Some(session) = self.story.sessions.get(&person(who)).cloned() {
+            then(self, session);
+        }
+    }
+
+    fn join(&mut self, newcomer: &Newcomer) {
+        let Newcomer { who, rank, can_publish, can_publish_data, hidden, has_media, mic_ready, tier, token_age } =
+            *newcomer;
+        let join = Join {
+            can_publish,
+            can_publish_data,
+            hidden,
+            has_media,
+            mic_ready,
+            tier,
+            token_age,
+            ..self.story.arrival(&person(who), rank)
+        };
+        let session = join.session.clone();
+        let expected = self.model.join(&join);
+        let input = Input::Join(join);
+        let (before, outputs) = (self.snapshot(), self.story.room.handle(input.clone(), self.story.now));
+        let welcomed =
+            outputs.iter().any(|output| matches!(output, Output::Welcome { session: to, .. } if *to == session));
+        let answered = if welcomed { DONE } else { answer_of(&outputs) };
+        assert_eq!(answered, expected, "the answer (left) to a join of {newcomer:?} by the model (right)");
+        if welcomed {
+            let earlier = self.story.sessions.insert(person(who), session);
+            earlier.and_then(|earlier| self.earlier.insert(person(who), earlier));
+            self.after(&outputs, Some(input), None);
+        } else {
+            let ends = matches!(outputs.last(), Some(Output::CloseTransport { session: of }) if *of == session);
+            assert!(outputs.len() == 3 && ends, "a refused join says no, bye, and close: {outputs:?}");
+            assert_eq!(self.snapshot(), before, "a refused join changes nothing");
+            self.after(&[], None, None);
+        }
+    }
+
+    fn act(&mut self, session: Option<SessionId>, act: Act) {
+        let Some(session) = session else { return };
+        self.story.requests_made += 1;
+        let request = RequestId::parse(&self.story.requests_made.to_string()).unwrap();
+        let actor = self.story.room.roster.identity_of(&session).cloned();
+        let rank = actor.as_ref().and_then(|who| self.picture.people.get(who)).map(|person| person.rank);
+        let input = Input::Act { session: session.clone(), request, act: act.clone() };
+        let expected = self.model.act(&session, &act);
+        let (before, outputs) = (self.snapshot(), self.story.room.handle(input.clone(), self.story.now));
+        let answered = answer_of(&outputs);
+        assert_eq!(answered, expected, "the answer (left) to {act:?} of {actor:?}, {rank:?}, by the model (right)");
+        if answered.is_err() {
+            assert_eq!(outputs.len(), 1, "whoever is refused is told so and nothing else happens: {outputs:?}");
+            assert_eq!(self.snapshot(), before, "a refusal changes nothing: {act:?}");
+            self.after(&[], None, None);
+        } else {
+            let picture = self.picture.clone();
+            self.after(&outputs, Some(input.clone()), actor.as_ref().zip(rank).map(|(who, rank)| (who, rank, &act)));
+            self.pass(Duration::ZERO);
+            let told = outputs.iter().any(|output| !matches!(output, Output::Reply { .. }));
+            assert!(told || self.picture == picture, "{act:?} changed something and nobody was told");
+        }
+        self.repeat(&session, input, &outputs);
+    }
+
+    /// The same request once more changes nothing and has the first answer. Whoever has left cannot ask again.
+    fn repeat(&mut self, session: &SessionId, input: Input, outputs: &[Output]) {
+        if self.story.room.roster.identity_of(session).is_some() && !self.closed {
+            let again = self.story.room.handle(input, self.story.now);
+            assert_eq!((again.len(), reply_of(&again)), (1, reply_of(outputs)));
+            self.after(&[], None, None);
+        }
+    }
+
+    fn resume(&mut self, session: SessionId) {
+        self.story.requests_made += 1;
+        let request = RequestId::parse(&self.story.requests_made.to_string()).unwrap();
+        let expected = self.model.resume(&session);
+        let input = Input::Resume { session: session.clone(), request };
+        let outputs = self.story.room.handle(input.clone(), self.story.now);
+        let resumed =
+            outputs.iter().any(|output| matches!(output, Output::Resumed { session: to, .. } if *to == session));
+        let answered = if resumed { DONE } else { answer_of(&outputs) };
+        assert_eq!(answered, expected, "the answer (left) to a resume of {session:?} by the model (right)");
+        self.after(&outputs, resumed.then_some(input), None);
+    }
+
+    fn media(&mut self, session: SessionId, kind: MediaKind) {
+        let (fact, media) = match kind {
+            MediaKind::Connected => (MediaFact::Connected { session: session.clone() }, Media::There),
+            MediaKind::Interrupted => (MediaFact::Interrupted { session: session.clone() }, Media::Lost),
+            MediaKind::Restored => (MediaFact::Restored { session: session.clone() }, Media::There),
+            MediaKind::Closed => (MediaFact::Closed { session: session.clone() }, Media::Over),
+        };
+        self.model.media(&session, media);
+        self.tell(Input::Media(fact));
+    }
+
+    fn tell(&mut self, input: Input) {
+        let outputs = self.story.room.handle(input.clone(), self.story.now);
+        self.after(&outputs, Some(input), None);
+    }
+
+    /// Time passes, and each timeout comes at its time.
+    fn pass(&mut self, span: Duration) {
+        let end = self.story.now + span;
+        loop {
+            let next = self.story.room.next_timeout();
+            assert_eq!(
+                self.twin.next_timeout(),
+                next,
+                "the twin (left) waits for something else than the room (right)"
+            );
+            let Some(due) = next.filter(|due| *due <= end) else { break };
+            self.story.now = due;
+            self.model.advance(due - self.begun);
+            let outputs = self.story.room.handle(Input::Timeout, due);
+            self.after(&outputs, Some(Input::Timeout), None);
+            assert!(
+                self.story.room.next_timeout().is_none_or(|next| next > due),
+                "a timeout that changes nothing comes for ever"
+            );
+        }
+        self.story.now = end;
+        self.model.advance(end - self.begun);
+        self.look(None);
+    }
+
+    /// At the end everything settles, and everyone knows the audience.
+    fn end(&mut self) {
+        self.pass(seconds(2));
+        let present = self.story.room.snapshot(&Viewer::Admin, self.story.now).audience;
+        assert!(self.closed || *self.admin.audience() == present, "the audience was told");
+    }
+
+    fn snapshot(&self) -> (Snapshot, Option<StagePlan>) {
+        (self.story.room.snapshot(&Viewer::Admin, self.story.now), self.plan.clone())
+    }
+
+    fn after(&mut self, outputs: &[Output], for_twin: Option<Input>, actor: Option<(&Identity, Rank, &Act)>) {
+        self.model.settle();
+        if let Some(input) = for_twin {
+            let of_twin = self.twin.handle(input, self.story.now);
+            assert_eq!(of_twin, outputs, "equal inputs give equal outputs, and refusals change nothing");
+        }
+        self.hear(outputs);
+        self.look(actor);
+        self.check_watchers();
+    }
+
+    /// Lays the room beside the model.
+    fn look(&mut self, actor: Option<(&Identity, Rank, &Act)>) {
+        assert_eq!(
+            self.story.room.is_closed(),
+            self.model.phase == Phase::Closed,
+            "the room (left) and the model (right)"
+        );
+        if self.model.phase == Phase::Closed {
+            return;
+        }
+        let picture = Picture::of_room(&self.story.room, self.plan.as_ref(), self.story.now);
+        let model = self.model.picture();
+        assert_eq!(picture.room, model.room, "the room (left) and the model (right)");
+        assert_eq!(picture.seats, model.seats, "the room's seats (left) and the model's (right)");
+        assert_eq!(picture.hands, model.hands, "the room's hands (left) and the model's (right)");
+        assert_eq!(picture.invites, model.invites, "the room's invites (left) and the model's (right)");
+        for (who, person) in &picture.people {
+            assert_eq!(Some(person), model.people.get(who), "{who} in the room (left) and in the model (right)");
+        }
+        assert_eq!(picture, model, "the room (left) and the model (right)");
+        self.check_stage(&picture);
+        check_mutes(&self.picture, &picture, actor);
+        self.picture = picture;
+    }
+
+    /// Invariants 1, 2 and 9: by what an outside admin sees, and by the plan.
+    fn check_stage(&self, picture: &Picture) {
+        let holders: Vec<_> = picture.seats.iter().filter_map(|seat| seat.holder.as_ref()).collect();
+        assert_eq!(holders.iter().collect::<BTreeSet<_>>().len(), holders.len(), "one seat a person");
+        assert!(self.story.room.participants() <= PLACES);
+        let roles = self.story.room.role_counts();
+        assert_eq!(roles.hosts + roles.guests + roles.listeners, self.story.room.participants());
+        let snapshot = self.story.room.snapshot(&Viewer::Admin, self.story.now);
+        let formula = snapshot.seats.iter().filter_map(|seat| match &seat.state {
+            SeatViewState::Occupied { holder, csrc } => Some(PlannedSeat {
+                seat: seat.index,
+                session: self.story.room.session_of(&holder.identity).unwrap().clone(),
+                csrc: *csrc,
+                open: !seat.muted_by_host && !holder.host_muted && !holder.self_muted,
+                priority: holder.rank != Rank::Member,
+            }),
+            _ => None,
+        });
+        let planned = self.plan.as_ref().map(|plan| plan.seats.clone()).unwrap_or_default();
+        assert_eq!(planned, formula.collect::<Vec<_>>(), "the plan (left) and the formula (right)");
+        let interrupt = self.plan.as_ref().map_or(snapshot.room.interrupt, |plan| plan.interrupt);
+        assert!(planned.is_empty() || interrupt == snapshot.room.interrupt, "the plan says {interrupt:?}");
+    }
+
+    fn hear(&mut self, outputs: &[Output]) {
+        let moderators: BTreeSet<SessionId> = self.story.room.moderators().cloned().collect();
+        let mut welcomed = Vec::new();
+        for (place, output) in outputs.iter().enumerate() {
+            match output {
+                Output::Tell { to, seq, event } => {
+                    assert!(!self.closed, "after the end: {event:?}");
+                    self.admin.hear(to, *seq, event, &moderators);
+                    for (session, watcher) in &mut self.watchers {
+                        if !welcomed.contains(session) {
+                            watcher.hear(to, *seq, event, &moderators);
+                        }
+                    }
+                    self.check_pace(event);
+                }
+                Output::Plan(plan) => {
+                    assert_eq!(place, 0, "a gate closes before anyone is told");
+                    self.hear_plan(plan);
+                }
+                Output::Welcome { session, .. } | Output::Resumed { session, .. } => {
+                    self.watch(session);
+                    welcomed.push(session.clone());
+                }
+                Output::CloseTransport { session } => {
+                    assert!(self.over.insert(session.clone()), "{session:?} ends twice");
+                    assert!(self.watchers.remove(session).is_some(), "{session:?} was there");
+                }
+                Output::Closed => self.closed = true,
+                Output::Reply { .. } | Output::Bye { .. } => {}
+            }
+        }
+    }
+
+    fn snapshot_for(&self, session: &SessionId) -> Snapshot {
+        let identity = self.story.room.roster.identity_of(session).expect("whoever watches is there").clone();
+        self.story.room.snapshot(&Viewer::Participant(identity), self.story.now)
+    }
+
+    /// Someone looks at the room as it is now.
+    fn watch(&mut self, session: &SessionId) {
+        let watcher = Watcher::begin(Some(session.clone()), self.snapshot_for(session));
+        self.watchers.insert(session.clone(), watcher);
+    }
+
+    fn hear_plan(&mut self, plan: &StagePlan) {
+        let (revision, known) = self.plan.as_ref().map_or((0, None), |known| (known.revision, Some(known)));
+        assert_eq!(plan.revision, revision + 1);
+        let same = known.is_some_and(|known| known.seats == plan.seats && known.interrupt == plan.interrupt);
+        assert!(!same, "a plan is sent only if it is another");
+        for seat in &plan.seats {
+            let whose = self.grants.entry(seat.csrc.get()).or_insert_with(|| seat.session.clone());
+            assert_eq!(*whose, seat.session, "an occupancy is of one session");
+            assert!(!self.over.contains(&seat.session), "a session that is over is not planned");
+        }
+        self.plan = Some(plan.clone());
+    }
+
+    fn check_pace(&mut self, event: &Event) {
+        let now = self.story.now;
+        let since = |last: Option<Instant>| last.map(|last| now.duration_since(last));
+        match event {
+            Event::SeatCue { seat, .. } => {
+                if self.cues.last() != Some(&(now, *seat)) {
+                    self.cues.push((now, *seat));
+                }
+                let recent = self.cues.iter().rev().take_while(|(at, _)| now.duration_since(*at) < seconds(1)).count();
+                assert!(recent <= 2, "two cues a second");
+                assert_ne!(*seat, SeatIndex::HOST);
+                let is = self.story.room.snapshot(&Viewer::Admin, now).seats[usize::from(seat.get())].state.clone();
+                assert_eq!(is, SeatViewState::Open, "only a seat that is open is cued");
+            }
+            Event::ReactionTally { tally } => {
+                assert!(since(self.tallied).is_none_or(|since| since >= Duration::from_millis(500)));
+                assert!(!tally.is_empty());
+                self.tallied = Some(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Invariant 5, through the eyes of everyone who is there.
+    fn check_watchers(&self) {
+        if self.closed {
+            return;
+        }
+        self.admin.agrees_with(self.story.room.snapshot(&Viewer::Admin, self.story.now), "an admin");
+        for (session, watcher) in &self.watchers {
+            watcher.agrees_with(self.snapshot_for(session), session.as_str());
+        }
+        assert_eq!(self.watchers.len(), self.story.room.participants(), "whoever is gone was closed");
+    }
+}
+
+/// Invariant 3: bits that a host sets change only by a host or cohost, and a microphone is opened only by its owner: now, or by their word
+/// that it is ready for an approval.
+fn check_mutes(before: &Picture, after: &Picture, actor: Option<(&Identity, Rank, &Act)>) {
+    let moderates = actor.is_some_and(|(_, rank, _)| rank.is_moderator());
+    let act = actor.map(|(_, _, act)| act);
+    for (who, was) in &before.people {
+        let Some(is) = after.people.get(who) else { continue };
+        if was.host_muted != is.host_muted {
+            let by_word =
+                matches!(act, Some(Act::MemberMute { identity } | Act::MemberUnmute { identity }) if identity == who);
+            assert!(moderates && by_word, "{who} is host_muted {} by {actor:?}", is.host_muted);
+        }
+        if was.self_muted && !is.self_muted {
+            let own = actor.is_some_and(|(actor, _, _)| actor == who);
+            let ready = before.hands.iter().any(|hand| hand.who == *who && hand.mic_ready);
+            let approved = matches!(act, Some(Act::HandApprove { .. } | Act::HandNext | Act::SeatAssign { .. }));
+            assert!(own || (ready && moderates && approved), "the microphone of {who} was opened by {actor:?}");
+        }
+    }
+    for (was, is) in before.seats.iter().zip(&after.seats) {
+        if was.muted != is.muted {
+            assert!(moderates && matches!(act, Some(Act::SeatMute { .. } | Act::SeatUnmute { .. })), "{actor:?}");
+        }
+    }
+}
+
+fn answer_of(outputs: &[Output]) -> Answered {
+    match reply_of(outputs) {
+        Ok(Done { pending: true, .. }) => Ok(Waits::ForAWord),
+        Ok(_) => Ok(Waits::No),
+        Err(refused) => Err(refused.refusal),
+    }
+}
+
+/// How many runs there are, unless `PODIUM_ROOM_CASES` says otherwise.
+const CASES: u64 = 150;
+/// How many simpler runs are tried before a failure is shown.
+const SHRINKS_MAX: u32 = 2_000;
