@@ -321,7 +321,7 @@ export class Room {
     if (this.phase !== 'joined') return;
     if (this.#options.media) this.#path.now();
     const link = this.#link;
-    Promise.race([this.#ask('ping').catch(() => {}), delay(PROBE_MS, 'late')]).then((late) => late && link === this.#link && link.cut());
+    Promise.race([this.#ask('ping').catch(() => {}), delay(PROBE_MS, 'late')]).then((first) => first === 'late' && link === this.#link && link.cut());
   }
 
   #become(phase, end) {

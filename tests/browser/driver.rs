@@ -109,6 +109,45 @@ impl Browser {
         self.until(test_id, "a shown element", |found| found == &json!("shown")).await;
     }
 
+    /// Drags one element to another with the mouse, and lets go there.
+    pub(crate) async fn drag(&self, from: &str, to: &str) {
+        self.sees(from).await;
+        self.sees(to).await;
+        let script = "return Array.from(arguments).map((selector) => {
+            const box = document.querySelector(selector).getBoundingClientRect();
+            return { x: Math.round(box.x + box.width / 2), y: Math.round(box.y + box.height / 2) };
+        })";
+        self.run("document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })", json!([selector(from)]))
+            .await;
+        let points = self.run(script, json!([selector(from), selector(to)])).await;
+        let move_to = |point: &Value, duration: u32| json!({ "type": "pointerMove", "duration": duration, "x": point["x"], "y": point["y"] });
+        let steps = json!([
+            move_to(&points[0], 0),
+            { "type": "pointerDown", "button": 0 },
+            move_to(&points[1], 200),
+            move_to(&points[1], 50),
+            { "type": "pointerUp", "button": 0 },
+        ]);
+        let mouse =
+            json!({ "type": "pointer", "id": "mouse", "parameters": { "pointerType": "mouse" }, "actions": steps });
+        self.command("actions", json!({ "actions": [mouse] })).await;
+    }
+
+    /// Chooses a value in a list, or writes a text into a line, as a person does.
+    pub(crate) async fn fill(&self, test_id: &str, value: &str) {
+        self.sees(test_id).await;
+        let script = "const field = document.querySelector(arguments[0]);
+            field.value = arguments[1];
+            for (const kind of ['input', 'change']) field.dispatchEvent(new Event(kind, { bubbles: true }))";
+        self.run(script, json!([selector(test_id), value])).await;
+    }
+
+    /// Gives the page another size, smaller than a window may be.
+    pub(crate) async fn resize(&self, (width, height): (u32, u32)) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.command("goog/cdp/execute", json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": size })).await;
+    }
+
     /// The text of an element with this test id.
     pub(crate) async fn text(&self, test_id: &str) -> String {
         let script = "return document.querySelector(arguments[0])?.innerText ?? ''";
