@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use podium_signaling::auth;
 use podium_signaling::ids::{Identity, RoomId};
-use podium_signaling::room::{Rank, Settings};
+use podium_signaling::room::{Duplicates, Interrupt, Promote, Rank, SeatMode, Settings};
 use podium_signaling::{DevMode, Limits, Signaling, SignalingConfig};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::{self, Admin};
 use crate::bridge::{Bridge, BridgeParams};
-use crate::config::{Config, Faults, Secret};
+use crate::config::{self, Config, Faults, Rooms, Secret};
 use crate::listener;
 use crate::metrics::{JoinMetrics, Metrics};
 use crate::runtime::clock;
@@ -150,7 +150,7 @@ impl Server {
         if mode == Mode::Development {
             let room = RoomId::parse(DEVELOPMENT_ROOM).expect("a literal room id is one");
             // The links on the screen must open a room whenever they are opened.
-            signaling.create_room(&room, Settings { empty_max: DEVELOPMENT_ROOM_KEPT, ..room_settings(&config) });
+            signaling.create_room(&room, Settings { empty_max: DEVELOPMENT_ROOM_KEPT, ..room_settings(&config.rooms) });
         }
         let media: Vec<SocketAddr> = server.media();
         tracing::info!(http = %server.http, admin = %server.admin, ?media, "serving");
@@ -298,19 +298,75 @@ fn signaling_config(config: &Config, mode: Mode) -> SignalingConfig {
             Mode::Configured => None,
         },
         auto_create: config.rooms.auto_create,
-        settings: room_settings(config),
-        limits: Limits {
-            commands_per_second: config.limits.commands_per_second,
-            burst: config.limits.commands_burst,
-            sessions_per_address: config.limits.sessions_per_address,
-            rooms_max: config.rooms.max,
-            ..Limits::default()
-        },
+        settings: room_settings(&config.rooms),
+        limits: limits(config),
     }
 }
 
-fn room_settings(config: &Config) -> Settings {
-    Settings { seats: config.rooms.seats, participants_max: config.rooms.participants_max, ..Settings::default() }
+fn limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    Limits {
+        frame_bytes: limits.frame_bytes_max,
+        json_depth: limits.json_depth_max,
+        commands_per_second: limits.commands_per_second,
+        burst: limits.commands_burst,
+        name_chars: limits.name_chars_max,
+        sessions_per_address: limits.sessions_per_address,
+        sessions_max: limits.sessions_max,
+        pending_joins_max: limits.pending_joins_max,
+        session_max: Duration::from_secs(limits.session_max_s),
+        rooms_max: config.rooms.max,
+        ..Limits::default()
+    }
+}
+
+fn room_settings(rooms: &Rooms) -> Settings {
+    Settings {
+        seats: rooms.seats,
+        seat_mode: match rooms.seat_mode {
+            config::SeatMode::Free => SeatMode::Free,
+            config::SeatMode::Apply => SeatMode::Apply,
+            config::SeatMode::InviteOnly => SeatMode::InviteOnly,
+        },
+        hands: rooms.hands,
+        interrupt: match rooms.interrupt {
+            config::Interrupt::Off => Interrupt::Off,
+            config::Interrupt::Duck => Interrupt::Duck,
+            config::Interrupt::Hold => Interrupt::Hold,
+        },
+        auto_offer: rooms.auto_offer,
+        turn: (rooms.turn_s > 0).then(|| Duration::from_secs(rooms.turn_s)),
+        promote: match rooms.promote {
+            config::Promote::Cohost => Promote::Cohost,
+            config::Promote::LongestSeated => Promote::LongestSeated,
+            config::Promote::None => Promote::None,
+        },
+        duplicates: match rooms.duplicates {
+            config::Duplicates::Takeover => Duplicates::Takeover,
+            config::Duplicates::Reject => Duplicates::Reject,
+            config::Duplicates::Allow => Duplicates::Allow,
+        },
+        opens_in: None,
+        participants_max: rooms.participants_max,
+        hands_max: rooms.hands_max,
+        hand_cooldown: Duration::from_secs(rooms.hand_cooldown_s),
+        hand_expiry: Duration::from_secs(rooms.hand_expiry_s),
+        reservation: Duration::from_secs(rooms.reservation_s),
+        invites_max: rooms.invites_max,
+        invite_expiry: Duration::from_secs(rooms.invite_expiry_s),
+        invite_cooldown: Duration::from_secs(rooms.invite_cooldown_s),
+        bans_max: rooms.bans_max,
+        proposal_expiry: Duration::from_secs(rooms.proposal_expiry_s),
+        turn_warning: Duration::from_secs(rooms.turn_warning_s),
+        hostless_grace: Duration::from_secs(rooms.hostless_grace_s),
+        closing_notice: Duration::from_secs(rooms.closing_notice_s),
+        tally_interval: Duration::from_millis(rooms.tally_interval_ms),
+        reconnect_grace: Duration::from_secs(rooms.reconnect_grace_s),
+        detached_max: Duration::from_secs(rooms.detached_max_s),
+        empty_max: Duration::from_secs(rooms.empty_max_s),
+        audience_interval: Duration::from_millis(rooms.audience_interval_ms),
+        cue_interval: Duration::from_millis(rooms.cue_interval_ms),
+    }
 }
 
 async fn listen(address: SocketAddr, what: &str) -> std::io::Result<TcpListener> {
@@ -329,3 +385,17 @@ const EVENTS_MAX: usize = 4_096;
 pub const DRAIN_MAX: Duration = Duration::from_secs(60);
 const DRAIN_LOOK: Duration = Duration::from_millis(200);
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_of_the_configuration_are_those_of_a_room() {
+        assert_eq!(room_settings(&Rooms::default()), Settings::default());
+        let ours = limits(&Config::default());
+        let theirs = Limits::default();
+        // Behind a proxy every session has one address, so a server as a whole is more patient there.
+        assert_eq!(ours, Limits { sessions_per_address: ours.sessions_per_address, ..theirs });
+    }
+}

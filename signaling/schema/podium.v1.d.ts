@@ -866,7 +866,7 @@ export interface SeatAssignCommand {
   seat: SeatIndex;
 }
 
-export type SeatCause = "taken" | "confirmed" | "reserved" | "released" | "left" | "kicked_off" | "locked" | "unlocked" | "muted" | "unmuted" | "member_muted" | "member_unmuted" | "self_muted" | "self_unmuted" | "taken_over" | "interrupted" | "restored" | "lost" | "rank" | "moved" | "swapped" | "turn_over";
+export type SeatCause = "taken" | "confirmed" | "reserved" | "released" | "left" | "kicked_off" | "locked" | "unlocked" | "muted" | "unmuted" | "member_muted" | "member_unmuted" | "self_muted" | "self_unmuted" | "taken_over" | "interrupted" | "restored" | "lost" | "rank" | "moved" | "swapped" | "turn" | "turn_over";
 
 /** A seat, its holder or its mutes changed. */
 export interface SeatChangedEvent {

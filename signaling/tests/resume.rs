@@ -38,7 +38,10 @@ async fn a_killed_socket_goes_on_with_seat_hand_and_mutes() {
     assert_eq!(events(&mut ben, missed.len()).await, missed);
 
     let (mut dan, welcome) = server.resume("demo", "dan", &dan_welcome["resume_token"], dan_seq).await;
-    assert_eq!((&welcome["self"]["hand"]["position"], &welcome["self"]["hand"]["mic_ready"]), (&json!(2), &json!(true)));
+    assert_eq!(
+        (&welcome["self"]["hand"]["position"], &welcome["self"]["hand"]["mic_ready"]),
+        (&json!(2), &json!(true))
+    );
     assert_eq!(events(&mut dan, missed.len()).await, missed);
 
     let (_, welcome) = server.join("demo", "eve", Rank::Member).await;
@@ -210,7 +213,8 @@ async fn a_token_for_access_that_has_expired_resumes_and_does_not_join() {
     let seq = ada.seq;
     drop(ada);
     let video = json!({"room": "demo", "roomJoin": true});
-    let expired = token_with(json!({"sub": "ada", "exp": podium_signaling::clock::unix_seconds() - 120, "video": video}));
+    let expired =
+        token_with(json!({"sub": "ada", "exp": podium_signaling::clock::unix_seconds() - 120, "video": video}));
     let mut late = server.connect("demo", &expired).await;
     late.send(json!({"type": "join"})).await;
     let bye = late.next().await;

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
 
 mod doors;
+mod interruptions;
 mod process;
+mod restarts;
 mod seats;
 mod voices;
 mod world;

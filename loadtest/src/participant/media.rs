@@ -83,7 +83,9 @@ impl Media {
         let (state, watched) = watch::channel(State::Connecting);
         let handler = Handler { stages, ears: Arc::clone(&ears), leash: Arc::clone(&leash), state };
         let settings = SettingEngineBuilder::new();
-        let settings = settings.with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS_MAX)).build();
+        let settings = settings.with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS_MAX));
+        // A restart takes another socket, as after a change of network.
+        let settings = settings.with_discard_local_candidates_during_ice_restart(true).build();
         let connection: Arc<dyn PeerConnection> = Arc::new(
             PeerConnectionBuilder::new()
                 .with_media_engine(media_engine()?)
@@ -113,6 +115,16 @@ impl Media {
         let sdp = offer.sdp.clone();
         self.connection.set_local_description(offer).await?;
         Ok(sdp)
+    }
+
+    /// An offer with new ICE credentials.
+    pub(super) async fn restart_offer(&self) -> Result<String, MediaError> {
+        self.connection.restart_ice().await?;
+        self.offer().await
+    }
+
+    pub(super) async fn accept_restart(&self, answer: &str) -> Result<(), MediaError> {
+        Ok(self.connection.set_remote_description(RTCSessionDescription::answer(answer.to_owned())?).await?)
     }
 
     pub(super) async fn accept(&mut self, answer: &str) -> Result<(), MediaError> {

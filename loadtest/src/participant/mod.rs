@@ -242,6 +242,16 @@ impl Participant {
         drop(self);
     }
 
+    /// Moves the media to another local address, as a change of network does, with an ICE restart. What the server answered.
+    pub async fn restart_ice(&self) -> Result<String, RestartError> {
+        let media = self.media.as_ref().ok_or(MediaError::NoMicrophone)?;
+        let offer = media.restart_offer().await?;
+        let ok = self.command("ice_restart", json!({ "offer": offer })).await.map_err(RestartError::Refused)?;
+        let answer = ok["answer"].as_str().ok_or(RestartError::NoAnswer)?;
+        media.accept_restart(answer).await?;
+        Ok(answer.to_owned())
+    }
+
     /// Drops the socket alone; the media goes on.
     pub fn drop_socket(&self) {
         self.signaling.abort();
@@ -295,6 +305,20 @@ pub enum JoinError {
     /// A stage took too long.
     #[error("{0} took too long")]
     Timeout(&'static str),
+}
+
+/// Why ICE was not restarted.
+#[derive(Debug, thiserror::Error)]
+pub enum RestartError {
+    /// The server said no.
+    #[error("refused: {0}")]
+    Refused(CommandError),
+    /// The reply has no answer.
+    #[error("the reply has no answer")]
+    NoAnswer,
+    /// The WebRTC stack failed, or there is no media.
+    #[error(transparent)]
+    Media(#[from] MediaError),
 }
 
 async fn within<T>(

@@ -144,21 +144,35 @@ impl Denied {
 
 /// Judges a token at `now_s` seconds since 1970.
 pub fn verify(keys: &HashMap<String, Secret>, token: &str, now_s: u64) -> Result<Access, Denied> {
-    match verify_even_expired(keys, token, now_s)? {
-        (_, true) => Err(Denied::Expired),
-        (access, false) => Ok(access),
-    }
+    judge(keys, token, now_s, NAME_CHARS_MAX)?.unexpired()
 }
 
-/// Judges a token at `now_s` seconds since 1970. What has only expired is not refused; the second word says whether it has.
-pub fn verify_even_expired(keys: &HashMap<String, Secret>, token: &str, now_s: u64) -> Result<(Access, bool), Denied> {
+/// Judges a token at `now_s` seconds since 1970 where names have up to `name_chars_max` characters. What has only expired is not refused.
+pub fn judge(keys: &HashMap<String, Secret>, token: &str, now_s: u64, name_chars_max: usize) -> Result<Judged, Denied> {
     let claims = signed_claims(keys, token).ok_or(Denied::Unauthenticated)?;
     let is_expired = match check_times(&claims, now_s) {
         Ok(()) => false,
         Err(Denied::Expired) => true,
         Err(denied @ (Denied::Unauthenticated | Denied::Forbidden)) => return Err(denied),
     };
-    Ok((access(claims).ok_or(Denied::Unauthenticated)?, is_expired))
+    let access = access(claims, name_chars_max).ok_or(Denied::Unauthenticated)?;
+    Ok(Judged { access, is_expired })
+}
+
+/// What a good token allows, and whether the token has expired since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// What it allows.
+    pub access: Access,
+    /// It allows nothing new any more.
+    pub is_expired: bool,
+}
+
+impl Judged {
+    /// What the token allows if it has not expired.
+    pub fn unexpired(self) -> Result<Access, Denied> {
+        if self.is_expired { Err(Denied::Expired) } else { Ok(self.access) }
+    }
 }
 
 /// What `podium token` and `POST /dev/token` ask for.
@@ -268,13 +282,13 @@ fn check_times(claims: &Claims, now_s: u64) -> Result<(), Denied> {
 }
 
 /// Ids and names are parsed here, once; a token that names an impossible room or person is not ours.
-fn access(claims: Claims) -> Option<Access> {
+fn access(claims: Claims, name_chars_max: usize) -> Option<Access> {
     if claims.aud.is_some() {
         return None;
     }
     let attributes_bytes: usize = claims.attributes.iter().flatten().map(|(key, value)| key.len() + value.len()).sum();
     if attributes_bytes > ATTRIBUTES_BYTES_MAX
-        || claims.name.as_deref().is_some_and(|name| !is_fit(name, NAME_CHARS_CEILING))
+        || claims.name.as_deref().is_some_and(|name| !is_fit(name, name_chars_max))
     {
         return None;
     }
@@ -369,9 +383,6 @@ pub const LEEWAY_S: u64 = 60;
 
 /// The longest name, unless a server is set otherwise.
 pub const NAME_CHARS_MAX: usize = 64;
-
-/// The longest name that a server can be set to take.
-pub const NAME_CHARS_CEILING: usize = 256;
 
 /// The longest kind.
 pub const KIND_CHARS_MAX: usize = 32;

@@ -162,11 +162,55 @@ fn claims_of_the_wrong_type_are_refused() {
         ("podium", json!({"rank": "owner"})),
         ("podium", json!({"rank": 3})),
         ("podium", json!({"tier": "gold"})),
+        ("podium", json!({"tier": -1})),
+        ("podium", json!({"kind": ""})),
+        ("podium", json!({"kind": "x".repeat(KIND_CHARS_MAX + 1)})),
+        ("podium", json!({"kind": "a\u{0}"})),
+        ("video", json!({"canPublishData": 1})),
     ];
     for (claim, value) in wrong {
         assert_eq!(judged(|claims| claims[claim] = value.clone()), Err(Denied::Unauthenticated), "{claim}: {value}");
     }
     assert_eq!(judged(|claims| claims["name"] = json!("é".repeat(NAME_CHARS_MAX))), Ok(()));
+}
+
+#[test]
+fn a_token_says_what_its_bearer_is_and_how_old_it_is() {
+    let mut all = claims();
+    all["podium"] = json!({"tier": 3, "kind": "k".repeat(KIND_CHARS_MAX)});
+    all["video"]["canPublishData"] = json!(false);
+    all["nbf"] = json!(NOW - 20);
+    let access = verify(&keys(), &signed(&all), NOW).unwrap();
+    assert_eq!((access.tier, access.kind.map(|kind| kind.len())), (3, Some(KIND_CHARS_MAX)));
+    assert!(!access.can_publish_data);
+    let age = |all: &Value| verify(&keys(), &signed(all), NOW).unwrap().age(NOW * 1000 + 500);
+    assert_eq!(age(&all), Some(Duration::from_millis(20_500)));
+    all["iat"] = json!(NOW - 10);
+    assert_eq!(age(&all), Some(Duration::from_millis(10_500)));
+    all["iat"] = json!(NOW + 10);
+    assert_eq!(age(&all), Some(Duration::ZERO));
+    let access = verify(&keys(), &signed(&claims()), NOW).unwrap();
+    assert_eq!((access.tier, access.kind, access.can_publish_data), (0, None, true));
+}
+
+#[test]
+fn the_longest_name_can_be_set() {
+    let mut all = claims();
+    all["name"] = json!("n".repeat(10));
+    let judged = |chars_max| judge(&keys(), &signed(&all), NOW, chars_max).map(|judged| judged.is_expired);
+    assert_eq!(judged(10), Ok(false));
+    assert_eq!(judged(9), Err(Denied::Unauthenticated));
+}
+
+#[test]
+fn an_expired_token_is_told_from_a_bad_one() {
+    let mut all = claims();
+    all["exp"] = json!(NOW - 3600);
+    let judged = judge(&keys(), &signed(&all), NOW, NAME_CHARS_MAX).unwrap();
+    assert!(judged.is_expired);
+    assert_eq!(judged.unexpired(), Err(Denied::Expired));
+    all["podium"] = json!(1);
+    assert_eq!(judge(&keys(), &signed(&all), NOW, NAME_CHARS_MAX).err(), Some(Denied::Unauthenticated));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, header};
 
 use crate::{
-    auth::{self, Access, Denied},
+    auth::{self, Access, Denied, Judged},
     clock,
     protocol::SUBPROTOCOL,
     signaling::Shared,
@@ -11,26 +11,17 @@ use crate::{
 
 /// Judges the bearer token of an HTTP request.
 pub(super) fn of_request(shared: &Shared, headers: &HeaderMap) -> Result<Access, Denied> {
-    let token = from_authorization(headers).ok_or(Denied::Unauthenticated)?;
-    let access = auth::verify(&shared.config.keys, token, clock::unix_seconds())?;
-    named_within(shared, access)
+    judge(shared, from_authorization(headers))?.unexpired()
 }
 
-/// Judges the token of a session's upgrade: in `Authorization`, as a subprotocol, or in the query. Also whether it has expired.
-pub(super) fn of_upgrade(
-    shared: &Shared,
-    headers: &HeaderMap,
-    in_query: Option<&str>,
-) -> Result<(Access, bool), Denied> {
-    let token = from_authorization(headers).or_else(|| from_subprotocol(headers)).or(in_query);
+/// Judges the token of a session's upgrade: in `Authorization`, as a subprotocol, or in the query. It may have expired.
+pub(super) fn of_upgrade(shared: &Shared, headers: &HeaderMap, in_query: Option<&str>) -> Result<Judged, Denied> {
+    judge(shared, from_authorization(headers).or_else(|| from_subprotocol(headers)).or(in_query))
+}
+
+fn judge(shared: &Shared, token: Option<&str>) -> Result<Judged, Denied> {
     let token = token.ok_or(Denied::Unauthenticated)?;
-    let (access, is_expired) = auth::verify_even_expired(&shared.config.keys, token, clock::unix_seconds())?;
-    Ok((named_within(shared, access)?, is_expired))
-}
-
-fn named_within(shared: &Shared, access: Access) -> Result<Access, Denied> {
-    let chars = access.name.as_deref().map_or(0, |name| name.chars().count());
-    if chars > shared.config.limits.name_chars { Err(Denied::Unauthenticated) } else { Ok(access) }
+    auth::judge(&shared.config.keys, token, clock::unix_seconds(), shared.config.limits.name_chars)
 }
 
 /// Whether the client speaks this protocol by name.

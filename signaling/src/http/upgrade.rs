@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tracing::{Instrument, debug, info_span};
 
 use super::{access, addresses::NoPlace, admission::Admission, problem::Problem, session::Session};
-use crate::{ids::RoomId, protocol::SUBPROTOCOL, room::Refusal, signaling::Shared};
+use crate::{auth::Judged, ids::RoomId, protocol::SUBPROTOCOL, room::Refusal, signaling::Shared};
 
 /// The query of an upgrade.
 #[derive(Deserialize)]
@@ -79,7 +79,7 @@ pub(super) async fn upgrade(
 }
 
 fn admission(shared: &Shared, room: &str, headers: &HeaderMap, in_query: Option<&str>) -> Result<Admission, Refusal> {
-    let (access, is_expired) = access::of_upgrade(shared, headers, in_query)?;
+    let Judged { access, is_expired } = access::of_upgrade(shared, headers, in_query)?;
     let room = RoomId::parse(room).map_err(|_| Refusal::RoomNotFound)?;
     let identity = access.may_join(&room)?.clone();
     Ok(Admission { room, identity, access, is_expired })

@@ -221,7 +221,7 @@ impl Room {
     /// Why there is no hand of someone in the room.
     fn no_hand(&self, who: &Identity) -> Refusal {
         match &self.roster.person(who).last_hand {
-            Some(HandEnd::Approved { .. } | HandEnd::Denied | HandEnd::Offered) => Refusal::HandAlreadyHandled,
+            Some(HandEnd::Approved { .. } | HandEnd::Denied | HandEnd::Given) => Refusal::HandAlreadyHandled,
             Some(HandEnd::Withdrawn) | None => Refusal::HandGone,
         }
     }

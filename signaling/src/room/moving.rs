@@ -9,6 +9,7 @@ use crate::ids::{Identity, SeatIndex};
 use super::Room;
 use super::event::{Event, HandChange, SeatCause};
 use super::output::{Done, Output, Recipients};
+use super::participant::HandEnd;
 use super::permit::{Caller, Power};
 use super::refusal::{Refusal, Refused};
 use super::seat::SeatState;
@@ -157,6 +158,9 @@ impl Room {
         let at_once = hand == Some(true) && !person.media.is_gone();
         self.refuse_unless_open(seat, now)?;
         let hand = self.settle_hand(who, HandChange::Approved, Some(&by.identity), now);
+        if hand.is_some() {
+            self.roster.person_mut(who).last_hand = Some(HandEnd::Given);
+        }
         if at_once {
             self.seat_person(seat, who, SeatCause::Taken, Some(&by.identity), now);
         } else {

@@ -182,8 +182,8 @@ pub(super) enum HandEnd {
         answer: Box<Done>,
     },
     Denied,
-    /// Offered a seat, which its owner took.
-    Offered,
+    /// A seat was given for it in another way: assigned, or offered and taken.
+    Given,
     /// Lowered, expired, or dropped.
     Withdrawn,
 }

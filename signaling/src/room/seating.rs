@@ -185,7 +185,7 @@ impl Room {
         self.tell_seat(seat, cause, by, now);
         self.end_invite(who, InviteChange::Accepted, Some(who), now);
         if offered && self.settle_hand(who, HandChange::Approved, None, now).is_some() {
-            self.roster.person_mut(who).last_hand = Some(HandEnd::Offered);
+            self.roster.person_mut(who).last_hand = Some(HandEnd::Given);
         }
         // Whoever sits here by an invite or an assignment wishes for nothing more.
         self.end_hand(who, HandChange::Lowered, now);

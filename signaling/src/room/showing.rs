@@ -19,14 +19,14 @@ use super::view::{
 impl Room {
     /// The room as a viewer may see it.
     pub fn snapshot(&self, viewer: &Viewer, now: Instant) -> Snapshot {
-        let (sees_hands, own) = match viewer {
-            Viewer::Admin => (true, None),
-            Viewer::Participant(who) => {
-                let person = self.roster.find(who);
-                let sees_hands = person.is_some_and(|person| person.rank.is_moderator());
-                (sees_hands, person.map(|_| self.self_view(who, now)))
-            }
+        let who = match viewer {
+            Viewer::Admin => None,
+            Viewer::Participant(who) => Some(who),
+            Viewer::Session(session) => self.roster.identity_of(session),
         };
+        let person = who.and_then(|who| self.roster.find(who));
+        let sees_hands = *viewer == Viewer::Admin || person.is_some_and(|person| person.rank.is_moderator());
+        let own = who.filter(|_| person.is_some()).map(|who| self.self_view(who, now));
         Snapshot {
             id: self.id.clone(),
             room: self.room_view(now),

@@ -16,6 +16,8 @@ use super::settings::{Duplicates, Interrupt, Phase, Promote, SeatMode};
 pub enum Viewer {
     /// Someone in the room: sees their own state, and hosts and cohosts see the hands.
     Participant(Identity),
+    /// One session of someone in the room. A second session of a person sees what is its own.
+    Session(SessionId),
     /// A back end that administers the room without being in it: sees what a host sees.
     Admin,
 }

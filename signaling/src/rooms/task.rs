@@ -224,7 +224,7 @@ impl RoomTask {
         let Some(pending) = self.crowd.take_pending(session) else {
             return;
         };
-        let snapshot = self.room.snapshot(&Viewer::Participant(identity.clone()), now);
+        let snapshot = self.room.snapshot(&Viewer::Session(session.clone()), now);
         let own = snapshot.own.as_ref();
         let rank = own.map_or(Rank::Member, |own| own.rank);
         let counters = &self.context.counters;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::DeserializeOwned;
 
 use crate::{
     ids::{HandId, Identity, InviteId, RequestId, RoomId, SeatIndex, SessionId},
@@ -34,7 +35,7 @@ macro_rules! closed_sets {
 closed_sets! {
     SeatCause {
         Taken, Confirmed, Reserved, Released, Left, KickedOff, Locked, Unlocked, Muted, Unmuted, MemberMuted, MemberUnmuted, SelfMuted,
-        SelfUnmuted, TakenOver, Interrupted, Restored, Lost, Rank, Moved, Swapped, TurnOver,
+        SelfUnmuted, TakenOver, Interrupted, Restored, Lost, Rank, Moved, Swapped, Turn, TurnOver,
     }
     HandChange { Raised, Changed, Lowered, Approved, Denied, Cleared, Expired, Gone }
     InviteChange { Sent, Accepted, Declined, Expired, Revoked }
@@ -126,4 +127,22 @@ ids! {
     HandId: { "type": "string", "pattern": "^HD_[0-9]{1,20}$", "description": "Names one raised hand of a room." }
     InviteId: { "type": "string", "pattern": "^IN_[0-9]{1,20}$", "description": "Names one invite of a room." }
     SeatIndex: { "type": "integer", "minimum": 0, "maximum": 31, "description": "The number of a seat. Seat 0 is the host seat." }
+}
+
+#[test]
+fn what_a_client_writes_is_what_the_room_writes() {
+    use crate::protocol::client::words::{DuplicatesWord, InterruptWord, PromoteWord, RankWord, SeatModeWord};
+
+    fn words<W: DeserializeOwned, V: JsonSchema + From<W>>(code: impl Fn(V) -> &'static str) {
+        let schema = V::json_schema(&mut SchemaGenerator::default()).to_value();
+        for text in schema["enum"].as_array().unwrap() {
+            let word: W = serde_json::from_value(text.clone()).unwrap();
+            assert_eq!(text, code(V::from(word)));
+        }
+    }
+    words::<SeatModeWord, _>(SeatMode::code);
+    words::<InterruptWord, _>(Interrupt::code);
+    words::<PromoteWord, _>(Promote::code);
+    words::<DuplicatesWord, _>(Duplicates::code);
+    words::<RankWord, _>(Rank::code);
 }

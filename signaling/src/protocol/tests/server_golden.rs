@@ -28,8 +28,7 @@ fn every_frame_of_the_server_is_as_promised() {
 type Named = (&'static str, String);
 
 fn answers() -> Vec<Named> {
-    let id = request("1");
-    let done = |done: Done| server::reply_ok(&request("2"), &done);
+    let done = |id, done: Done| server::reply_ok(&request(id), &done);
     let in_phase = |room| Snapshot { room, ..snapshot() };
     let limited = RoomView { turn: Some(seconds(120)), ..room() };
     let hosts = Snapshot { moderation: Some(moderation()), ..in_phase(limited) };
@@ -44,20 +43,20 @@ fn answers() -> Vec<Named> {
     let fast = Refused { refusal: Refusal::RateLimited, details: soon };
     let own_words = Some("`text` must have 1 to 500 characters");
     vec![
-        ("welcome", welcome(false, Some("v=0…"), Some(&snapshot()), &listener())),
-        ("welcome.console", welcome(false, None, Some(&hosts), &host())),
-        ("welcome.resumed", welcome(true, None, None, &guest())),
-        ("welcome.resumed_anew", welcome(true, None, Some(&snapshot()), &guest())),
-        ("welcome.scheduled", welcome(false, None, Some(&in_phase(scheduled())), &host())),
-        ("welcome.hostless", welcome(false, Some("v=0…"), Some(&in_phase(hostless())), &listener())),
-        ("welcome.closing", welcome(true, None, Some(&in_phase(closing())), &guest())),
-        ("reply", done(Done::default())),
-        ("reply.seat", done(Done { seat: Some(occupied(1)), ..Done::default() })),
-        ("reply.hand", done(Done { position: Some(1), hand: Some(hand()), ..Done::default() })),
-        ("reply.invite", done(Done { invite: Some(invite()), ..Done::default() })),
-        ("reply.pending", done(Done { pending: true, ..Done::default() })),
-        ("reply.pong", server::pong(&id, 1_800_000_000_000)),
-        ("reply.restarted", server::restarted(&id, "v=0…")),
+        ("welcome", welcome("1", false, Some("v=0…"), Some(&snapshot()), &listener())),
+        ("welcome.console", welcome("2", false, None, Some(&hosts), &host())),
+        ("welcome.resumed", welcome("3", true, None, None, &guest())),
+        ("welcome.resumed_anew", welcome("3", true, None, Some(&snapshot()), &guest())),
+        ("welcome.scheduled", welcome("2", false, None, Some(&in_phase(scheduled())), &host())),
+        ("welcome.hostless", welcome("1", false, Some("v=0…"), Some(&in_phase(hostless())), &listener())),
+        ("welcome.closing", welcome("3", true, None, Some(&in_phase(closing())), &guest())),
+        ("reply", done("7", Done::default())),
+        ("reply.seat", done("6", Done { seat: Some(occupied(1)), ..Done::default() })),
+        ("reply.hand", done("21", Done { position: Some(1), hand: Some(hand()), ..Done::default() })),
+        ("reply.invite", done("28", Done { invite: Some(invite()), ..Done::default() })),
+        ("reply.pending", done("10", Done { pending: true, ..Done::default() })),
+        ("reply.pong", server::pong(&request("54"), 1_800_000_000_000)),
+        ("reply.restarted", server::restarted(&request("4"), "v=0…")),
         ("reply.error", server::reply_error(Some(&request("3")), &busy, None)),
         ("reply.error_rate", server::reply_error(Some(&request("3")), &fast, None)),
         ("reply.error_argument", server::reply_error(Some(&request("3")), &Refusal::InvalidArgument.into(), own_words)),
@@ -71,9 +70,9 @@ fn answers() -> Vec<Named> {
     ]
 }
 
-fn welcome(resumed: bool, answer: Option<&str>, snapshot: Option<&Snapshot>, own: &SelfView) -> String {
+fn welcome(id: &str, resumed: bool, answer: Option<&str>, snapshot: Option<&Snapshot>, own: &SelfView) -> String {
     let welcome = Welcome {
-        request: &request("1"),
+        request: &request(id),
         session: &session(),
         identity: &own.identity,
         answer,

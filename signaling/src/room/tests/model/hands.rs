@@ -158,7 +158,7 @@ impl Model {
         if self.hand_of(who).is_none() {
             return Err(self.no_hand(who));
         }
-        self.drop_hand(who, HandEnd::Denied);
+        self.drop_hand(who, HandEnd::Denied, Some(by));
         self.person(who).cooling_until = self.now + self.set.hand_cooldown;
         DONE
     }
@@ -167,18 +167,18 @@ impl Model {
         self.moderates(by)?;
         let all: Vec<Identity> = self.hands.iter().map(|hand| hand.who.clone()).collect();
         for who in all.into_iter().filter(|who| who == by || self.outranks(by, who).is_ok()).collect::<Vec<_>>() {
-            self.drop_hand(&who, HandEnd::Withdrawn);
+            self.drop_hand(&who, HandEnd::Withdrawn, Some(by));
         }
         DONE
     }
 
     /// A hand that others or time end takes along the offer that was made for it.
-    pub(super) fn drop_hand(&mut self, who: &Identity, end: HandEnd) {
+    pub(super) fn drop_hand(&mut self, who: &Identity, end: HandEnd, by: Option<&Identity>) {
         self.hands.retain(|hand| hand.who != *who);
         self.person(who).last_hand = Some(end);
         if let Some(seat) = self.seat_of(who) {
             if matches!(&self.seats[usize::from(seat)].is, SeatIs::Reserved { why: ReservedWhy::Offered, .. }) {
-                self.free(seat, SeatIs::Open, None);
+                self.free(seat, SeatIs::Open, by);
             }
         }
     }
@@ -239,7 +239,7 @@ impl Model {
         };
         hand.missed += 1;
         if hand.missed == 2 {
-            self.drop_hand(who, HandEnd::Withdrawn);
+            self.drop_hand(who, HandEnd::Withdrawn, None);
         }
     }
 

@@ -58,7 +58,7 @@ impl Model {
             Due::Turn(seat) => self.free(seat, SeatIs::Open, None),
             Due::Invite(to) => self.end_invite(&to, InviteChange::Expired),
             Due::HostOffer(to) => self.host_offers.retain(|offer| offer.to != to),
-            Due::Hand(who) => self.drop_hand(&who, hands::HandEnd::Withdrawn),
+            Due::Hand(who) => self.drop_hand(&who, hands::HandEnd::Withdrawn, None),
             Due::Gone(who) => self.depart(&who),
             Due::Empty => self.shut(),
         }

@@ -181,7 +181,7 @@ impl Model {
         person.detached_until = None;
         if !person.can_publish {
             if self.hand_of(who).is_some() {
-                self.drop_hand(who, HandEnd::Withdrawn);
+                self.drop_hand(who, HandEnd::Withdrawn, None);
             }
             self.end_invite(who, InviteChange::Revoked);
             if let Some(seat) = self.seat_of(who) {
@@ -210,7 +210,7 @@ impl Model {
     /// Someone goes, by whatever cause, and everything of theirs ends.
     pub(super) fn depart(&mut self, who: &Identity) {
         if self.hand_of(who).is_some() {
-            self.drop_hand(who, HandEnd::Withdrawn);
+            self.drop_hand(who, HandEnd::Withdrawn, None);
         }
         self.end_invite(who, InviteChange::Revoked);
         if let Some(seat) = self.seat_of(who) {

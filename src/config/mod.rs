@@ -7,6 +7,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub use limits::Limits;
+pub use rooms::{Duplicates, Interrupt, Promote, Rooms, SeatMode};
+
+mod limits;
+mod rooms;
+
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Config {
@@ -113,34 +119,6 @@ impl Serialize for Secret {
     }
 }
 
-/// What rooms are like.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Rooms {
-    /// A host's join makes the room.
-    pub auto_create: bool,
-    /// Rooms at once.
-    pub max: usize,
-    /// Participants in one room.
-    pub participants_max: usize,
-    /// Seats of a new room, 1 to 32.
-    pub seats: u8,
-}
-
-/// What one client may ask of us.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Sessions from one address at once.
-    pub sessions_per_address: usize,
-    /// Commands a second in one session, on average.
-    pub commands_per_second: u32,
-    /// Commands at once.
-    pub commands_burst: u32,
-    /// Downstream slots of one participant.
-    pub slots_max: usize,
-}
-
 /// What is written down.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -169,18 +147,6 @@ impl Default for Media {
     }
 }
 
-impl Default for Rooms {
-    fn default() -> Self {
-        Self { auto_create: true, max: 10_000, participants_max: 5_000, seats: 9 }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { sessions_per_address: 1_000, commands_per_second: 20, commands_burst: 40, slots_max: 16 }
-    }
-}
-
 impl Default for Log {
     fn default() -> Self {
         Self { json: false, filter: "info".into() }
@@ -190,6 +156,9 @@ impl Default for Log {
 fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
+
+/// A number: its key, its value, and the least and the most it may be.
+type Bound = (&'static str, u64, u64, u64);
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -243,16 +212,14 @@ impl Config {
                 format!("auth.keys.{id}: a secret has {SECRET_BYTES_MIN} bytes or more"),
             );
         }
+        for (key, value, min, max) in self.rooms.bounds().into_iter().chain(self.limits.bounds()) {
+            let within = if max == u64::MAX { format!("at least {min}") } else { format!("within {min} and {max}") };
+            check((min..=max).contains(&value), format!("{key}: {value} is not {within}"));
+        }
         check(
-            (1..=32).contains(&self.rooms.seats),
-            format!("rooms.seats: {} is not within 1 and 32", self.rooms.seats),
+            self.rooms.turn_is_fit(),
+            format!("rooms.turn_s: {} is neither 0 nor within 10 and 3600", self.rooms.turn_s),
         );
-        check(self.rooms.max >= 1, "rooms.max: at least 1".into());
-        check(self.rooms.participants_max >= 1, "rooms.participants_max: at least 1".into());
-        check(self.limits.commands_per_second >= 1, "limits.commands_per_second: at least 1".into());
-        check(self.limits.commands_burst >= 1, "limits.commands_burst: at least 1".into());
-        check(self.limits.sessions_per_address >= 1, "limits.sessions_per_address: at least 1".into());
-        check((1..=32).contains(&self.limits.slots_max), "limits.slots_max: within 1 and 32".into());
         check(self.media.workers <= WORKERS_MAX, format!("media.workers: at most {WORKERS_MAX}"));
         check(!self.media.listen.as_slice().is_empty(), "media.listen: at least one address".into());
         let distinct: HashSet<_> = self.media.listen.as_slice().iter().collect();

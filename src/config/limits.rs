@@ -1,0 +1,66 @@
+//! What one client, and all of them together, may ask of us.
+
+use serde::{Deserialize, Serialize};
+
+use super::Bound;
+
+/// `[limits]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Sessions from one address at once. Behind a proxy every session has the proxy's address.
+    pub sessions_per_address: usize,
+    /// Sessions from all addresses at once.
+    pub sessions_max: usize,
+    /// Sockets that are open and have not joined yet; more are turned away with 503.
+    pub pending_joins_max: usize,
+    /// How old a session can be resumed, in seconds.
+    pub session_max_s: u64,
+    /// Commands a second in one session, on average.
+    pub commands_per_second: u32,
+    /// Commands at once.
+    pub commands_burst: u32,
+    /// The longest frame of a client, in bytes.
+    pub frame_bytes_max: usize,
+    /// How deep the JSON of a frame may nest.
+    pub json_depth_max: usize,
+    /// The longest name of a person, in characters.
+    pub name_chars_max: usize,
+    /// Downstream slots of one participant, 1 to 32: how many speakers can be heard at once.
+    pub slots_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions_per_address: 1_000,
+            sessions_max: 50_000,
+            pending_joins_max: 1_000,
+            session_max_s: 86_400,
+            commands_per_second: 20,
+            commands_burst: 40,
+            frame_bytes_max: 65_536,
+            json_depth_max: 16,
+            name_chars_max: 64,
+            slots_max: 16,
+        }
+    }
+}
+
+impl Limits {
+    /// The numbers that have bounds.
+    pub(super) fn bounds(&self) -> Vec<Bound> {
+        vec![
+            ("limits.sessions_per_address", self.sessions_per_address as u64, 1, u64::MAX),
+            ("limits.sessions_max", self.sessions_max as u64, 1, u64::MAX),
+            ("limits.pending_joins_max", self.pending_joins_max as u64, 1, u64::MAX),
+            ("limits.session_max_s", self.session_max_s, 1, u64::MAX),
+            ("limits.commands_per_second", u64::from(self.commands_per_second), 1, u64::MAX),
+            ("limits.commands_burst", u64::from(self.commands_burst), 1, u64::MAX),
+            ("limits.frame_bytes_max", self.frame_bytes_max as u64, 1024, 16_777_216),
+            ("limits.json_depth_max", self.json_depth_max as u64, 4, 64),
+            ("limits.name_chars_max", self.name_chars_max as u64, 1, 256),
+            ("limits.slots_max", self.slots_max as u64, 1, 32),
+        ]
+    }
+}
