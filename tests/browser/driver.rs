@@ -100,6 +100,9 @@ impl Browser {
     pub(crate) async fn click(&self, test_id: &str) {
         self.until(test_id, "a shown element", |found| found == &json!("shown")).await;
         let element = self.command("element", json!({ "using": "css selector", "value": selector(test_id) })).await;
+        // What sticks to the bottom of the page may lie over it otherwise.
+        let center = "document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })";
+        self.run(center, json!([selector(test_id)])).await;
         let id = element.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned();
         self.command(&format!("element/{id}/click"), json!({})).await;
     }
