@@ -219,7 +219,8 @@ export class Room {
     if (!current()) return;
     this.#mark('welcome');
     this.#resumeToken = welcome.resume_token;
-    this.#change(fromWelcome(welcome, performance.now()));
+    const messages = this.state?.messages ?? []; // a snapshot has none
+    this.#change({ ...fromWelcome(welcome, performance.now()), messages });
     if (welcome.answer && this.#options.media) await this.#media.accept(welcome.answer, { audible: someoneIsOnAir(this.state) });
     if (!current()) return;
     if (!link.isOpen) throw new PodiumError('offline');
@@ -320,7 +321,7 @@ export class Room {
     if (this.phase !== 'joined') return;
     if (this.#options.media) this.#path.now();
     const link = this.#link;
-    Promise.race([this.#ask('ping').catch(() => {}), delay(PROBE_MS, 'late')]).then((late) => late && link === this.#link && link.cut());
+    Promise.race([this.#ask('ping').catch(() => {}), delay(PROBE_MS, 'late')]).then((first) => first === 'late' && link === this.#link && link.cut());
   }
 
   #become(phase, end) {

@@ -13,8 +13,8 @@ use crate::transport::ice_lite::Credentials;
 
 impl Bridge {
     pub(super) async fn restart_ice(&self, request: RestartIce) -> Result<Opened, MediaRefusal> {
-        let offer = Offer::parse(&request.offer).map_err(|error| invalid(&error))?;
         let standing = self.registry.standing_of(&request.session).ok_or(MediaRefusal::Gone)?;
+        let offer = Offer::parse(&request.offer).map_err(|error| invalid(&error))?;
         let (answer, restarted) = self.post_restart(&standing, offer)?;
         match tokio::time::timeout(OPEN_TIMEOUT, restarted).await {
             Ok(Ok(true)) => Ok(Opened { answer }),

@@ -100,6 +100,9 @@ impl Browser {
     pub(crate) async fn click(&self, test_id: &str) {
         self.until(test_id, "a shown element", |found| found == &json!("shown")).await;
         let element = self.command("element", json!({ "using": "css selector", "value": selector(test_id) })).await;
+        // What sticks to the bottom of the page may lie over it otherwise.
+        let center = "document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })";
+        self.run(center, json!([selector(test_id)])).await;
         let id = element.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned();
         self.command(&format!("element/{id}/click"), json!({})).await;
     }
@@ -107,6 +110,45 @@ impl Browser {
     /// Waits until an element with this test id is on the page and shown.
     pub(crate) async fn sees(&self, test_id: &str) {
         self.until(test_id, "a shown element", |found| found == &json!("shown")).await;
+    }
+
+    /// Drags one element to another with the mouse, and lets go there.
+    pub(crate) async fn drag(&self, from: &str, to: &str) {
+        self.sees(from).await;
+        self.sees(to).await;
+        let script = "return Array.from(arguments).map((selector) => {
+            const box = document.querySelector(selector).getBoundingClientRect();
+            return { x: Math.round(box.x + box.width / 2), y: Math.round(box.y + box.height / 2) };
+        })";
+        self.run("document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })", json!([selector(from)]))
+            .await;
+        let points = self.run(script, json!([selector(from), selector(to)])).await;
+        let move_to = |point: &Value, duration: u32| json!({ "type": "pointerMove", "duration": duration, "x": point["x"], "y": point["y"] });
+        let steps = json!([
+            move_to(&points[0], 0),
+            { "type": "pointerDown", "button": 0 },
+            move_to(&points[1], 200),
+            move_to(&points[1], 50),
+            { "type": "pointerUp", "button": 0 },
+        ]);
+        let mouse =
+            json!({ "type": "pointer", "id": "mouse", "parameters": { "pointerType": "mouse" }, "actions": steps });
+        self.command("actions", json!({ "actions": [mouse] })).await;
+    }
+
+    /// Chooses a value in a list, or writes a text into a line, as a person does.
+    pub(crate) async fn fill(&self, test_id: &str, value: &str) {
+        self.sees(test_id).await;
+        let script = "const field = document.querySelector(arguments[0]);
+            field.value = arguments[1];
+            for (const kind of ['input', 'change']) field.dispatchEvent(new Event(kind, { bubbles: true }))";
+        self.run(script, json!([selector(test_id), value])).await;
+    }
+
+    /// Gives the page another size, smaller than a window may be.
+    pub(crate) async fn resize(&self, (width, height): (u32, u32)) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.command("goog/cdp/execute", json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": size })).await;
     }
 
     /// The text of an element with this test id.

@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
+mod console;
 mod driver;
+mod line;
+mod listener;
+mod words;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -35,9 +39,7 @@ async fn join(browser: &Browser, link: &str, name: &str) {
     browser.run(off, json!([])).await;
     browser.go(link).await;
     browser.sees("name").await;
-    let type_name = "const field = document.querySelector('[data-testid=\"name\"]');
-        field.value = arguments[0]; field.dispatchEvent(new Event('input', { bubbles: true }))";
-    browser.run(type_name, json!([name])).await;
+    browser.fill("name", name).await;
     browser.click("join").await;
     browser.sees("stage").await;
     browser.holds("the media is connected", "podium.connection === 'connected'").await;
@@ -82,6 +84,36 @@ async fn hears(browser: &Browser, frequency_hz: u32) {
 
 async fn identity(browser: &Browser) -> String {
     browser.run("return podium.state.self.identity", json!([])).await.as_str().unwrap().to_owned()
+}
+
+/// Someone else in the same room, as a script in this page: `window.others[identity]` is their Room. A crowd costs no browsers.
+async fn brings(browser: &Browser, identity: &str, name: &str, rank: &str) {
+    let script = "
+        const [identity, name, rank] = args;
+        const { Room } = await import('/podium.js');
+        const room = window.podium.state.room.id;
+        const body = JSON.stringify({ room, rank, identity, name });
+        const answer = await fetch('/dev/token', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+        const { token } = await answer.json();
+        const other = new Room({ server: location.origin, room, token });
+        (window.others ??= {})[identity] = other;
+        await other.join();
+        return 'here';";
+    let came = browser.run_async(script, json!([identity, name, rank])).await;
+    assert_eq!(came, json!("here"), "{identity}");
+    let connected = format!("others['{identity}'].connection === 'connected'");
+    browser.holds("the media of someone else in this page is connected", &connected).await;
+}
+
+/// What someone else in this page does; the script may await.
+async fn does(browser: &Browser, identity: &str, act: &str) {
+    let done = browser.run_async(&format!("await others['{identity}'].{act}; return 'done'"), json!([])).await;
+    assert_eq!(done, json!("done"), "{identity}: {act}");
+}
+
+/// How a seat looks on this page: one of its `data-` attributes.
+fn tile(seat: usize, attribute: &str, value: &str) -> String {
+    format!("document.querySelector('[data-testid=\"seat-{seat}\"]').dataset.{attribute} === '{value}'")
 }
 
 fn seat_of(identity: &str) -> String {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use podium_loadtest::participant::{JoinOptions, Participant};
 use podium_loadtest::tone::Voice;
 use serde_json::json;
 
-use crate::world::{World, a_while, hears};
+use crate::world::{ROOM, World, a_while, hears};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_speaker_and_a_listener_move_to_other_addresses_and_the_tone_goes_on() {
@@ -46,6 +47,17 @@ async fn an_offer_that_restarts_nothing_is_refused_and_the_call_goes_on() {
     assert_eq!(refused.code, "invalid_argument", "{refused}");
     tokio::time::sleep(Duration::from_secs(1)).await;
     hears(&ben, 440).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_transport_has_nothing_to_restart() {
+    let world = World::start().await;
+    let token = world.token("eve", "host").await;
+    let options = JoinOptions::new(format!("ws://{}", world.server.http()), ROOM, token);
+    let console = Participant::join(JoinOptions { microphone: false, slots: 0, ..options }).await.unwrap();
+    let offer = include_str!("../data/offers/chromium.sdp");
+    let refused = console.command("ice_restart", json!({ "offer": offer })).await.unwrap_err();
+    assert_eq!(refused.code, "session_stale", "{refused}");
 }
 
 fn lines(sdp: &str, start: &str) -> Vec<String> {

@@ -188,18 +188,17 @@ fn the_mode_may_change_in_mid_speech() {
     stage.world.run(secs(1));
     let held = stage.switch(Interrupt::Hold);
     stage.world.run(secs(1));
-    assert!(stage.voice_of_ben_since(held + ms(21)) == 0, "from the next packet of the host");
+    assert_eq!(stage.voice_of_ben_since(held + ms(21)), 0, "from the next packet of the host");
     let ducked = stage.switch(Interrupt::Duck);
     stage.world.run(secs(1));
-    assert!(stage.voice_of_ben_since(ducked) >= 98);
-    let again = stage.switch(Interrupt::Hold);
+    assert!(stage.voice_of_ben_since(ducked) >= 49);
+    stage.switch(Interrupt::Hold);
     stage.world.run(secs(1));
     let off = stage.switch(Interrupt::Off);
     stage.world.run(secs(1));
-    assert!(stage.voice_of_ben_since(off) >= 98);
+    assert!(stage.voice_of_ben_since(off) >= 49);
     let by: Vec<bool> = stage.interruptions().into_iter().map(|(_, by)| by.is_some()).collect();
     assert_eq!(by, [true, false, true, false, true, false, true, false], "each change of the mode ends it");
-    assert!(again > ducked);
 }
 
 #[test]

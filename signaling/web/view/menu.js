@@ -83,9 +83,9 @@ export function menus(root, { run, room }) {
       member,
       muteSeat(present),
       ...placeItems(present, name),
+      ...rankItems(identity, name),
       { id: 'kick-seat', label: t('menu.kick_off'), danger: true, act: () => room.kickSeat(index, { expectRev: rev }) },
       { id: 'lock-seat', label: t('menu.evict'), danger: true, act: () => room.lockSeat(index, { evict: true, expectRev: rev }) },
-      ...rankItems(identity, name),
       ...endItems(identity, name),
     ];
   }

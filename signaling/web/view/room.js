@@ -54,8 +54,8 @@ export function roomScreen(root, { room, notices, sound, remember, onLanguage })
   root.replaceChildren(el('div.room', { testid: 'room' },
     el('header', {}, el('h1', { testid: 'room-title', tabindex: '-1', text: room.state.room.id }), status, counted, handsUp, gear, leave),
     above,
-    el('main', {}, stageCard, bar),
-    el('aside', {}, consoleCard, feedCard, peopleCard, connectionCard)));
+    el('main', {}, stageCard, bar, feedCard),
+    el('aside', {}, consoleCard, peopleCard, connectionCard)));
 
   const say = notices.say;
   const menu = menus(root, { run, room });
@@ -149,7 +149,7 @@ export function roomScreen(root, { room, notices, sound, remember, onLanguage })
     if (!offer) offerNotice?.remove();
     if (!offer || before.self.offer) return;
     offerNotice = notices.info(t('news.offered', { seat: seatName(offer.seat) }), { testid: 'offer' });
-    globalThis.navigator.vibrate?.(200);
+    if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(200);
   }
 
   return {
