@@ -132,6 +132,7 @@ impl Room {
             self.roster.person_mut(identity).seated_since = Some(now);
             self.set_seat(seat, SeatState::Occupied { who: identity.clone(), session, grant });
             self.mute_under_host_mute(seat);
+            self.mute_under_host_mute(seat);
             self.begin_turn(seat, identity, now);
             self.end_hand(identity, HandChange::Lowered, now);
             return self.tell_seat(seat, SeatCause::Restored, None, now);
