@@ -1,4 +1,4 @@
-//! `podium-loadtest`: runs a scenario, shows a report, and exits with 1 if a budget was missed.
+//! `podium-loadtest`: runs a scenario, shows a report, and exits with 1 if a budget was missed, with 3 if the machine was too busy to say.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use podium_loadtest::report::{AudienceReport, Budgets, JoinsReport, Report};
+use podium_loadtest::report::{AudienceReport, Budgets, JoinsReport, Outcome, Report};
 use podium_loadtest::scenario::{Audience, Joins, Smoke, Stand, Venue};
 
 /// Brings synthetic participants into Podium's rooms and measures what they hear.
@@ -103,7 +103,7 @@ struct StandArgs {
     /// Shows the report as JSON.
     #[arg(long)]
     json: bool,
-    /// Ends with 1 if the budget was missed, or if the client was too late to say.
+    /// Ends with 1 if the budget was missed, and with 3 if it was but the machine was too busy to say why.
     #[arg(long)]
     check: bool,
     /// Makes a run repeatable; a random one if absent.
@@ -119,8 +119,9 @@ async fn main() -> ExitCode {
         Scenario::Joins(args) => joins(&args).await,
     };
     match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(BUDGET_MISSED),
+        Ok(Outcome::Kept) => ExitCode::SUCCESS,
+        Ok(Outcome::Missed) => ExitCode::from(BUDGET_MISSED),
+        Ok(Outcome::Unknown) => ExitCode::from(TOO_BUSY_TO_SAY),
         Err(error) => {
             // If even that cannot be written, the exit code is all that is left.
             let _ = writeln!(io::stderr(), "podium-loadtest: {error}");
@@ -129,7 +130,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn smoke(args: &SmokeArgs) -> Result<bool, Box<dyn std::error::Error>> {
+async fn smoke(args: &SmokeArgs) -> Result<Outcome, Box<dyn std::error::Error>> {
     let seed = args.seed.map_or_else(getrandom::u64, Ok)?;
     let smoke = Smoke {
         rooms: args.rooms.into(),
@@ -145,10 +146,10 @@ async fn smoke(args: &SmokeArgs) -> Result<bool, Box<dyn std::error::Error>> {
     progress.finish_and_clear();
     let report = Report::new("smoke", seed, measured, &Budgets::default());
     show(if args.venue.json { report.json() } else { report.tables() })?;
-    Ok(report.passed())
+    Ok(if report.passed() { Outcome::Kept } else { Outcome::Missed })
 }
 
-async fn audience(args: &AudienceArgs) -> Result<bool, Box<dyn std::error::Error>> {
+async fn audience(args: &AudienceArgs) -> Result<Outcome, Box<dyn std::error::Error>> {
     let seed = args.stand.seed.map_or_else(getrandom::u64, Ok)?;
     let audience = Audience {
         participants: args.participants.into(),
@@ -162,10 +163,10 @@ async fn audience(args: &AudienceArgs) -> Result<bool, Box<dyn std::error::Error
     progress.finish_and_clear();
     let report = AudienceReport::new(seed, figures);
     show(if args.stand.json { report.json() } else { report.tables() })?;
-    Ok(report.passed() || !args.stand.check)
+    Ok(if args.stand.check { report.outcome() } else { Outcome::Kept })
 }
 
-async fn joins(args: &JoinsArgs) -> Result<bool, Box<dyn std::error::Error>> {
+async fn joins(args: &JoinsArgs) -> Result<Outcome, Box<dyn std::error::Error>> {
     let seed = args.stand.seed.map_or_else(getrandom::u64, Ok)?;
     let joins = Joins { rate: args.rate, length: Duration::from_secs(args.seconds), ramp: args.ramp, seed };
     let stand = args.stand.open().await?;
@@ -174,7 +175,7 @@ async fn joins(args: &JoinsArgs) -> Result<bool, Box<dyn std::error::Error>> {
     progress.finish_and_clear();
     let report = JoinsReport::new(seed, &figures);
     show(if args.stand.json { report.json() } else { report.tables() })?;
-    Ok(report.passed() || !args.stand.check)
+    Ok(if args.stand.check { report.outcome() } else { Outcome::Kept })
 }
 
 fn show(text: String) -> io::Result<()> {
@@ -219,3 +220,4 @@ fn progress_bar(quiet: bool) -> ProgressBar {
 
 const BUDGET_MISSED: u8 = 1;
 const COULD_NOT_RUN: u8 = 2;
+const TOO_BUSY_TO_SAY: u8 = 3;

@@ -91,6 +91,15 @@ impl ServerProcess {
         cpu_time_of(&self.pid().to_string())
     }
 
+    /// Time in which the server's busiest thread could have run and had to wait for a core, where the system tells (Linux). Its other threads may
+    /// wait for the busiest one; that is its own doing.
+    pub fn waited_for_core(&self) -> Option<Duration> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).ok()?;
+        let stats = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok());
+        let (_ran, waited) = stats.filter_map(|stat| ran_and_waited_in(&stat)).max()?;
+        Some(waited)
+    }
+
     /// Memory the server holds now, in kilobytes, where the system tells (Linux).
     pub fn resident_kb(&self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
@@ -188,6 +197,12 @@ fn cpu_time_in(stat: &str) -> Option<Duration> {
     Some(Duration::from_millis((user + system) * TICK_MS))
 }
 
+/// The time on a core and the time on a run queue, of a `/proc/<pid>/task/<tid>/schedstat` line.
+fn ran_and_waited_in(schedstat: &str) -> Option<(Duration, Duration)> {
+    let mut fields = schedstat.split_whitespace().map(|nanos| nanos.parse().ok().map(Duration::from_nanos));
+    Some((fields.next()??, fields.next()??))
+}
+
 const READY_WITHIN: Duration = Duration::from_secs(10);
 const READY_POLL: Duration = Duration::from_millis(25);
 const READY_POLL_TIMEOUT: Duration = Duration::from_millis(500);
@@ -205,6 +220,13 @@ mod tests {
         let stat = "17 (a) b (c) S 1 17 17 0 -1 4194560 100 0 0 0 25 17 0 0 20 0 4 0 100 1000 200";
         assert_eq!(cpu_time_in(stat), Some(Duration::from_millis(420)));
         assert_eq!(cpu_time_in("nonsense"), None);
+    }
+
+    #[test]
+    fn the_wait_for_a_core_stands_behind_the_time_on_it() {
+        let nanos = Duration::from_nanos;
+        assert_eq!(ran_and_waited_in("276850 2449506 2"), Some((nanos(276_850), nanos(2_449_506))));
+        assert_eq!(ran_and_waited_in("276850"), None);
     }
 
     #[tokio::test]

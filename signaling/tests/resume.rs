@@ -8,7 +8,7 @@ use std::time::Duration;
 use podium_signaling::{
     SignalingConfig,
     ids::RoomId,
-    room::{Rank, SeatMode, Settings},
+    room::{Duplicates, Rank, SeatMode, Settings},
 };
 use serde_json::{Value, json};
 use support::{Client, Server, server_with, token, token_with, until};
@@ -130,6 +130,45 @@ async fn more_than_is_kept_and_the_future_are_answered_with_a_snapshot() {
     assert!(welcome["room"]["seats"].is_array());
     let after = churn(&mut ada, 1).await;
     assert_eq!(events(&mut ben, after.len()).await, after, "what the snapshot said is not told again");
+}
+
+#[tokio::test]
+async fn who_was_promoted_while_away_is_shown_what_only_hosts_see() {
+    let server = free_room().await;
+    let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;
+    let (ben, welcome) = server.join("demo", "ben", Rank::Member).await;
+    let (mut cy, _) = server.join("demo", "cy", Rank::Member).await;
+    ok(&mut cy, json!({"type": "hand_raise"})).await;
+    let seq = ben.seq;
+    drop(ben);
+    ok(&mut ada, json!({"type": "member_rank", "identity": "ben", "rank": "cohost"})).await;
+    let (mut ben, welcome) = server.resume("demo", "ben", &welcome["resume_token"], seq).await;
+    assert_eq!(welcome["self"]["rank"], "cohost");
+    assert_eq!(welcome["room"]["hand_queue"][0]["identity"], "cy");
+    ok(&mut cy, json!({"type": "hand_lower"})).await;
+    assert_eq!(ben.expect("hand_changed").await["change"], "lowered");
+    // What a host was told goes on to be replayed, to hosts only.
+    let (seq, token) = (ben.seq, &welcome["resume_token"]);
+    drop(ben);
+    ok(&mut cy, json!({"type": "hand_raise"})).await;
+    let (mut ben, welcome) = server.resume("demo", "ben", token, seq).await;
+    assert_eq!(welcome.get("room"), None);
+    assert_eq!(ben.expect("hand_changed").await["change"], "raised");
+}
+
+#[tokio::test]
+async fn a_second_session_of_a_person_resumes_as_itself() {
+    let server = room_with(|settings| settings.duplicates = Duplicates::Allow).await;
+    let (mut ada, first) = server.join("demo", "ada", Rank::Host).await;
+    ok(&mut ada, json!({"type": "seat_take", "seat": 0})).await;
+    let (beside, second) = server.join("demo", "ada", Rank::Host).await;
+    assert_ne!(first["session"], second["session"]);
+    assert_eq!((&second["self"]["session"], &second["self"]["role"]), (&second["session"], &json!("listener")));
+    let seq = beside.seq;
+    drop(beside);
+    let (_beside, again) = server.resume("demo", "ada", &second["resume_token"], seq).await;
+    assert_eq!((&again["session"], &again["self"]["session"]), (&second["session"], &second["session"]));
+    ok(&mut ada, json!({"type": "seat_leave"})).await;
 }
 
 #[tokio::test]

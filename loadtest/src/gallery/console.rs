@@ -23,7 +23,7 @@ pub(super) struct Console {
     opened_at: Instant,
     upgraded_after: Duration,
     joined_at: Instant,
-    /// Requests that are not answered.
+    /// Requests that are not answered, the one for the upgrade included.
     pub(super) awaited: u32,
 }
 
@@ -49,7 +49,7 @@ impl Console {
             opened_at,
             upgraded_after: Duration::ZERO,
             joined_at: opened_at,
-            awaited: 0,
+            awaited: 1,
         }
     }
 
@@ -165,6 +165,7 @@ impl Console {
         self.upgraded_after = now.saturating_duration_since(self.opened_at);
         self.joined_at = now;
         self.step = Step::Joining;
+        self.awaited -= 1;
         self.say(JOIN)
     }
 

@@ -1,7 +1,8 @@
 //! A gallery is thousands of participants without media on one thread: enough of a client to ask, to count what comes and to time the answers.
 //!
 //! It is bare on purpose (a socket, a buffer and no task for each), so that it is not what a measurement measures. Where it is late all the
-//! same it says so: sockets that wait for an answer are looked at every few frames, and the time between two looks is kept.
+//! same it says so: sockets that wait for an answer are looked at every few frames, and the time between two looks is kept. Only they wake the
+//! thread; what others are sent is collected every millisecond, or the server would pay for waking a client that in truth sits elsewhere.
 
 mod console;
 mod frame;
@@ -9,12 +10,14 @@ mod word;
 
 use std::io;
 use std::net::{SocketAddrV4, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, connect, socket};
+use nix::sys::time::TimeSpec;
 
 use crate::clock;
 use crate::report::Samples;
@@ -109,7 +112,9 @@ impl Gallery {
         let stream = TcpStream::from(socket);
         stream.set_nodelay(true)?;
         let number = self.consoles.len();
-        self.epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT, number as u64))?;
+        for set in [&self.epoll, &self.urgent] {
+            set.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT, number as u64))?;
+        }
         let upgrade = format!(
             "GET /v1/rooms/{}/session HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\nAuthorization: Bearer {token}\r\n\r\n",
@@ -157,9 +162,8 @@ impl Gallery {
         let mut events = [EpollEvent::empty(); EVENTS_MAX];
         loop {
             let left = until.saturating_duration_since(clock::now());
-            // Epoll counts in milliseconds; what is left of one is waited for by asking again.
-            let timeout = u8::try_from(left.as_millis()).unwrap_or(u8::MAX);
-            let ready = wait(&self.epoll, &mut events, EpollTimeout::from(timeout))?;
+            self.sleep(left.min(COLLECT_EVERY))?;
+            let ready = wait(&self.epoll, &mut events)?;
             self.looked_at = clock::now();
             for few in events[..ready].chunks(LOOK_EVERY) {
                 self.look_at_urgent(happened)?;
@@ -176,12 +180,22 @@ impl Gallery {
         }
     }
 
+    /// Waits until a socket that waits for an answer is ready, so long at most. Epoll itself counts in milliseconds, which is too coarse to ask
+    /// in time.
+    fn sleep(&self, at_most: Duration) -> io::Result<()> {
+        let mut set = [PollFd::new(self.urgent.0.as_fd(), PollFlags::POLLIN)];
+        match ppoll(&mut set, Some(TimeSpec::from_duration(at_most)), None) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn look_at_urgent(&mut self, happened: &mut Vec<Happening>) -> io::Result<()> {
         let now = clock::now();
         self.blind.add(now.saturating_duration_since(self.looked_at));
         self.looked_at = now;
         let mut events = [EpollEvent::empty(); LOOK_EVERY];
-        let ready = wait(&self.urgent, &mut events, EpollTimeout::ZERO)?;
+        let ready = wait(&self.urgent, &mut events)?;
         for event in &events[..ready] {
             self.serve(event, happened);
         }
@@ -229,19 +243,19 @@ impl Gallery {
         let Some(Some(console)) = self.consoles.get(number) else {
             return;
         };
-        let key = number as u64;
-        if console.wants_to_write() != wanted {
-            let writes = if wanted { EpollFlags::empty() } else { EpollFlags::EPOLLOUT };
-            self.epoll
-                .modify(&console.stream, &mut EpollEvent::new(EpollFlags::EPOLLIN | writes, key))
-                .expect("an open socket is in the set");
+        let (stream, wants) = (&console.stream, console.wants_to_write());
+        let writes = if wants { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
+        let mut event = EpollEvent::new(EpollFlags::EPOLLIN | writes, number as u64);
+        if wants != wanted {
+            self.epoll.modify(stream, &mut event).expect("an open socket is in the set");
         }
         let outcome = match (awaited, console.awaited) {
-            (0, 1..) => self.urgent.add(&console.stream, EpollEvent::new(EpollFlags::EPOLLIN, key)),
-            (1.., 0) => self.urgent.delete(&console.stream),
+            (0, 1..) => self.urgent.add(stream, event),
+            (1.., 0) => self.urgent.delete(stream),
+            (1.., 1..) if wants != wanted => self.urgent.modify(stream, &mut event),
             (0, 0) | (1.., 1..) => Ok(()),
         };
-        outcome.expect("a socket is in the set exactly while it waits");
+        outcome.expect("a socket is in the set exactly while it waits for an answer");
     }
 
     fn remove(&mut self, number: usize) {
@@ -252,8 +266,9 @@ impl Gallery {
     }
 }
 
-fn wait(epoll: &Epoll, events: &mut [EpollEvent], timeout: EpollTimeout) -> io::Result<usize> {
-    match epoll.wait(events, timeout) {
+/// The sockets that are ready now.
+fn wait(epoll: &Epoll, events: &mut [EpollEvent]) -> io::Result<usize> {
+    match epoll.wait(events, EpollTimeout::ZERO) {
         Err(Errno::EINTR) => Ok(0),
         other => Ok(other?),
     }
@@ -262,6 +277,8 @@ fn wait(epoll: &Epoll, events: &mut [EpollEvent], timeout: EpollTimeout) -> io::
 /// Any sixteen bytes; the server's proof that it read them is not checked.
 const KEY: &str = "cG9kaXVtLWxvYWR0ZXN0IQ==";
 const ENDED: EpollFlags = EpollFlags::EPOLLERR.union(EpollFlags::EPOLLHUP);
+/// How often what nobody waits for is read.
+const COLLECT_EVERY: Duration = Duration::from_millis(1);
 const EVENTS_MAX: usize = 512;
 /// Between two looks at the sockets that wait for an answer, so many others are read.
 const LOOK_EVERY: usize = 16;

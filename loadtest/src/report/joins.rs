@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Percentiles, Promptness, PromptnessShown, Samples, right_aligned};
+use super::{Outcome, Percentiles, Promptness, PromptnessShown, Samples, right_aligned};
 
 /// What the joins scenario measured.
 #[derive(Clone, Debug)]
@@ -114,7 +114,7 @@ impl JoinsReport {
     /// Judges what was measured.
     pub fn new(seed: u64, figures: &JoinsFigures) -> Self {
         let steps: Vec<StepShown> = figures.steps.iter().map(StepShown::new).collect();
-        let held = steps.iter().filter(|step| step.holds && step.valid).map(|step| step.rate).max();
+        let held = steps.iter().filter(|step| step.holds).map(|step| step.rate).max();
         Self {
             scenario: "joins",
             seed,
@@ -125,9 +125,9 @@ impl JoinsReport {
         }
     }
 
-    /// Whether the first rate held, and the client was prompt enough to say so.
-    pub fn passed(&self) -> bool {
-        self.steps.first().is_some_and(|step| step.holds && step.valid)
+    /// Whether the first rate held.
+    pub fn outcome(&self) -> Outcome {
+        self.steps.first().map_or(Outcome::Missed, |step| Outcome::of(step.holds, step.valid))
     }
 
     /// For machines.
@@ -209,7 +209,7 @@ impl StepShown {
         if self.stayed > 0 {
             text += &format!("failed: {} could not leave\n", self.stayed);
         }
-        text + self.client.verdict(self.valid)
+        text + &self.client.verdict(self.valid)
     }
 }
 
@@ -238,16 +238,17 @@ mod tests {
             worsen(&mut step);
             assert!(!step.holds(), "{what}");
             let report = JoinsReport::new(1, &JoinsFigures { is_apart: true, steps: vec![step] });
-            assert!(!report.passed() && report.tables().contains("MISSED"), "{what}");
+            assert_eq!(report.outcome(), Outcome::Missed, "{what}");
+            assert!(report.tables().contains("MISSED"), "{what}");
         }
     }
 
     #[test]
-    fn a_late_client_finds_no_highest_rate() {
-        let mut step = good();
-        step.promptness.late.add(Duration::from_millis(6));
-        let report = JoinsReport::new(1, &JoinsFigures { is_apart: true, steps: vec![step] });
-        assert!(report.tables().contains("INVALID") && report.highest_rate_held.is_none());
+    fn the_highest_rate_that_held_is_found() {
+        let mut slow = good();
+        slow.rate = 10;
+        let report = JoinsReport::new(1, &JoinsFigures { is_apart: true, steps: vec![good(), slow] });
+        assert_eq!((report.highest_rate_held, report.outcome()), (Some(5), Outcome::Kept));
     }
 
     fn good() -> JoinsStep {

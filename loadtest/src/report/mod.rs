@@ -18,6 +18,27 @@ pub use promptness::Promptness;
 
 use promptness::PromptnessShown;
 
+/// What a measurement came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The budget was kept, and nothing else went wrong.
+    Kept,
+    /// It was missed.
+    Missed,
+    /// It was missed, but the machine was too busy to say whose fault that was.
+    Unknown,
+}
+
+impl Outcome {
+    fn of(is_kept: bool, is_valid: bool) -> Self {
+        match (is_kept, is_valid) {
+            (true, _) => Self::Kept,
+            (false, true) => Self::Missed,
+            (false, false) => Self::Unknown,
+        }
+    }
+}
+
 /// Limits that a run must keep.
 #[derive(Clone, Copy, Debug)]
 pub struct Budgets {

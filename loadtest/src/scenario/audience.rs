@@ -89,11 +89,11 @@ impl Play<'_> {
             self.settle(GATHERING)?;
             self.must("seat_take", FIRST_GUEST + guest, &format!(r#","seat":{}"#, FIRST_GUEST + guest))?;
         }
-        let mut joined = FIRST_GUEST + GUESTS;
-        for number in joined..self.audience.participants {
+        for number in FIRST_GUEST + GUESTS..self.audience.participants {
             self.enter(&format!("listener-{number}"), "member")?;
-            while number - joined >= JOINS_AT_ONCE {
-                joined += self.attend(clock::now() + GATHERING)?;
+            let give_up = clock::now() + GATHERING;
+            while self.gallery.present() - self.inside() >= JOINS_AT_ONCE && clock::now() < give_up {
+                self.attend(give_up)?;
             }
         }
         self.settle(GATHERING)?;
@@ -137,7 +137,7 @@ impl Play<'_> {
         figures.not_understood = now_tally.unknown - tally.unknown;
         figures.resident_kb = self.stand.resident_kb();
         figures.unanswered = self.asked.len() as u64;
-        figures.promptness = Promptness { late, blind };
+        figures.promptness = Promptness { late, blind, waited: now_used.waited_since(used), length };
         Ok(())
     }
 
@@ -168,7 +168,11 @@ impl Play<'_> {
     }
 
     fn is_settled(&self) -> bool {
-        self.figures.welcome.count() == self.gallery.present() as u64 && self.asked.is_empty()
+        self.inside() == self.gallery.present() && self.asked.is_empty()
+    }
+
+    fn inside(&self) -> usize {
+        usize::try_from(self.figures.welcome.count()).unwrap_or(usize::MAX)
     }
 
     /// Asks something before the performance; the code, if it was refused.
@@ -210,15 +214,14 @@ impl Play<'_> {
         Ok(())
     }
 
-    /// Attends to what comes, once. Says how many joined.
-    fn attend(&mut self, until: Instant) -> Result<usize, String> {
-        let before = self.figures.welcome.count();
+    /// Attends to what comes, once. Nobody may be lost yet.
+    fn attend(&mut self, until: Instant) -> Result<(), String> {
         self.gallery.attend(until, &mut self.happened).map_err(|error| error.to_string())?;
         self.take_in();
-        if let Some(why) = self.figures.ended.first() {
-            return Err(format!("somebody was lost before the performance: {why}"));
+        match self.figures.ended.first() {
+            Some(why) => Err(format!("somebody was lost before the performance: {why}")),
+            None => Ok(()),
         }
-        Ok((self.figures.welcome.count() - before) as usize)
     }
 
     /// Writes down what happened. Says who was refused something.

@@ -111,6 +111,8 @@ impl Arrival<'_> {
         }
         promptness.blind = self.gallery.take_blind();
         let now_used = self.stand.used();
+        promptness.waited = now_used.waited_since(used);
+        promptness.length = clock::since(started);
         self.step.promptness = promptness;
         self.step.joined = self.inside;
         self.step.took = self.last_welcome.saturating_duration_since(started);

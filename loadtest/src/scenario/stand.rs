@@ -20,6 +20,7 @@ pub struct Stand {
 #[derive(Clone, Copy)]
 pub(super) struct Used {
     server: Duration,
+    waited: Duration,
     client: Duration,
 }
 
@@ -71,7 +72,11 @@ impl Stand {
     }
 
     pub(super) fn used(&self) -> Used {
-        Used { server: self.server.cpu_time().unwrap_or_default(), client: own_cpu_time().unwrap_or_default() }
+        Used {
+            server: self.server.cpu_time().unwrap_or_default(),
+            waited: self.server.waited_for_core().unwrap_or_default(),
+            client: own_cpu_time().unwrap_or_default(),
+        }
     }
 
     pub(super) fn resident_kb(&self) -> u64 {
@@ -83,6 +88,11 @@ impl Used {
     /// What the server has used since `earlier`.
     pub(super) fn server_since(self, earlier: Self) -> Duration {
         self.server.saturating_sub(earlier.server)
+    }
+
+    /// How long the server has had to wait for its core since `earlier`.
+    pub(super) fn waited_since(self, earlier: Self) -> Duration {
+        self.waited.saturating_sub(earlier.waited)
     }
 
     /// What the client has used since `earlier`.

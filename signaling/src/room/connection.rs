@@ -48,6 +48,7 @@ impl Room {
             self.regain_seat(&identity, now);
         }
         let audience = Event::Audience(self.audience_view());
+        self.audience.shown();
         let slots = self.roster.person(&identity).slots.clone();
         self.tell_present(&session, Some(audience));
         if !slots.is_empty() {
@@ -131,6 +132,7 @@ impl Room {
             let grant = self.stage.new_grant();
             self.roster.person_mut(identity).seated_since = Some(now);
             self.set_seat(seat, SeatState::Occupied { who: identity.clone(), session, grant });
+            self.mute_under_host_mute(seat);
             self.mute_under_host_mute(seat);
             self.begin_turn(seat, identity, now);
             self.end_hand(identity, HandChange::Lowered, now);

@@ -150,21 +150,25 @@ impl Room {
         Ok(Done::default())
     }
 
-    /// Puts up the hand of someone who lost their seat, before all others. Says where it is.
+    /// Puts up the hand of someone who lost their seat, before all others; one that is up already goes there. Says where it is, unless hands are
+    /// off or the queue is full.
     pub(super) fn raise_lost(&mut self, who: &Identity, now: Instant) -> Option<usize> {
         let person = self.roster.person(who);
         if !self.settings.hands || !person.can_publish {
             return None;
         }
         let wish = Wish { seat: None, mic_ready: false, tier: person.tier, front: true };
-        if self.queue.find(who).is_none() {
-            let position = self.queue.raise(who, wish, now);
-            self.roster.touch(who);
-            self.offers_due = true;
-            self.tell_hand(who, HandChange::Raised, None, now);
-            return Some(position);
-        }
-        self.queue.find(who).map(|(position, _)| position)
+        let wish = match self.queue.find(who) {
+            Some((_, hand)) => Wish { seat: hand.wanted_seat, mic_ready: hand.mic_ready, ..wish },
+            None if self.queue.len() >= self.settings.hands_max => return None,
+            None => wish,
+        };
+        self.end_hand(who, HandChange::Lowered, now);
+        let position = self.queue.raise(who, wish, now);
+        self.roster.touch(who);
+        self.offers_due = true;
+        self.tell_hand(who, HandChange::Raised, None, now);
+        Some(position)
     }
 
     /// Ends the hand, if any, of someone who has gone, waited too long or has a seat without it.

@@ -20,6 +20,9 @@ use super::view::ReservedWhy;
 pub(super) struct SwapProposal {
     from: Identity,
     to: Identity,
+    /// Where the two sat: whoever agrees, agrees to these seats.
+    own: SeatIndex,
+    theirs: SeatIndex,
     until: Instant,
 }
 
@@ -101,14 +104,22 @@ impl Room {
             return Err(Refusal::Forbidden.into());
         }
         self.swaps.retain(|swap| swap.until > now && swap.from != by.identity);
-        let agreed = self.swaps.iter().position(|swap| swap.from == *partner && swap.to == by.identity);
+        let is_the_same = |swap: &SwapProposal| (swap.own, swap.theirs) == (with, own);
+        let agreed =
+            self.swaps.iter().position(|swap| swap.from == *partner && swap.to == by.identity && is_the_same(swap));
         if let Some(agreed) = agreed {
             self.swaps.swap_remove(agreed);
             self.exchange(own, with, &by.identity, now);
             return Ok(self.done_with_seat(with, now));
         }
         let expires_in = self.settings.proposal_expiry;
-        self.swaps.push(SwapProposal { from: by.identity.clone(), to: partner.clone(), until: now + expires_in });
+        self.swaps.push(SwapProposal {
+            from: by.identity.clone(),
+            to: partner.clone(),
+            own,
+            theirs: with,
+            until: now + expires_in,
+        });
         let to = Recipients::One(self.roster.person(partner).session.clone());
         let event = Event::SwapProposed { from: by.identity.clone(), seat: own, with, expires_in };
         self.outputs.push(Output::Tell { to, seq: None, event });

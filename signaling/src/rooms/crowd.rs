@@ -276,11 +276,22 @@ impl Crowd {
         self.cohorts.next_due(self.journal.end()).map(|(at, _)| at)
     }
 
-    /// Tells the part of the audience that is due, if there is one. What they read is written once.
+    /// Tells the part of the audience that is due, if there is one.
     pub(crate) fn tell_due(&mut self, now: Instant) {
-        let Some((_, index)) = self.cohorts.next_due(self.journal.end()).filter(|(at, _)| *at <= now) else {
-            return;
-        };
+        if let Some((_, index)) = self.cohorts.next_due(self.journal.end()).filter(|(at, _)| *at <= now) {
+            self.tell_cohort(index, now);
+        }
+    }
+
+    /// Tells the whole audience what is left, because there is no later.
+    pub(crate) fn tell_rest(&mut self, now: Instant) {
+        while let Some((_, index)) = self.cohorts.next_due(self.journal.end()) {
+            self.tell_cohort(index, now);
+        }
+    }
+
+    /// Tells a part of the audience what it has not read. That is written once for all who have read as much.
+    fn tell_cohort(&mut self, index: usize, now: Instant) {
         let mut written: HashMap<(Bookmark, bool), Option<Frame>> = HashMap::new();
         let (sessions, passing) = self.cohorts.tell(index, self.journal.passing_mark(), now);
         for session in sessions {

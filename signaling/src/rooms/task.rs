@@ -108,7 +108,7 @@ impl RoomTask {
             Wake::Fact(fact) => self.feed(Input::Media(fact), now),
             Wake::RoomDue => self.feed(Input::Timeout, now),
             Wake::AudienceDue => {}
-            Wake::Shutdown => self.end_all(Refusal::Draining, ByeAction::Retry, Some(DRAINING_RETRY)),
+            Wake::Shutdown => self.end_all(Refusal::Draining, ByeAction::Retry, Some(DRAINING_RETRY), now),
         }
         // One cohort at a time: between two of them whoever asks for something is served.
         self.crowd.tell_due(now);
@@ -213,7 +213,7 @@ impl RoomTask {
             Output::Plan(plan) => self.context.media.apply(plan),
             Output::Bye { session, reason, action, retry_after } => self.bye(&session, reason, action, retry_after),
             Output::CloseTransport { session } => self.forget(&session),
-            Output::Closed => self.end_all(Refusal::RoomClosed, ByeAction::Stop, None),
+            Output::Closed => self.end_all(Refusal::RoomClosed, ByeAction::Stop, None, now),
         }
     }
 
@@ -340,7 +340,8 @@ impl RoomTask {
         }
     }
 
-    fn end_all(&mut self, reason: Refusal, action: ByeAction, retry_after: Option<Duration>) {
+    fn end_all(&mut self, reason: Refusal, action: ByeAction, retry_after: Option<Duration>, now: Instant) {
+        self.crowd.tell_rest(now);
         let frame = Frame::from(server::bye(reason.code(), action.code(), retry_after));
         for member in self.crowd.drain() {
             member.line.end(Some(frame.clone()));

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use axum::body::Bytes;
+use axum::{body::Bytes, serve::ListenerExt};
 use futures_util::{SinkExt, StreamExt};
 use podium_signaling::{
     DevMode, Signaling, SignalingConfig,
@@ -104,8 +104,10 @@ pub async fn server_with(change: impl FnOnce(&mut SignalingConfig)) -> Server {
     // Little buffers, so that a client that does not read is soon felt.
     socket.set_send_buffer_size(8 * 1024).unwrap();
     socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-    let listener = socket.listen(64).unwrap();
+    let listener = socket.listen(1024).unwrap();
     let address = listener.local_addr().unwrap();
+    // As the server does that embeds this: a reply does not wait for the acknowledgement of what was said before.
+    let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
     let service = signaling.router().into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, service).await });
     Server { address, signaling, media }

@@ -135,3 +135,102 @@ fn a_console_that_vanishes_does_not_keep_a_silent_seat() {
     assert_eq!(causes(&story.interrupted("con")), [""; 0], "what never was cannot be lost");
     assert_eq!(causes(&story.detached("con")), ["interrupted"]);
 }
+
+/// ben had seat 1 and lost it; his socket is there.
+fn lost() -> Story {
+    let mut story = Story::begun(SeatMode::Free);
+    story.act("ben", take(1));
+    story.interrupted("ben");
+    assert_eq!(causes(&story.after(seconds(20))), ["lost"]);
+    story
+}
+
+fn lost_seat(outputs: &[Output], story: &Story) -> Option<Option<usize>> {
+    told(outputs).into_iter().find_map(|(to, event)| match event {
+        Event::LostSeat { position, .. } if *to == Recipients::One(story.session("ben")) => Some(*position),
+        _ => None,
+    })
+}
+
+#[test]
+fn whoever_is_back_late_has_the_seat_again_if_it_is_still_open() {
+    let mut story = lost();
+    let outputs = story.restored("ben");
+    assert_eq!((causes(&outputs), lost_seat(&outputs, &story)), (vec!["restored"], None));
+    assert_eq!(story.heard(), ["ben"]);
+}
+
+#[test]
+fn whoever_finds_the_seat_taken_goes_first_in_the_queue_and_only_once() {
+    let mut story = lost();
+    let high = Join { tier: 3, ..story.arrival("vip", Rank::Member) };
+    story.enter(high);
+    story.act("vip", raise(false));
+    story.act("dan", take(1));
+    let outputs = story.restored("ben");
+    assert_eq!(lost_seat(&outputs, &story), Some(Some(1)));
+    assert_eq!(story.hands(), ["ben", "vip"], "before any tier");
+    story.act("ben", Act::HandLower);
+    story.interrupted("ben");
+    let outputs = story.restored("ben");
+    assert_eq!((lost_seat(&outputs, &story), story.hands()), (None, vec!["vip".to_owned()]), "once");
+}
+
+#[test]
+fn a_hand_that_is_up_already_goes_first_with_its_wish() {
+    let mut story = lost();
+    story.act("dan", raise(false));
+    story.act("ben", raise_for(4, true));
+    story.act("cleo", take(1));
+    assert_eq!(lost_seat(&story.restored("ben"), &story), Some(Some(1)));
+    assert_eq!(story.hands(), ["ben", "dan"]);
+    assert_eq!(story.own("ben").hand.unwrap().wanted_seat, Some(seat(4)));
+}
+
+#[test]
+fn with_hands_off_a_lost_seat_is_only_told() {
+    let mut story = lost();
+    story.act("ada", update(RoomChange { hands: Some(false), ..RoomChange::default() }));
+    story.act("dan", take(1));
+    assert_eq!(lost_seat(&story.restored("ben"), &story), Some(None));
+    assert_eq!(story.hands(), [""; 0]);
+}
+
+#[test]
+fn a_seat_that_was_muted_meanwhile_is_not_aired_when_the_mute_is_lifted() {
+    let mut story = lost();
+    story.act("cleo", Act::SeatMute { seat: seat(1), expect_rev: None });
+    story.restored("ben");
+    story.act("cleo", Act::SeatUnmute { seat: seat(1), expect_rev: None });
+    assert_eq!(story.heard(), [""; 0]);
+}
+
+#[test]
+fn a_resumed_session_is_the_same_and_has_what_it_had() {
+    let mut story = Story::begun(SeatMode::Free);
+    story.act("ben", take(1));
+    story.act("dan", raise(false));
+    for name in ["ben", "dan"] {
+        story.detached(name);
+    }
+    story.after(Duration::from_millis(29_999));
+    for name in ["ben", "dan"] {
+        let (session, request) = (story.session(name), RequestId::parse("again").unwrap());
+        let outputs =
+            story.room.handle(Input::Resume { session: session.clone(), request: request.clone() }, story.now);
+        assert!(outputs.contains(&Output::Resumed { session, request }));
+        assert_eq!(causes(&outputs), [""; 0]);
+    }
+    assert_eq!(causes(&story.after(seconds(60))), [""; 0]);
+    assert_eq!((story.heard(), story.hands()), (vec!["ben".to_owned()], vec!["dan".to_owned()]));
+}
+
+#[test]
+fn a_session_that_is_over_is_not_resumed() {
+    let mut story = Story::begun(SeatMode::Free);
+    story.detached("ben");
+    story.after(seconds(30));
+    let (session, request) = (story.session("ben"), RequestId::parse("again").unwrap());
+    let outputs = story.room.handle(Input::Resume { session, request }, story.now);
+    assert_eq!(reply_of(&outputs).unwrap_err().refusal, Refusal::SessionStale);
+}

@@ -5,14 +5,22 @@
     reason = "a test may stop on surprise, and looks for one kind of many"
 )]
 
+mod bounds;
 mod connections;
+mod handover;
 mod hands;
+mod invites;
+mod lifetime;
 mod model;
+mod moves;
 mod mutes;
+mod offers;
 mod pace;
 mod permissions;
 mod races;
 mod seats;
+mod table;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -280,3 +280,193 @@ fn a_new_session_of_the_same_person_has_its_own_requests() {
     assert!(reply_of(&story.act_as("ben", "b1", take(1))).is_ok());
     assert_eq!(story.seat_is(1), "occupied ben");
 }
+
+#[test]
+fn two_take_one_open_seat_in_the_other_order() {
+    let mut story = Story::begun(SeatMode::Free);
+    assert_eq!(story.refusal("dan", take(1)), None);
+    let refused = story.ask("ben", take(1)).unwrap_err();
+    assert_eq!((refused.refusal, refused.details.holder), (Refusal::SeatOccupied, Some(id("dan"))));
+}
+
+#[test]
+fn the_last_open_seat_is_taken_and_no_other_is_named() {
+    let mut story = Story::with(Settings { seats: 2, seat_mode: SeatMode::Free, ..Settings::default() });
+    story.join("ben", Rank::Member);
+    story.join("dan", Rank::Member);
+    story.act("ben", take(1));
+    assert_eq!(story.ask("dan", take(1)).unwrap_err().details.next_open, None, "seat 0 is not offered to anyone");
+}
+
+#[test]
+fn the_requester_leaves_after_the_approval() {
+    for ready in [true, false] {
+        let mut story = Story::begun(SeatMode::Apply);
+        story.act("ben", raise(ready));
+        story.act("ada", approve("ben"));
+        story.act("ben", Act::Leave);
+        assert_eq!(story.seat_is(1), "open");
+    }
+}
+
+#[test]
+fn approve_crosses_cancel_and_comes_too_late() {
+    let mut story = Story::begun(SeatMode::Apply);
+    story.act("ben", raise(true));
+    story.act("ben", Act::HandLower);
+    assert_eq!(story.refusal("ada", approve("ben")), Some(Refusal::HandGone));
+    assert_eq!(story.seat_is(1), "open");
+}
+
+#[test]
+fn a_request_crosses_a_lock_that_came_first() {
+    let mut story = Story::begun(SeatMode::Apply);
+    story.act("ada", lock(3, false));
+    assert_eq!(story.refusal("ben", raise_for(3, true)), Some(Refusal::SeatLocked));
+    assert_eq!(story.hands(), [""; 0]);
+}
+
+#[test]
+fn an_invite_is_accepted_after_a_kick() {
+    let mut story = Story::begun(SeatMode::InviteOnly);
+    let invite = Act::InviteSend { identity: id("ben"), seat: Some(seat(2)), hold: true };
+    let sent = story.ask("ada", invite).unwrap().invite.unwrap();
+    let outputs = story.act("cleo", kick("ben"));
+    let revoked = |event: &Event| matches!(event, Event::InviteChanged { change: InviteChange::Revoked, .. });
+    assert!(told(&outputs).iter().any(|(_, event)| revoked(event)), "the invite is revoked");
+    assert_eq!(story.seat_is(2), "open");
+    story.join("ben", Rank::Member);
+    let accept = Act::InviteAccept { invite: Some(sent.id) };
+    assert_eq!(story.refusal("ben", accept), Some(Refusal::Forbidden));
+    assert_eq!(story.refusal("ben", Act::InviteAccept { invite: None }), Some(Refusal::Forbidden));
+    assert_eq!(story.heard(), [""; 0]);
+}
+
+#[test]
+fn a_kick_after_the_invite_was_accepted_clears_the_seat() {
+    let mut story = Story::begun(SeatMode::InviteOnly);
+    story.act("ada", Act::InviteSend { identity: id("ben"), seat: None, hold: false });
+    story.act("ben", Act::InviteAccept { invite: None });
+    let outputs = story.act("cleo", kick("ben"));
+    assert_eq!((plan_of(&outputs).unwrap().seats.len(), story.seat_is(1)), (0, "open".to_owned()));
+}
+
+#[test]
+fn a_duplicate_is_rejected_while_the_first_is_connected() {
+    let mut story =
+        Story::with(Settings { duplicates: Duplicates::Reject, seat_mode: SeatMode::Free, ..Settings::default() });
+    story.join("ben", Rank::Member);
+    story.act("ben", take(1));
+    let first = story.session("ben");
+    let outputs = story.join("ben", Rank::Member);
+    let second = story.session("ben");
+    assert_eq!(reply_of(&outputs).unwrap_err().refusal, Refusal::Forbidden);
+    let bye = Output::Bye { session: second, reason: ByeReason::Duplicate, action: ByeAction::Stop, retry_after: None };
+    assert!(outputs.contains(&bye));
+    assert_eq!(story.room.session_of(&id("ben")), Some(&first));
+    story.room.handle(Input::Detached { session: first }, story.now);
+    assert_eq!(causes(&story.join("ben", Rank::Member)), ["taken_over"], "whose socket is lost may come anew");
+}
+
+#[test]
+fn an_allowed_duplicate_only_listens_and_ends_with_a_kick() {
+    let mut story =
+        Story::with(Settings { duplicates: Duplicates::Allow, seat_mode: SeatMode::Free, ..Settings::default() });
+    story.join("ada", Rank::Host);
+    story.join("ben", Rank::Member);
+    let first = story.session("ben");
+    story.act("ben", take(1));
+    story.join("ben", Rank::Host);
+    let second = story.session("ben");
+    assert_eq!(story.seat_is(1), "occupied ben");
+    assert_eq!(story.refusal("ben", take(2)), Some(Refusal::Forbidden));
+    assert_eq!(story.refusal("ben", raise(true)), Some(Refusal::Forbidden));
+    assert_eq!(story.refusal("ben", lock(2, false)), Some(Refusal::Forbidden), "its rank is a listener's");
+    assert_eq!(story.heard(), ["ben"]);
+    let outputs = story.act("ada", kick("ben"));
+    for session in [first, second] {
+        assert!(outputs.contains(&Output::CloseTransport { session }));
+    }
+    assert_eq!(story.room.participants(), 1);
+}
+
+#[test]
+fn a_kick_crosses_a_leave_and_comes_first() {
+    let mut story = Story::begun(SeatMode::Free);
+    story.act("ada", kick("ben"));
+    assert_eq!(story.refusal("ben", Act::Leave), Some(Refusal::SessionStale), "there is nothing left to leave");
+}
+
+#[test]
+fn a_join_after_the_room_was_closed_with_people_in_it() {
+    let mut story = Story::begun(SeatMode::Free);
+    story.act("ada", Act::RoomClose { notice: Duration::ZERO });
+    for rank in [Rank::Host, Rank::Member] {
+        let outputs = story.join("eve", rank);
+        let closed = ByeReason::Refused(Refusal::RoomClosed);
+        let session = story.session("eve");
+        assert!(outputs.contains(&Output::Bye { session, reason: closed, action: ByeAction::Stop, retry_after: None }));
+    }
+}
+
+#[test]
+fn a_kick_that_denies_also_ends_the_tokens_issued_before_it() {
+    let mut story = Story::begun(SeatMode::Free);
+    story.act("ada", Act::MemberKick { identity: id("ben"), deny: true, reason: None });
+    story.after(seconds(60));
+    let mut come = |token_age: Option<u64>| {
+        let join = Join { token_age: token_age.map(seconds), ..story.arrival("ben", Rank::Member) };
+        story.enter(join).iter().any(|output| matches!(output, Output::Welcome { .. }))
+    };
+    assert_eq!([Some(61), None, Some(59)].map(&mut come), [false, false, true]);
+}
+
+#[test]
+fn a_kick_without_deny_lets_the_person_come_back() {
+    let mut story = Story::begun(SeatMode::Free);
+    story.act("ada", kick("ben"));
+    assert!(story.join("ben", Rank::Member).iter().any(|output| matches!(output, Output::Welcome { .. })));
+}
+
+#[test]
+fn a_ban_keeps_every_token_out_until_it_is_lifted() {
+    let mut story = Story::begun(SeatMode::Free);
+    story.act("ben", take(1));
+    let session = story.session("ben");
+    let outputs = story.act("ada", Act::MemberBan { identity: id("ben"), reason: Some("noise".to_owned()) });
+    assert!(matches!(&outputs[0], Output::Plan(plan) if plan.seats.is_empty()), "the gate closes first");
+    assert!(outputs.contains(&Output::CloseTransport { session }));
+    story.after(seconds(10));
+    let fresh = |story: &mut Story| {
+        let join = Join { token_age: Some(Duration::ZERO), ..story.arrival("ben", Rank::Member) };
+        story.enter(join)
+    };
+    let outputs = fresh(&mut story);
+    assert_eq!(reply_of(&outputs).unwrap_err().refusal, Refusal::Banned);
+    assert_eq!(story.refusal("cleo", Act::MemberUnban { identity: id("ben") }), Some(Refusal::Forbidden));
+    story.act("ada", Act::MemberUnban { identity: id("ben") });
+    assert!(fresh(&mut story).iter().any(|output| matches!(output, Output::Welcome { .. })));
+}
+
+#[test]
+fn a_stale_rev_of_an_assignment() {
+    let mut story = Story::begun(SeatMode::Free);
+    story.act("ben", take(1));
+    story.act("ben", Act::SeatLeave);
+    let assign = |rev| Act::SeatAssign { seat: seat(1), identity: id("dan"), expect_rev: Some(rev) };
+    let refused = story.ask("ada", assign(0)).unwrap_err();
+    let present = refused.details.seat.unwrap().rev;
+    assert_eq!((refused.refusal, story.seat_is(1)), (Refusal::RevConflict, "open".to_owned()));
+    assert_eq!(story.refusal("ada", assign(present)), None);
+}
+
+#[test]
+fn two_hosts_act_on_one_seat_and_the_second_sees_what_the_first_did() {
+    let mut story = Story::begun(SeatMode::Free);
+    story.act("ben", take(1));
+    assert_eq!(story.refusal("ada", lock(1, true)), None);
+    let kick_off = Act::SeatKick { seat: seat(1), expect_rev: None };
+    let outputs = story.act("cleo", kick_off);
+    assert!(reply_of(&outputs).is_ok());
+    assert_eq!((told(&outputs), story.seat_is(1)), (vec![], "locked".to_owned()), "nobody is there any more");
+}

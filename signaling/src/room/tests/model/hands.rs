@@ -63,12 +63,8 @@ impl Model {
             passed: BTreeSet::new(),
             missed: 0,
         };
-        let place = if first {
-            0
-        } else {
-            let goes_before = |other: &&Hand| other.first || other.tier >= tier;
-            self.hands.iter().filter(goes_before).count()
-        };
+        let goes_before = |other: &&Hand| other.first || (!first && other.tier >= tier);
+        let place = self.hands.iter().filter(goes_before).count();
         self.hands.insert(place, hand);
     }
 

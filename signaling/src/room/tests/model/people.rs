@@ -300,10 +300,19 @@ impl Model {
             person.turn_ends = turn_ends;
             self.mute_under_seat(lost, who);
             self.end_hand(who);
-        } else if self.set.hands && self.people[who].can_publish && self.hands.len() < self.set.hands_max {
-            if self.hand_of(who).is_none() {
-                self.add_hand(who, None, false, true);
-            }
+        } else if self.set.hands && self.people[who].can_publish {
+            self.put_first(who);
         }
+    }
+
+    /// A hand for a seat that was lost goes before all others, if there is room; one that is up already goes there.
+    fn put_first(&mut self, who: &Identity) {
+        let up = self.hand_of(who).cloned();
+        if up.is_none() && self.hands.len() >= self.set.hands_max {
+            return;
+        }
+        self.end_hand(who);
+        let (wanted, mic_ready) = up.map_or((None, false), |hand| (hand.wanted, hand.mic_ready));
+        self.add_hand(who, wanted, mic_ready, true);
     }
 }
