@@ -21,10 +21,16 @@ export function entryScreen(root, { person, join, onLanguage }) {
     fault,
     button,
     el('p.hint', { text: t('entry.quiet') }),
-    el('label.choice.language', {}, el('span', { text: t('settings.language') }), languageChoice(onLanguage)));
+    el('label.choice.language', {}, el('span', { text: t('settings.language') }), languageChoice(changeLanguage)));
   root.replaceChildren(form);
   if (!person.nameFixed && !person.name) name.focus({ preventScroll: true });
   else button.focus({ preventScroll: true });
+
+  /** The screen is drawn anew; what was typed stays. */
+  function changeLanguage(tag) {
+    if (!person.nameFixed) person.name = name.value;
+    onLanguage(tag);
+  }
 
   function submitted(event) {
     event.preventDefault();
