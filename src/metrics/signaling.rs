@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use podium_signaling::Signaling;
-use podium_signaling::metrics::{BUCKETS_MS, CodeCounts, Histogram as ClientHistogram};
+use podium_signaling::metrics::{BUCKETS_MS, CodeCounts, Counters, Histogram as ClientHistogram, Population};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 
@@ -22,87 +22,104 @@ impl Collector for SignalingCollector {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let counters = self.signaling.counters();
-        let population = self.signaling.population();
-        let alone = |value: f64| vec![(Vec::new(), value)];
-        let mut joins = vec![
-            (vec![("result", "ok")], counters.joins_ok.value() as f64),
-            (vec![("result", "aborted")], counters.joins_aborted.value() as f64),
-        ];
-        joins.extend(by_code(&counters.joins_refused, "result"));
-        let roles = [
-            ("host", population.roles.hosts),
-            ("guest", population.roles.guests),
-            ("listener", population.roles.listeners),
-        ]
-        .map(|(role, count)| (vec![("role", role)], count as f64));
-        vec![
-            counter("podium_joins_total", "Joins by result: ok, aborted, or the code they were refused with.", &joins),
-            counter(
-                "podium_resumes_total",
-                "Resumes by result.",
-                &[
-                    (vec![("result", "ok")], counters.resumes_ok.value() as f64),
-                    (vec![("result", "session_stale")], counters.resumes_refused.value() as f64),
-                ],
-            ),
-            counter(
-                "podium_refusals_total",
-                "Requests that were refused, by code.",
-                &by_code(&counters.refusals, "code"),
-            ),
-            gauge("podium_rooms", "Rooms.", &alone(population.rooms as f64)),
-            gauge("podium_participants", "Participants by role.", &roles),
-            gauge("podium_sessions", "Open sockets.", &alone(counters.sessions.value() as f64)),
-            counter(
-                "podium_sessions_refused_total",
-                "Sockets turned away: too many from one address.",
-                &alone(counters.sessions_refused.value() as f64),
-            ),
-            counter(
-                "podium_sessions_shed_total",
-                "Sockets turned away: too many in all, or on their way into a room.",
-                &alone(counters.sessions_shed.value() as f64),
-            ),
-            counter(
-                "podium_slow_consumers_total",
-                "Sessions cut off because they did not read.",
-                &alone(counters.slow_consumers.value() as f64),
-            ),
-            counter(
-                "podium_floods_total",
-                "Sessions cut off because they did not stop flooding.",
-                &alone(counters.floods.value() as f64),
-            ),
-            counter("podium_bad_frames_total", "Frames that were no requests.", &alone(counters.faults.value() as f64)),
-            counter("podium_frames_in_total", "Frames read.", &alone(counters.frames_in.value() as f64)),
-            counter("podium_frames_out_total", "Frames written.", &alone(counters.frames_out.value() as f64)),
-            counter(
-                "podium_facts_deferred_total",
-                "Reports of the media plane that a room had no room for yet.",
-                &alone(counters.facts_deferred.value() as f64),
-            ),
-            client_histogram(
-                "podium_join_answer_seconds",
-                "From a join's arrival to its welcome.",
-                &counters.join_answer,
-            ),
-            client_histogram(
-                "podium_client_join_seconds",
-                "From the start of a join to the first audio played, by the client's word.",
-                &counters.join_client,
-            ),
-            client_histogram(
-                "podium_client_rtt_seconds",
-                "Round trip of the media path, by the client's word.",
-                &counters.client_rtt,
-            ),
-            client_histogram(
-                "podium_client_jitter_buffer_seconds",
-                "Delay of the jitter buffer, by the client's word.",
-                &counters.client_jitter_buffer,
-            ),
-        ]
+        let mut families = answers(&counters);
+        families.extend(population(&self.signaling.population()));
+        families.extend(sockets(&counters));
+        families.extend(client_times(&counters));
+        families
     }
+}
+
+fn answers(counters: &Counters) -> Vec<MetricFamily> {
+    let mut joins = vec![
+        (vec![("result", "ok")], counters.joins_ok.value() as f64),
+        (vec![("result", "aborted")], counters.joins_aborted.value() as f64),
+    ];
+    joins.extend(by_code(&counters.joins_refused, "result"));
+    vec![
+        counter("podium_joins_total", "Joins by result: ok, aborted, or the code they were refused with.", &joins),
+        counter(
+            "podium_resumes_total",
+            "Resumes by result.",
+            &[
+                (vec![("result", "ok")], counters.resumes_ok.value() as f64),
+                (vec![("result", "session_stale")], counters.resumes_refused.value() as f64),
+            ],
+        ),
+        counter("podium_refusals_total", "Requests that were refused, by code.", &by_code(&counters.refusals, "code")),
+    ]
+}
+
+fn population(population: &Population) -> Vec<MetricFamily> {
+    let roles = [
+        ("host", population.roles.hosts),
+        ("guest", population.roles.guests),
+        ("listener", population.roles.listeners),
+    ]
+    .map(|(role, count)| (vec![("role", role)], count as f64));
+    vec![
+        gauge("podium_rooms", "Rooms.", &alone(population.rooms as f64)),
+        gauge("podium_participants", "Participants by role.", &roles),
+    ]
+}
+
+fn sockets(counters: &Counters) -> Vec<MetricFamily> {
+    vec![
+        gauge("podium_sessions", "Open sockets.", &alone(counters.sessions.value() as f64)),
+        counter(
+            "podium_sessions_refused_total",
+            "Sockets turned away: too many from one address.",
+            &alone(counters.sessions_refused.value() as f64),
+        ),
+        counter(
+            "podium_sessions_shed_total",
+            "Sockets turned away: too many in all, or on their way into a room.",
+            &alone(counters.sessions_shed.value() as f64),
+        ),
+        counter(
+            "podium_slow_consumers_total",
+            "Sessions cut off because they did not read.",
+            &alone(counters.slow_consumers.value() as f64),
+        ),
+        counter(
+            "podium_floods_total",
+            "Sessions cut off because they did not stop flooding.",
+            &alone(counters.floods.value() as f64),
+        ),
+        counter("podium_bad_frames_total", "Frames that were no requests.", &alone(counters.faults.value() as f64)),
+        counter("podium_frames_in_total", "Frames read.", &alone(counters.frames_in.value() as f64)),
+        counter("podium_frames_out_total", "Frames written.", &alone(counters.frames_out.value() as f64)),
+        counter(
+            "podium_facts_deferred_total",
+            "Reports of the media plane that a room had no room for yet.",
+            &alone(counters.facts_deferred.value() as f64),
+        ),
+    ]
+}
+
+fn client_times(counters: &Counters) -> Vec<MetricFamily> {
+    vec![
+        client_histogram("podium_join_answer_seconds", "From a join's arrival to its welcome.", &counters.join_answer),
+        client_histogram(
+            "podium_client_join_seconds",
+            "From the start of a join to the first audio played, by the client's word.",
+            &counters.join_client,
+        ),
+        client_histogram(
+            "podium_client_rtt_seconds",
+            "Round trip of the media path, by the client's word.",
+            &counters.client_rtt,
+        ),
+        client_histogram(
+            "podium_client_jitter_buffer_seconds",
+            "Delay of the jitter buffer, by the client's word.",
+            &counters.client_jitter_buffer,
+        ),
+    ]
+}
+
+fn alone(value: f64) -> Vec<Sample<'static>> {
+    vec![(Vec::new(), value)]
 }
 
 fn by_code<'a>(counts: &'a CodeCounts, label: &'a str) -> Vec<Sample<'a>> {

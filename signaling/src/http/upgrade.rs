@@ -57,8 +57,8 @@ pub(super) async fn upgrade(
     }
     let frame_bytes = shared.config.limits.frame_bytes;
     upgrade
-        .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(BUFFER_BYTES)
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
         .max_message_size(frame_bytes)
         .max_frame_size(frame_bytes)
@@ -90,8 +90,9 @@ fn shed(shared: &Shared) -> Response {
     Problem::from(Refusal::NodeFull).retry_after(RETRY_AFTER).into_response()
 }
 
-/// axum's 128 KiB for each direction would be the largest thing that a listener costs.
-const BUFFER_BYTES: usize = 4 * 1024;
+/// axum's 128 KiB for each direction would be the largest thing that a listener costs. Commands are short; an offer takes a few reads, once.
+const READ_BUFFER_BYTES: usize = 1024;
+const WRITE_BUFFER_BYTES: usize = 4 * 1024;
 
 /// Frames are written one at a time, so this holds the longest welcome and a little.
 const WRITE_BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -12,17 +12,24 @@ pub(super) struct AudienceNews {
     interval: Duration,
     changed: bool,
     told: AudienceView,
+    /// Someone was shown the audience apart from the others, and may know another than was told last.
+    shown_apart: bool,
     told_at: Option<Instant>,
 }
 
 impl AudienceNews {
     pub(super) fn new(interval: Duration) -> Self {
-        Self { interval, changed: false, told: AudienceView::default(), told_at: None }
+        Self { interval, changed: false, told: AudienceView::default(), shown_apart: false, told_at: None }
     }
 
     /// Someone came, went, or changed between stage and audience.
     pub(super) fn changed(&mut self) {
         self.changed = true;
+    }
+
+    /// Someone who has just come or come back is shown the audience of this moment.
+    pub(super) fn shown(&mut self) {
+        self.shown_apart = true;
     }
 
     /// When people are to be told.
@@ -38,9 +45,10 @@ impl AudienceNews {
     /// Takes the audience as it is now; gives it back if it is news.
     pub(super) fn tell(&mut self, present: AudienceView, now: Instant) -> Option<AudienceView> {
         self.changed = false;
-        if present == self.told {
+        if present == self.told && !self.shown_apart {
             return None;
         }
+        self.shown_apart = false;
         self.told_at = Some(now);
         self.told = present;
         Some(self.told.clone())
@@ -72,5 +80,20 @@ mod tests {
         assert!(news.is_due(start + second));
         assert_eq!(news.tell(of(1), start + second), None, "what is known is not told again");
         assert_eq!(news.due(), None);
+    }
+
+    #[test]
+    fn who_came_in_between_is_told_what_the_others_know() {
+        let start = crate::clock::now();
+        let of = |count| AudienceView { count, sample: Vec::new() };
+        let mut news = AudienceNews::new(Duration::ZERO);
+        news.changed();
+        assert_eq!(news.tell(of(5), start), Some(of(5)));
+        // Two go; one comes back and is shown four; the other comes back, and there are five as before.
+        news.changed();
+        news.shown();
+        assert_eq!(news.tell(of(5), start), Some(of(5)));
+        news.changed();
+        assert_eq!(news.tell(of(5), start), None);
     }
 }

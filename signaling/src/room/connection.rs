@@ -48,6 +48,7 @@ impl Room {
             self.regain_seat(&identity, now);
         }
         let audience = Event::Audience(self.audience_view());
+        self.audience.shown();
         let slots = self.roster.person(&identity).slots.clone();
         self.tell_present(&session, Some(audience));
         if !slots.is_empty() {

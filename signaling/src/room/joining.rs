@@ -86,6 +86,7 @@ impl Room {
         self.empty_since = None;
         self.offers_due = true;
         self.audience.changed();
+        self.audience.shown();
         self.keep_answer(&session, &request, Answer::Welcomed);
         self.outputs.push(Output::Welcome { session: session.clone(), request });
         self.regain_after_takeover(&session, now);

@@ -16,7 +16,7 @@
  *   messages      the last 100, `{ seq, from, name, text, at }`
  *   tally         how people react just now, `{ tally, at }`, or null
  *   seq           the number of the last event of the log that is in it
- *   whole         whether every event of the log comes here, as it does for hosts: false, true, or `'next'` (from the next one on)
+ *   whole         whether every event of the log comes here, as it does for hosts and cohosts from the word of their rank on
  */
 
 export function fromWelcome(welcome, now) {
@@ -51,17 +51,21 @@ export function fromResume(state, welcome, now) {
 }
 
 /** What the order of the log says about an event: `old` is known already, `gap` means one was lost, else `next`. */
-export function order(state, { seq }) {
+export function order(state, event) {
+  const { seq } = event;
   if (seq === undefined || seq === null) return 'next';
   if (seq <= state.seq) return 'old';
-  return state.whole === true && seq > state.seq + 1 ? 'gap' : 'next';
+  return state.whole && seq > state.seq + 1 && !isOwnEnd(state, event) ? 'gap' : 'next';
 }
+
+/** Who leaves, or is put out, no longer hears as a host what their going causes; that is no loss to mend by joining again. */
+const isOwnEnd = ({ self }, { type, identity }) => type === 'participant_left' && identity === self.identity;
 
 export function fold(state, event, now) {
   if (order(state, event) === 'old') return state;
   const next = apply(state, event, now);
   if (event.seq === undefined || event.seq === null) return next;
-  return { ...next, seq: event.seq, whole: next.whole === 'next' ? true : next.whole };
+  return { ...next, seq: event.seq };
 }
 
 function apply(state, event, now) {
@@ -74,7 +78,10 @@ function apply(state, event, now) {
     case 'participant_joined':
       return inRoom(state, { participants: withPerson(room.participants, event.participant) });
     case 'participant_left':
-      return inRoom(state, { participants: withoutPerson(room.participants, event.identity) });
+      return {
+        ...inRoom(state, { participants: withoutPerson(room.participants, event.identity) }),
+        whole: isOwnEnd(state, event) ? false : state.whole,
+      };
     case 'rank_changed':
       return rankChanged(state, event.participant);
     case 'audience':
@@ -86,7 +93,7 @@ function apply(state, event, now) {
     case 'ban_changed':
       return room.bans ? inRoom(state, bansAfter(room, event, now)) : state;
     case 'moderation':
-      return { ...inRoom(state, moderation(event, now)), whole: 'next' };
+      return inRoom(state, moderation(event, now));
     case 'self_changed':
       return selfChanged(state, ownView(event.self, now, self));
     case 'hand_position':
@@ -162,9 +169,10 @@ function participantsAfter(participants, seats, before, seat) {
 }
 
 function rankChanged(state, person) {
-  const { participants, seats } = state.room;
+  const { room: { participants, seats }, self } = state;
   const isListed = person.rank !== 'member' || sits(seats, person.identity);
-  return inRoom(state, {
+  const whole = person.identity === self.identity ? person.rank !== 'member' : state.whole;
+  return inRoom({ ...state, whole }, {
     participants: isListed ? withPerson(participants, person) : withoutPerson(participants, person.identity),
     seats: seats.map((seat) => (seat.identity === person.identity ? { ...seat, rank: person.rank } : seat)),
   });

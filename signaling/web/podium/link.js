@@ -78,7 +78,8 @@ export class Link {
 
   #receive(frame) {
     if (frame.type === 'welcome') return this.#settle(frame.request_id, (waiting) => waiting.resolve(frame));
-    if (frame.type !== 'reply') return this.#hooks.frame(frame);
+    // A socket may hand over several frames in one turn: whoever waits for a welcome goes first, then what follows it.
+    if (frame.type !== 'reply') return queueMicrotask(() => !this.#silent && this.#hooks.frame(frame));
     const { error } = frame;
     this.#settle(frame.request_id, (waiting) =>
       error ? waiting.reject(new PodiumError(error.code, error.message, error.details)) : waiting.resolve(frame.ok));

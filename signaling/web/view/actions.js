@@ -25,6 +25,7 @@ export function mainAction(state, room) {
 function acceptSeat({ self, room: { seats } }, room) {
   const seat = self.offer?.seat ?? self.seat;
   const why = self.offer?.why ?? seats[seat]?.why;
+  if (why === 'invited' && self.invite) return { id: 'none', hint: '' }; // the invite itself asks, with more to choose from
   if (why === 'reconnect') return { id: 'none', hint: t('act.audio_back') };
   return {
     id: 'accept-seat', label: t('act.go_on_stage'), tone: 'primary', icon: 'mic',

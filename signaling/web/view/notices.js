@@ -57,12 +57,18 @@ export function notices(root) {
     set(show('cue', t('notice.sound_blocked'), {}, button), { testid: 'sound-blocked' });
   }
 
+  /** Leaves so much room at the top for what must stay in sight. */
+  function below(px) {
+    list.style.setProperty('--below', `${px}px`);
+  }
+
   function clear() {
+    below(0);
     list.replaceChildren();
     cueShown = null;
   }
 
-  return { error, info, cue, say, sound, clear };
+  return { error, info, cue, say, sound, below, clear };
 }
 
 const NOTICES_MAX = 3;

@@ -91,7 +91,8 @@ export function roomScreen(root, { room, notices, sound, remember, onLanguage })
     text(handsUp.lastElementChild, waiting);
     for (const view of views) view.update(state);
     sound.follow(state);
-    notices.cue(state, cueAction(state));
+    notices.below(above.offsetHeight);
+    notices.cue(isHost(state.self) ? null : state, cueAction(state)); // a host sees the seats anyway
   }
 
   function showHands() {
@@ -147,7 +148,7 @@ export function roomScreen(root, { room, notices, sound, remember, onLanguage })
   /** An offer is told as long as it stands. */
   function tellOffer(offer) {
     if (!offer) offerNotice?.remove();
-    if (!offer || before.self.offer) return;
+    if (!offer || before.self.offer || offer.why === 'invited') return;
     offerNotice = notices.info(t('news.offered', { seat: seatName(offer.seat) }), { testid: 'offer' });
     if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(200);
   }
