@@ -69,13 +69,7 @@ impl Model {
     }
 
     pub(super) fn lower(&mut self, by: &Identity) -> Answered {
-        let seat = self.seat_of(by);
-        let kept = |why: ReservedWhy| {
-            seat.filter(
-                |seat| matches!(&self.seats[usize::from(*seat)].is, SeatIs::Reserved { why: is, .. } if *is == why),
-            )
-        };
-        let (offered, approved) = (kept(ReservedWhy::Offered), kept(ReservedWhy::Approved));
+        let (offered, approved) = (self.kept_for(by, ReservedWhy::Offered), self.kept_for(by, ReservedWhy::Approved));
         if self.hand_of(by).is_some() {
             self.end_hand(by);
             // An offer was for the hand.
@@ -172,10 +166,8 @@ impl Model {
     pub(super) fn drop_hand(&mut self, who: &Identity, end: HandEnd, by: Option<&Identity>) {
         self.hands.retain(|hand| hand.who != *who);
         self.person(who).last_hand = Some(end);
-        if let Some(seat) = self.seat_of(who) {
-            if matches!(&self.seats[usize::from(seat)].is, SeatIs::Reserved { why: ReservedWhy::Offered, .. }) {
-                self.free(seat, SeatIs::Open, by);
-            }
+        if let Some(seat) = self.kept_for(who, ReservedWhy::Offered) {
+            self.free(seat, SeatIs::Open, by);
         }
     }
 

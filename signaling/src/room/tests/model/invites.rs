@@ -69,10 +69,8 @@ impl Model {
         if let Some(invite) = self.invite_to(by).filter(|invite| id.is_none_or(|id| id == invite.id)) {
             return Ok(invite.clone());
         }
-        if let Some(id) = id {
-            if self.invites.iter().any(|invite| invite.id == id) {
-                return Err(Refusal::Forbidden);
-            }
+        if id.is_some_and(|id| self.invites.iter().any(|invite| invite.id == id)) {
+            return Err(Refusal::Forbidden);
         }
         let last =
             self.invites_ended.iter().rev().find(|(invite, _)| id.map_or(invite.to == *by, |id| invite.id == id));
@@ -119,11 +117,9 @@ impl Model {
         if how == InviteChange::Declined {
             self.person(to).uninvitable_until = self.now + self.set.invite_cooldown;
         }
-        if let Some(seat) = self.seat_of(to) {
-            if matches!(&self.seats[usize::from(seat)].is, SeatIs::Reserved { why: ReservedWhy::Invited, .. }) {
-                let by = (how == InviteChange::Declined).then_some(to);
-                self.free(seat, SeatIs::Open, by);
-            }
+        if let Some(seat) = self.kept_for(to, ReservedWhy::Invited) {
+            let by = (how == InviteChange::Declined).then_some(to);
+            self.free(seat, SeatIs::Open, by);
         }
     }
 

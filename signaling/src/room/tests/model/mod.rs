@@ -4,6 +4,7 @@
 //! hand is up, who is invited, and what each command is answered. Time is counted from the making of the room. The trial drives the room and the
 //! model by the same random steps and lays the two side by side after each.
 
+mod aims;
 mod fold;
 mod hands;
 mod invites;

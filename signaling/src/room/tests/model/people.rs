@@ -280,10 +280,8 @@ impl Model {
 
     /// Someone is back. The seat that is kept is theirs again; so is one that was lost if it is still open. Else they go first in the queue.
     fn regain(&mut self, who: &Identity) {
-        if let Some(seat) = self.seat_of(who) {
-            if matches!(&self.seats[usize::from(seat)].is, SeatIs::Reserved { why: ReservedWhy::Reconnect, .. }) {
-                self.put(seat, SeatIs::Occupied { who: who.clone() });
-            }
+        if let Some(seat) = self.kept_for(who, ReservedWhy::Reconnect) {
+            self.put(seat, SeatIs::Occupied { who: who.clone() });
         }
         let Some(lost) = self.person(who).lost_seat.take() else {
             return;

@@ -7,6 +7,12 @@ impl Model {
         (0..).zip(&self.seats).find(|(_, seat)| seat.holder() == Some(who)).map(|(index, _)| index)
     }
 
+    /// The seat that is kept for someone, for this reason.
+    pub(super) fn kept_for(&self, who: &Identity, reason: ReservedWhy) -> Option<u8> {
+        let kept = |seat: &Seat| matches!(&seat.is, SeatIs::Reserved { who: holder, why, .. } if holder == who && *why == reason);
+        (0..).zip(&self.seats).find(|(_, seat)| kept(seat)).map(|(index, _)| index)
+    }
+
     /// The seat that someone really sits on.
     pub(super) fn stage_of(&self, who: &Identity) -> Option<u8> {
         let sits = |seat: &Seat| matches!(&seat.is, SeatIs::Occupied { who: sitting } if sitting == who);
@@ -148,7 +154,7 @@ impl Model {
         let seat = self.asked_about(by, named)?;
         self.could_sit(by, Some(seat))?;
         self.has_media(by)?;
-        let offered = matches!(&self.seats[usize::from(seat)].is, SeatIs::Reserved { why: ReservedWhy::Offered, .. });
+        let offered = self.kept_for(by, ReservedWhy::Offered).is_some();
         self.end_hand(by);
         if offered {
             self.person(by).last_hand = Some(hands::HandEnd::Given);

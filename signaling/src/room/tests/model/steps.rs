@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::*;
+use super::aims::{Aim, aim};
 use crate::ids::InviteId;
 
 /// How many different people there are. More than the room has places for.
@@ -44,6 +45,11 @@ pub(super) enum Step {
     },
     /// Time passes until something is due.
     Jump,
+    /// Something that makes sense in the room as it is.
+    Aim {
+        aim: Aim,
+        pick: u8,
+    },
 }
 
 /// A join, but for what the trial numbers.
@@ -108,15 +114,16 @@ pub(super) fn steps() -> BoxedStrategy<Vec<Step>> {
         1 => Just(MediaKind::Closed),
     ];
     let media = (0..PEOPLE, kind).prop_map(|(who, kind)| Step::Media { who, kind });
-    let wait = prop_oneof![4 => 0..3_000_u64, 3 => 3_000..40_000_u64, 1 => Just(1_000_000)]
+    let wait = prop_oneof![8 => 0..3_000_u64, 4 => 3_000..40_000_u64, 1 => Just(1_000_000)]
         .prop_map(|millis| Step::Wait { millis });
     let step = prop_oneof![
-        6 => newcomer().prop_map(Step::Join),
-        20 => act,
-        16 => moderate,
+        5 => newcomer().prop_map(Step::Join),
+        16 => act,
+        20 => moderate,
+        36 => aim(),
         1 => stale,
-        4 => media,
-        2 => (0..PEOPLE).prop_map(|who| Step::Detached { who }),
+        3 => media,
+        1 => (0..PEOPLE).prop_map(|who| Step::Detached { who }),
         2 => (0..PEOPLE).prop_map(|who| Step::Resume { who }),
         1 => prop::option::of(0..PEOPLE).prop_map(|who| Step::Interruption { who }),
         4 => wait,
@@ -276,7 +283,7 @@ fn on_room() -> BoxedStrategy<Act> {
         Act::RoomUpdate(RoomChange { seat_mode, hands, interrupt, auto_offer, turn, promote, duplicates, go_live })
     });
     let close = prop_oneof![2 => Just(seconds(20)), 1 => Just(Duration::ZERO)];
-    prop_oneof![12 => update, 1 => close.prop_map(|notice| Act::RoomClose { notice })].boxed()
+    prop_oneof![20 => update, 1 => close.prop_map(|notice| Act::RoomClose { notice })].boxed()
 }
 
 fn interrupt() -> BoxedStrategy<Interrupt> {

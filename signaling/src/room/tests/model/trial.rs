@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 
+use super::aims::Aimed;
 use super::fold::Watcher;
 use super::people::Media;
 use super::picture::Picture;
@@ -64,6 +65,7 @@ struct Trial {
     earlier: BTreeMap<String, SessionId>,
     over: BTreeSet<SessionId>,
     picture: Picture,
+    aimed: Aimed,
     cues: Vec<(Instant, SeatIndex)>,
     tallied: Option<Instant>,
     closed: bool,
@@ -88,6 +90,7 @@ impl Trial {
             earlier: BTreeMap::new(),
             over: BTreeSet::new(),
             picture,
+            aimed: Aimed::default(),
             cues: Vec::new(),
             tallied: None,
             closed: false,
@@ -110,6 +113,11 @@ impl Trial {
             Step::Interruption { who } => {
                 let by = who.and_then(|who| self.story.sessions.get(&person(who)).cloned());
                 self.tell(Input::Media(MediaFact::Interruption { by }));
+            }
+            Step::Aim { aim, pick } => {
+                if let Some(step) = self.aimed.step(aim, pick, &self.picture) {
+                    self.run(step);
+                }
             }
             Step::Wait { millis } => self.pass(Duration::from_millis(millis)),
             Step::Jump => {
