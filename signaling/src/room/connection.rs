@@ -50,17 +50,21 @@ impl Room {
         let audience = Event::Audience(self.audience_view());
         self.audience.shown();
         let slots = self.roster.person(&identity).slots.clone();
-        self.tell_present(&session, Some(audience));
-        if !slots.is_empty() {
-            self.tell_slots(session, slots);
+        // That nobody speaks any more is news too, for whoever was away when they ceased.
+        let speakers = Event::Speakers { speakers: self.speakers.clone() };
+        let silence = Event::Interruption { by: None, mode: self.settings.interrupt };
+        let interruption = self.interruption().unwrap_or(silence);
+        for event in [audience, speakers, interruption] {
+            self.outputs.push(Output::Tell { to: Recipients::One(session.clone()), seq: None, event });
         }
+        self.tell_slots(session, slots);
     }
 
-    /// Tells a session what else is so at the moment. Such words come when something changes, and for this session everything has.
-    pub(super) fn tell_present(&mut self, session: &SessionId, audience: Option<Event>) {
+    /// Tells a newcomer what else is so at the moment. Such words come when something changes, and for a newcomer everything has.
+    pub(super) fn tell_present(&mut self, session: &SessionId) {
         let speakers = Event::Speakers { speakers: self.speakers.clone() };
         let speakers = (!self.speakers.is_empty()).then_some(speakers);
-        for event in [audience, speakers, self.interruption()].into_iter().flatten() {
+        for event in [speakers, self.interruption()].into_iter().flatten() {
             self.outputs.push(Output::Tell { to: Recipients::One(session.clone()), seq: None, event });
         }
     }

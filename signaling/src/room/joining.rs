@@ -91,7 +91,7 @@ impl Room {
         self.outputs.push(Output::Welcome { session: session.clone(), request });
         self.regain_after_takeover(&session, now);
         // Levels are told when they change; who comes in between must not wait for the next change to see who speaks.
-        self.tell_present(&session, None);
+        self.tell_present(&session);
     }
 
     /// Why someone may not come in, if so.
