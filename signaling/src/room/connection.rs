@@ -122,13 +122,13 @@ impl Room {
     }
 
     /// Gives someone who is back their seat: the one that is kept, or the one that was and is still open. Else they have lost it, and go first
-    /// in the queue.
+    /// in the queue. After the time of a session without a socket nothing is owed to them.
     pub(super) fn regain_seat(&mut self, identity: &Identity, now: Instant) {
         self.restore_seat(identity, now);
-        let Some(seat) = self.roster.person_mut(identity).lost_seat.take() else {
+        let Some((seat, until)) = self.roster.person_mut(identity).lost_seat.take() else {
             return;
         };
-        if self.stage.seat_of(identity).is_some() {
+        if now > until || self.stage.seat_of(identity).is_some() {
             return;
         }
         if self.stage.seat(seat).is_open() && self.could_sit(identity, Some(seat)) {
@@ -136,7 +136,6 @@ impl Room {
             let grant = self.stage.new_grant();
             self.roster.person_mut(identity).seated_since = Some(now);
             self.set_seat(seat, SeatState::Occupied { who: identity.clone(), session, grant });
-            self.mute_under_host_mute(seat);
             self.mute_under_host_mute(seat);
             self.begin_turn(seat, identity, now);
             self.end_hand(identity, HandChange::Lowered, now);

@@ -89,7 +89,9 @@ impl Room {
             }
             ReservedWhy::Reconnect => {
                 self.open_seat(seat, SeatCause::Lost, None, now);
-                self.roster.person_mut(&who).lost_seat = Some(seat);
+                // As long as a session would last without a socket, counted from the same loss.
+                let patience = self.settings.detached_max.saturating_sub(self.settings.reconnect_grace);
+                self.roster.person_mut(&who).lost_seat = Some((seat, now + patience));
             }
         }
     }

@@ -46,8 +46,8 @@ pub(super) struct Participant {
     pub(super) turn: Option<Turn>,
     /// Since when they are on stage.
     pub(super) seated_since: Option<Instant>,
-    /// The seat that was kept for them when their media was lost, and is kept no longer.
-    pub(super) lost_seat: Option<SeatIndex>,
+    /// The seat that was kept for them when their media was lost, and is kept no longer; and until when they can still come back to it.
+    pub(super) lost_seat: Option<(SeatIndex, Instant)>,
     pub(super) message_pace: MessagePace,
     /// What their slots were last said to carry.
     pub(super) slots: Vec<SlotView>,

@@ -234,3 +234,15 @@ fn a_session_that_is_over_is_not_resumed() {
     let outputs = story.room.handle(Input::Resume { session, request }, story.now);
     assert_eq!(reply_of(&outputs).unwrap_err().refusal, Refusal::SessionStale);
 }
+
+#[test]
+fn a_seat_that_was_lost_is_owed_for_as_long_as_a_session_lasts_without_a_socket() {
+    for (late, expected) in [(seconds(15), "restored"), (seconds(15) + Duration::from_millis(1), "")] {
+        let mut story = Story::begun(SeatMode::Free);
+        story.act("ben", take(1));
+        story.interrupted("ben");
+        assert_eq!(causes(&story.after(seconds(15))), ["lost"]);
+        story.after(late);
+        assert_eq!(causes(&story.restored("ben")).concat(), expected, "{late:?}");
+    }
+}

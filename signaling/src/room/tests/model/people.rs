@@ -23,7 +23,7 @@ pub(super) struct Person {
     pub(super) do_not_invite: bool,
     pub(super) last_hand: Option<HandEnd>,
     pub(super) offer_lost: bool,
-    pub(super) lost_seat: Option<u8>,
+    pub(super) lost_seat: Option<(u8, Duration)>,
     pub(super) turn_ends: Option<Duration>,
     pub(super) seated_since: Option<Duration>,
     pub(super) arrival: u64,
@@ -283,10 +283,10 @@ impl Model {
         if let Some(seat) = self.kept_for(who, ReservedWhy::Reconnect) {
             self.put(seat, SeatIs::Occupied { who: who.clone() });
         }
-        let Some(lost) = self.person(who).lost_seat.take() else {
+        let Some((lost, until)) = self.person(who).lost_seat.take() else {
             return;
         };
-        if self.seat_of(who).is_some() {
+        if self.now > until || self.seat_of(who).is_some() {
             return;
         }
         if self.seats[usize::from(lost)].is == SeatIs::Open && self.could_sit(who, Some(lost)).is_ok() {

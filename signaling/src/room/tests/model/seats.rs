@@ -242,7 +242,8 @@ impl Model {
             ReservedWhy::Invited => self.end_invite(&who, InviteChange::Expired),
             ReservedWhy::Offered => self.miss(seat, &who),
             ReservedWhy::Reconnect => {
-                self.person(&who).lost_seat = Some(seat);
+                let until = self.now + self.set.detached_max.saturating_sub(self.set.reconnect_grace);
+                self.person(&who).lost_seat = Some((seat, until));
                 self.free(seat, SeatIs::Open, None);
             }
             ReservedWhy::Approved | ReservedWhy::Assigned => self.free(seat, SeatIs::Open, None),
