@@ -836,6 +836,8 @@ export interface Seat {
   identity?: Identity;
   /** Its number. */
   index: SeatIndex;
+  /** What kind of participant its holder is, if not a person. */
+  kind?: string;
   /** The seat's own mute. */
   muted_by_host: boolean;
   /** Their name. */

@@ -60,6 +60,29 @@ async fn an_approval_that_crosses_a_leave_leaves_the_seat_open() {
 }
 
 #[tokio::test]
+async fn whoever_is_on_their_way_in_when_the_room_closes_is_told_so() {
+    for _ in 0..10 {
+        let server = server_with(|config| config.auto_create = false).await;
+        server.signaling.create_room(&RoomId::parse("demo").unwrap(), Settings::default());
+        let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;
+        let mut late = join_all((0..20).map(|person| {
+            let token = token("demo", &name(person), Rank::Member);
+            let server = &server;
+            async move { server.connect("demo", &token).await }
+        }))
+        .await;
+        let coming = join_all(late.iter_mut().map(|client| client.send(json!({"type": "join"}))));
+        let closing = ada.send(json!({"type": "room_close"}));
+        tokio::join!(closing, coming);
+        for client in &mut late {
+            let bye = client.expect("bye").await;
+            let end = (bye["reason"].as_str().unwrap(), bye["action"].as_str().unwrap());
+            assert!([("room_closed", "stop"), ("room_not_found", "stop")].contains(&end), "{bye}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn whoever_is_kicked_while_resuming_is_out() {
     let server = room_with(|_| {}).await;
     let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;

@@ -133,6 +133,17 @@ async fn more_than_is_kept_and_the_future_are_answered_with_a_snapshot() {
 }
 
 #[tokio::test]
+async fn what_was_before_the_join_is_not_replayed() {
+    let server = free_room().await;
+    let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;
+    churn(&mut ada, 3).await;
+    let (ben, welcome) = server.join("demo", "ben", Rank::Member).await;
+    drop(ben);
+    let (_, resumed) = server.resume("demo", "ben", &welcome["resume_token"], 0).await;
+    assert_eq!(resumed["room"]["seq"], welcome["room"]["seq"], "a snapshot, and no events from before");
+}
+
+#[tokio::test]
 async fn who_was_promoted_while_away_is_shown_what_only_hosts_see() {
     let server = free_room().await;
     let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;

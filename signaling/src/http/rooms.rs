@@ -21,7 +21,7 @@ use crate::{
         view::SnapshotJson,
     },
     room::{Refusal, Viewer},
-    rooms::directory::Creation,
+    rooms::{directory::Creation, handle::Asker},
     signaling::Shared,
 };
 
@@ -50,7 +50,7 @@ pub(super) async fn create(
         Creation::Existed => StatusCode::OK,
         Creation::Full => return Err(Problem::from(Refusal::NodeFull).retry_after(RETRY_AFTER)),
     };
-    let room = snapshot(&shared, &wanted.id, Viewer::Admin).await?;
+    let room = snapshot(&shared, &wanted.id, Viewer::Admin, None).await?;
     Ok((status, room).into_response())
 }
 
@@ -90,16 +90,17 @@ pub(super) async fn look(
     let room = RoomId::parse(&room).map_err(|_| Refusal::RoomNotFound)?;
     access.may_view(&room)?;
     let is_back_end = access.room_list || access.administers(&room);
-    let viewer = match access.identity {
-        Some(identity) if !is_back_end => Viewer::Participant(identity),
-        Some(_) | None => Viewer::Admin,
+    let token_age = access.age(clock::unix_millis());
+    let (viewer, asker) = match access.identity {
+        Some(identity) if !is_back_end => (Viewer::Participant(identity.clone()), Some(Asker { identity, token_age })),
+        Some(_) | None => (Viewer::Admin, None),
     };
-    snapshot(&shared, &room, viewer).await
+    snapshot(&shared, &room, viewer, asker).await
 }
 
-async fn snapshot(shared: &Shared, room: &RoomId, viewer: Viewer) -> Result<Response, Problem> {
+async fn snapshot(shared: &Shared, room: &RoomId, viewer: Viewer, asker: Option<Asker>) -> Result<Response, Problem> {
     let handle = shared.directory.find(room).ok_or(Refusal::RoomNotFound)?;
-    let snapshot = handle.look(viewer).await.map_err(|_| Refusal::RoomClosed)?;
+    let snapshot = handle.look(viewer, asker).await?;
     Ok(Json(SnapshotJson::from(&*snapshot)).into_response())
 }
 

@@ -168,7 +168,9 @@ impl Session {
         let now = clock::now();
         self.heard_at = now;
         self.shared.counters.frames_in.add_one();
-        self.show().await;
+        if shows_welcome(&message) {
+            self.show().await;
+        }
         match message {
             Message::Text(text) => match self.gate.judge(now) {
                 Verdict::Allowed => self.hear(&text, admission).await,
@@ -450,7 +452,7 @@ impl Session {
             self.write(missed).await?;
         }
         // The pong shows that the client has its new token.
-        if resumed { self.write_message(Message::Ping(Vec::new().into())).await } else { Continue(()) }
+        if resumed { self.write_message(Message::Ping(WELCOMED.into())).await } else { Continue(()) }
     }
 
     fn cut(&mut self) -> Ending {
@@ -545,3 +547,16 @@ async fn at(when: Option<Instant>) {
         None => pending().await,
     }
 }
+
+/// Whether a message after a welcome shows that the welcome came: the pong to the ping that followed it, or a command. Anything else may have been on
+/// its way before.
+fn shows_welcome(message: &Message) -> bool {
+    match message {
+        Message::Text(_) => true,
+        Message::Pong(payload) => payload.as_ref() == WELCOMED,
+        Message::Binary(_) | Message::Ping(_) | Message::Close(_) => false,
+    }
+}
+
+/// What the ping behind a welcome carries.
+const WELCOMED: &[u8] = b"welcome";

@@ -153,6 +153,9 @@ pub struct SeatJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<crate::room::Rank>"))]
     pub rank: Option<&'static str>,
+    /// What kind of participant its holder is, if not a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'a str>,
     /// The id of this occupancy, as audio packets carry it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub csrc: Option<NonZeroU32>,
@@ -195,6 +198,7 @@ impl<'a> From<&'a SeatView> for SeatJson<'a> {
             identity: holder.map(|holder| &holder.identity),
             name: holder.map(|holder| &*holder.name),
             rank: holder.map(|holder| holder.rank.code()),
+            kind: holder.and_then(|holder| holder.kind.as_deref()),
             csrc,
             why,
             expires_in_ms,

@@ -11,7 +11,7 @@ use super::Room;
 use super::event::{Event, HandChange, SeatCause, Slot, Speaker};
 use super::fact::{MediaFact, SlotView};
 use super::output::{Output, Recipients};
-use super::participant::Media;
+use super::participant::{LostSeat, Media};
 use super::refusal::Refusal;
 use super::seat::SeatState;
 use super::settings::Interrupt;
@@ -125,10 +125,11 @@ impl Room {
     /// in the queue. After the time of a session without a socket nothing is owed to them.
     pub(super) fn regain_seat(&mut self, identity: &Identity, now: Instant) {
         self.restore_seat(identity, now);
-        let Some((seat, until)) = self.roster.person_mut(identity).lost_seat.take() else {
+        let Some(LostSeat { seat, until, turn }) = self.roster.person_mut(identity).lost_seat.take() else {
             return;
         };
-        if now > until || self.stage.seat_of(identity).is_some() {
+        let is_over = now > until || turn.is_some_and(|turn| turn.until <= now);
+        if is_over || self.stage.seat_of(identity).is_some() {
             return;
         }
         if self.stage.seat(seat).is_open() && self.could_sit(identity, Some(seat)) {
@@ -137,7 +138,7 @@ impl Room {
             self.roster.person_mut(identity).seated_since = Some(now);
             self.set_seat(seat, SeatState::Occupied { who: identity.clone(), session, grant });
             self.mute_under_host_mute(seat);
-            self.begin_turn(seat, identity, now);
+            self.roster.person_mut(identity).turn = turn;
             self.end_hand(identity, HandChange::Lowered, now);
             return self.tell_seat(seat, SeatCause::Restored, None, now);
         }

@@ -6,6 +6,7 @@ use crate::ids::{Identity, SeatIndex};
 
 use super::Room;
 use super::event::{HandChange, InviteChange, LeftReason, SeatCause};
+use super::participant::LostSeat;
 use super::seat::SeatState;
 use super::view::ReservedWhy;
 
@@ -88,10 +89,11 @@ impl Room {
                 self.open_seat(seat, SeatCause::Released, None, now);
             }
             ReservedWhy::Reconnect => {
+                let turn = self.roster.person(&who).turn;
                 self.open_seat(seat, SeatCause::Lost, None, now);
                 // As long as a session would last without a socket, counted from the same loss.
                 let patience = self.settings.detached_max.saturating_sub(self.settings.reconnect_grace);
-                self.roster.person_mut(&who).lost_seat = Some((seat, now + patience));
+                self.roster.person_mut(&who).lost_seat = Some(LostSeat { seat, until: now + patience, turn });
             }
         }
     }

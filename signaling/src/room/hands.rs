@@ -83,6 +83,9 @@ impl Room {
             }
             (None, None) => self.stage.first_open().ok_or(Refusal::AllSeatsTaken)?,
         };
+        if !self.could_sit(who, Some(seat)) {
+            return Err(Refusal::Forbidden.into());
+        }
         let view = self.settle_hand(who, HandChange::Approved, Some(&by.identity), now);
         if mic_ready {
             self.seat_person(seat, who, SeatCause::Taken, Some(&by.identity), now);
@@ -118,6 +121,7 @@ impl Room {
         let cooling_until = now + self.settings.hand_cooldown;
         let person = self.roster.person_mut(who);
         person.cooling_until = Some(cooling_until);
+        person.lost_seat = None;
         person.last_hand = Some(HandEnd::Denied);
         Ok(Done { hand, ..Done::default() })
     }

@@ -19,6 +19,7 @@ pub(super) struct Invite {
     pub(super) from: Identity,
     pub(super) from_name: Arc<str>,
     pub(super) to: Identity,
+    pub(super) to_name: Arc<str>,
     pub(super) seat: Option<SeatIndex>,
     /// The seat is kept.
     pub(super) hold: bool,
@@ -120,7 +121,8 @@ mod tests {
             let to = id(&format!("p{number}"));
             let id = book.next_id();
             let from = self::id("ada");
-            book.add(Invite { id, from, from_name: "Ada".into(), to: to.clone(), seat: None, hold: false, until: now });
+            let (from_name, to_name) = ("Ada".into(), "P".into());
+            book.add(Invite { id, from, from_name, to: to.clone(), to_name, seat: None, hold: false, until: now });
             assert_eq!(book.of(&to).unwrap().id, id);
             assert!(book.end(&to, InviteChange::Declined).is_some());
             assert!(book.end(&to, InviteChange::Declined).is_none());

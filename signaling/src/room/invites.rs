@@ -48,8 +48,9 @@ impl Room {
         }
         let until = now + self.settings.invite_expiry;
         let from_name = self.roster.person(&by.identity).name.clone();
+        let to_name = self.roster.person(to).name.clone();
         let id = self.invites.next_id();
-        let invite = Invite { id, from: by.identity.clone(), from_name, to: to.clone(), seat, hold, until };
+        let invite = Invite { id, from: by.identity.clone(), from_name, to: to.clone(), to_name, seat, hold, until };
         let view = self.invite_view(&invite, now);
         self.invites.add(invite);
         self.roster.touch(to);
@@ -189,7 +190,7 @@ impl Room {
             from: invite.from.clone(),
             from_name: invite.from_name.clone(),
             to: invite.to.clone(),
-            to_name: self.roster.person(&invite.to).name.clone(),
+            to_name: invite.to_name.clone(),
             seat: invite.seat,
             hold: invite.hold,
             expires_in: invite.until.saturating_duration_since(now),

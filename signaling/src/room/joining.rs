@@ -96,11 +96,8 @@ impl Room {
 
     /// Why someone may not come in, if so.
     fn refuse_join(&self, join: &Join, now: Instant) -> Result<(), Away> {
-        if self.bans.holds(&join.identity) {
-            return Err(Refusal::Banned.into());
-        }
-        if self.bans.denies(&join.identity, join.token_age, now) {
-            return Err(Refusal::Forbidden.into());
+        if let Some(refusal) = self.shuts_out(&join.identity, join.token_age, now) {
+            return Err(refusal.into());
         }
         if let Some(person) = self.roster.find(&join.identity) {
             let is_connected = person.detached_until.is_none();
@@ -192,7 +189,7 @@ impl Room {
     fn take_over(&mut self, identity: &Identity, arrival: Arrival, mic_ready: bool, now: Instant) {
         let (session, can_publish) = (arrival.session.clone(), arrival.can_publish);
         let person = self.roster.person(identity);
-        let renamed = person.name != arrival.name || person.hidden != arrival.hidden;
+        let renamed = person.name != arrival.name || person.kind != arrival.kind || person.hidden != arrival.hidden;
         let vanishes = person.rank.is_moderator() && !person.hidden && arrival.hidden;
         let old = self.roster.replace(identity, arrival);
         self.end_session(old, Some((ByeReason::Duplicate, ByeAction::Stop)));

@@ -192,7 +192,7 @@ impl Room {
 
     /// Tells everyone the room's phase and settings.
     pub(super) fn tell_room(&mut self, by: Option<&Identity>, now: Instant) {
-        let event = Event::RoomUpdated { by: by.cloned(), room: self.room_view(now) };
+        let event = Event::RoomUpdated { by: self.shown_actor(by), room: self.room_view(now) };
         self.log(Recipients::Everyone, event);
     }
 

@@ -43,7 +43,7 @@ mod tests;
 mod turns;
 pub mod view;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use event::{
     CanJoin, CannotJoin, Event, HandChange, InviteChange, LeftReason, OfferOutcome, RankCause, SeatCause, Slot, Speaker,
@@ -180,6 +180,14 @@ impl Room {
         self.roster.find(identity).map(|person| &person.session)
     }
 
+    /// Whether someone with a token of this age has been put out, and so may not even look.
+    pub fn shuts_out(&self, who: &Identity, token_age: Option<Duration>, now: Instant) -> Option<Refusal> {
+        if self.bans.holds(who) {
+            return Some(Refusal::Banned);
+        }
+        self.bans.denies(who, token_age, now).then_some(Refusal::Forbidden)
+    }
+
     /// How many are in the room, detached ones included.
     pub fn participants(&self) -> usize {
         self.roster.len()
@@ -200,7 +208,11 @@ impl Room {
         };
         let person = self.roster.person(&identity);
         if let Some(answer) = person.answers.find(&request) {
-            let answer = answer.clone();
+            let answer = match answer {
+                // The name of the join cannot be another request's.
+                Answer::Welcomed => Answer::Replied(Box::new(Err(Refusal::InvalidArgument.into()))),
+                Answer::Replied(result) => Answer::Replied(result.clone()),
+            };
             return self.answer(session, request, answer);
         }
         let caller = Caller { identity, session, rank: person.rank, can_publish: person.can_publish };

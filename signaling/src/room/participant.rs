@@ -46,8 +46,8 @@ pub(super) struct Participant {
     pub(super) turn: Option<Turn>,
     /// Since when they are on stage.
     pub(super) seated_since: Option<Instant>,
-    /// The seat that was kept for them when their media was lost, and is kept no longer; and until when they can still come back to it.
-    pub(super) lost_seat: Option<(SeatIndex, Instant)>,
+    /// The seat that was kept for them when their media was lost, and is kept no longer.
+    pub(super) lost_seat: Option<LostSeat>,
     pub(super) message_pace: MessagePace,
     /// What their slots were last said to carry.
     pub(super) slots: Vec<SlotView>,
@@ -128,6 +128,16 @@ impl Participant {
     pub(super) fn cooling(&self, now: Instant) -> Option<Instant> {
         self.cooling_until.filter(|until| *until > now)
     }
+}
+
+/// A seat that is still owed to whoever lost it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LostSeat {
+    pub(super) seat: SeatIndex,
+    /// So long.
+    pub(super) until: Instant,
+    /// The turn goes on while they are away.
+    pub(super) turn: Option<Turn>,
 }
 
 /// What a new session brings.

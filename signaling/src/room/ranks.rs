@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::ids::Identity;
+use crate::ids::{Identity, SeatIndex};
 
 use super::Room;
 use super::event::{Event, OfferOutcome, RankCause, SeatCause};
@@ -54,9 +54,14 @@ impl Room {
         if before == rank {
             return;
         }
+        let loses_seat = rank < before && !rank.is_moderator();
+        if loses_seat {
+            self.roster.person_mut(who).lost_seat = None;
+            self.forget_host_seat(who, now);
+        }
         if let Some(seat) = self.stage.seat_of(who) {
             // Whoever hands the room over keeps their seat: they may sit where they sit.
-            if rank < before && !rank.is_moderator() {
+            if loses_seat {
                 self.open_seat(seat, SeatCause::Rank, by, now);
             } else {
                 self.roster.person_mut(who).turn = None;
@@ -64,7 +69,7 @@ impl Room {
             }
         }
         if !self.roster.person(who).hidden {
-            let event = Event::RankChanged { cause, by: by.cloned(), participant: self.participant_view(who) };
+            let event = Event::RankChanged { cause, by: self.shown_actor(by), participant: self.participant_view(who) };
             self.log(Recipients::Everyone, event);
         }
         if rank.is_moderator() && !before.is_moderator() {
@@ -74,6 +79,15 @@ impl Room {
         }
         if rank != Rank::Host {
             self.withdraw_host_offers(|offer| offer.from == *who);
+        }
+    }
+
+    /// Whoever is no moderator any more can no longer wish for the host seat.
+    fn forget_host_seat(&mut self, who: &Identity, now: Instant) {
+        let wish = self.queue.find_mut(who).filter(|hand| hand.wanted_seat == Some(SeatIndex::HOST));
+        if let Some(hand) = wish {
+            hand.wanted_seat = None;
+            self.tell_hand_changed(who, now);
         }
     }
 

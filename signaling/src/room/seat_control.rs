@@ -94,7 +94,11 @@ impl Room {
         now: Instant,
     ) -> Result<Done, Refused> {
         self.guard_seat(by, seat, expect_rev, now)?;
-        if self.stage.seat(seat).holder().is_some() {
+        if let Some(holder) = self.stage.seat(seat).holder().cloned() {
+            // Whom a host takes it from is not offered the same opening again.
+            if let Some(hand) = self.queue.find_mut(&holder) {
+                hand.pass(seat);
+            }
             self.open_seat(seat, SeatCause::KickedOff, Some(&by.identity), now);
         }
         Ok(self.done_with_seat(seat, now))

@@ -99,6 +99,7 @@ impl Room {
             identity: who.clone(),
             name: person.name.clone(),
             rank: person.rank,
+            kind: person.kind.clone(),
             host_muted: person.host_muted,
             self_muted: person.self_muted,
         }

@@ -23,7 +23,8 @@ impl Room {
 
     /// Tells everyone that a seat changed.
     pub(super) fn tell_seat(&mut self, seat: SeatIndex, cause: SeatCause, by: Option<&Identity>, now: Instant) {
-        let event = Event::SeatChanged { cause, by: by.cloned(), seat: self.seat_view(seat, now), other: None };
+        let event =
+            Event::SeatChanged { cause, by: self.shown_actor(by), seat: self.seat_view(seat, now), other: None };
         self.log(Recipients::Everyone, event);
     }
 
@@ -37,7 +38,12 @@ impl Room {
         now: Instant,
     ) {
         let (seat, other) = (self.seat_view(seat, now), Some(self.seat_view(other, now)));
-        self.log(Recipients::Everyone, Event::SeatChanged { cause, by: Some(by.clone()), seat, other });
+        self.log(Recipients::Everyone, Event::SeatChanged { cause, by: self.shown_actor(Some(by)), seat, other });
+    }
+
+    /// Who did something, as everyone may know it: a hidden person is not named.
+    pub(super) fn shown_actor(&self, by: Option<&Identity>) -> Option<Identity> {
+        by.filter(|by| self.roster.find(by).is_none_or(|person| !person.hidden)).cloned()
     }
 
     /// Tells the hosts of a pending hand.

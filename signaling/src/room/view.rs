@@ -163,6 +163,8 @@ pub struct HolderView {
     pub name: Arc<str>,
     /// The rank.
     pub rank: Rank,
+    /// What kind of participant it is, if not a person.
+    pub kind: Option<Arc<str>>,
     /// Muted by a host or cohost, wherever they sit.
     pub host_muted: bool,
     /// Muted by themselves.

@@ -241,10 +241,13 @@ impl Crowd {
 
     /// Tells one of the audience what the journal holds for them.
     fn catch_up(&mut self, session: &SessionId) {
-        let Some(Member { line, place: Place::Audience { bookmark, .. }, .. }) = self.members.get_mut(session) else {
+        let Some(Member { line, place: Place::Audience { cohort, bookmark }, .. }) = self.members.get_mut(session)
+        else {
             return;
         };
-        if let Some(frame) = self.journal.unread(bookmark, None) {
+        // Passing words too: whoever leaves the cohort now would never hear them. Hearing one twice does no harm.
+        let passing = self.cohorts.passing(*cohort);
+        if let Some(frame) = self.journal.unread(bookmark, Some(passing)) {
             offer(line, session, frame, false, &mut self.full);
         }
         *bookmark = self.journal.read(bookmark);

@@ -2,9 +2,12 @@
 //!
 //! What people ask and what the media plane reports have a mailbox each, so that neither crowds out the other.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use tokio::sync::{mpsc, oneshot};
@@ -13,7 +16,7 @@ use super::line::{Line, LineId};
 use crate::{
     ids::{Identity, RequestId, RoomId, SessionId},
     media::{MediaFact, MediaPlane},
-    room::{Act, Join, RoleCounts, Snapshot, Viewer},
+    room::{Act, Join, Refusal, RoleCounts, Snapshot, Viewer},
 };
 
 /// What a room's task is told.
@@ -30,7 +33,14 @@ pub(crate) enum Mail {
     /// The socket at the end of this line is gone.
     Detached { line: LineId },
     /// Someone outside wants to look.
-    Look { viewer: Viewer, reply: oneshot::Sender<Box<Snapshot>> },
+    Look { viewer: Viewer, asker: Option<Asker>, reply: oneshot::Sender<Result<Box<Snapshot>, Refusal>> },
+}
+
+/// Someone who wants to look without being a back end: by which token.
+#[derive(Debug)]
+pub(crate) struct Asker {
+    pub(crate) identity: Identity,
+    pub(crate) token_age: Option<Duration>,
 }
 
 /// Someone who wants in, and the way back to them.
@@ -109,11 +119,11 @@ impl RoomHandle {
         self.mail.send(mail).await.map_err(|_| RoomOver)
     }
 
-    /// The room at this moment, as `viewer` may see it.
-    pub(crate) async fn look(&self, viewer: Viewer) -> Result<Box<Snapshot>, RoomOver> {
+    /// The room at this moment, as `viewer` may see it, unless whoever asks has been put out.
+    pub(crate) async fn look(&self, viewer: Viewer, asker: Option<Asker>) -> Result<Box<Snapshot>, Refusal> {
         let (reply, snapshot) = oneshot::channel();
-        self.tell(Mail::Look { viewer, reply }).await?;
-        snapshot.await.map_err(|_| RoomOver)
+        self.tell(Mail::Look { viewer, asker, reply }).await.map_err(|_| Refusal::RoomClosed)?;
+        snapshot.await.unwrap_or(Err(Refusal::RoomClosed))
     }
 }
 

@@ -34,11 +34,19 @@ struct Hold {
 }
 
 impl Holds {
-    /// A session has begun.
-    pub(crate) fn begin(&mut self, session: &SessionId, identity: Identity, rank: Rank, token: String, now: Instant) {
+    /// A session has begun, and was shown the log up to `seq`: what was before is none of its business.
+    pub(crate) fn begin(
+        &mut self,
+        session: &SessionId,
+        identity: Identity,
+        rank: Rank,
+        seq: u64,
+        token: String,
+        now: Instant,
+    ) {
         self.end(session);
         self.tokens.insert(token.clone(), session.clone());
-        let hold = Hold { identity, began_at: now, good: token, fresh: None, rank, ranked_seq: None };
+        let hold = Hold { identity, began_at: now, good: token, fresh: None, rank, ranked_seq: seq.checked_sub(1) };
         self.sessions.insert(session.clone(), hold);
     }
 
@@ -149,7 +157,7 @@ mod tests {
 
     fn held() -> (Holds, Instant) {
         let (mut holds, start) = (Holds::default(), crate::clock::now());
-        holds.begin(&session(), Identity::parse("ada").unwrap(), Rank::Member, "a".to_owned(), start);
+        holds.begin(&session(), Identity::parse("ada").unwrap(), Rank::Member, 0, "a".to_owned(), start);
         (holds, start)
     }
 

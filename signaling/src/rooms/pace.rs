@@ -95,6 +95,11 @@ impl Cohorts {
         (&cohort.sessions, known)
     }
 
+    /// The passing words that a cohort knows.
+    pub(crate) fn passing(&self, index: usize) -> PassingMark {
+        self.cohorts[index].passing
+    }
+
     /// The first position of the journal that some cohort has yet to be told, if there is one.
     pub(crate) fn unread(&self) -> Option<Position> {
         let waiting = self.cohorts.iter().filter(|cohort| !cohort.sessions.is_empty());

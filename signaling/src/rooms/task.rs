@@ -41,7 +41,22 @@ pub(crate) struct RoomTask {
     transports: HashSet<SessionId>,
     /// Sessions that are over; their sockets are closed when everything that this input causes was said to them.
     leaving: Vec<SessionId>,
-    is_over: bool,
+    /// How it ended, if it is over.
+    over: Option<Over>,
+}
+
+/// What everyone is told when the room ends, and whoever comes too late.
+#[derive(Clone, Copy)]
+struct Over {
+    reason: Refusal,
+    action: ByeAction,
+    retry_after: Option<Duration>,
+}
+
+impl Over {
+    fn frame(self) -> Frame {
+        server::bye(self.reason.code(), self.action.code(), self.retry_after).into()
+    }
 }
 
 enum Wake {
@@ -72,7 +87,7 @@ impl RoomTask {
             holds: Holds::default(),
             transports: HashSet::new(),
             leaving: Vec::new(),
-            is_over: false,
+            over: None,
         }
     }
 
@@ -80,10 +95,14 @@ impl RoomTask {
         let span = info_span!("room", room = %self.entry.id);
         async {
             info!("room opened");
-            while !self.is_over {
+            let over = loop {
                 let wake = self.next().await;
                 self.wake(wake, clock::now());
-            }
+                if let Some(over) = self.over {
+                    break over;
+                }
+            };
+            self.turn_away_the_late(over);
             info!("room closed");
         }
         .instrument(span)
@@ -130,9 +149,11 @@ impl RoomTask {
                 }
             }
             Mail::Detached { line } => self.detach(line, now),
-            Mail::Look { viewer, reply } => {
+            Mail::Look { viewer, asker, reply } => {
+                let shut_out = asker.and_then(|asker| self.room.shuts_out(&asker.identity, asker.token_age, now));
+                let look = shut_out.map_or_else(|| Ok(Box::new(self.room.snapshot(&viewer, now))), Err);
                 // Who asked may have gone; then nobody looks.
-                let _gone = reply.send(Box::new(self.room.snapshot(&viewer, now)));
+                let _gone = reply.send(look);
             }
         }
     }
@@ -230,7 +251,7 @@ impl RoomTask {
         let counters = &self.context.counters;
         let (answer, resume_token, away) = match pending {
             Pending::Join { answer, resume_token } => {
-                self.holds.begin(session, identity.clone(), rank, resume_token.clone(), now);
+                self.holds.begin(session, identity.clone(), rank, snapshot.seq, resume_token.clone(), now);
                 counters.joins_ok.add_one();
                 (answer, resume_token, None)
             }
@@ -342,11 +363,28 @@ impl RoomTask {
 
     fn end_all(&mut self, reason: Refusal, action: ByeAction, retry_after: Option<Duration>, now: Instant) {
         self.crowd.tell_rest(now);
-        let frame = Frame::from(server::bye(reason.code(), action.code(), retry_after));
+        let over = Over { reason, action, retry_after };
+        let frame = over.frame();
         for member in self.crowd.drain() {
             member.line.end(Some(frame.clone()));
         }
-        self.is_over = true;
+        self.over = Some(over);
+    }
+
+    /// Whoever was on their way in when the room ended is told so, as those who were in it.
+    fn turn_away_the_late(&mut self, over: Over) {
+        self.mailbox.close();
+        while let Ok(mail) = self.mailbox.try_recv() {
+            match mail {
+                Mail::Enter(enter) => {
+                    self.context.counters.joins_refused.add_one(over.reason);
+                    enter.line.end(Some(over.frame()));
+                }
+                Mail::Resume(resume) => self.refuse_resume(resume.line),
+                // Their lines have ended, or nobody waits for an answer.
+                Mail::Shown { .. } | Mail::Act { .. } | Mail::Detached { .. } | Mail::Look { .. } => {}
+            }
+        }
     }
 
     fn cut_off_full(&mut self) -> Vec<SessionId> {

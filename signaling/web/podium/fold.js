@@ -165,7 +165,8 @@ function participantsAfter(participants, seats, before, seat) {
   if (seat.state !== 'occupied') return people;
   const known = people.find((person) => person.identity === seat.identity);
   const rank = seat.rank ?? known?.rank ?? 'member';
-  return withPerson(people, { ...known, identity: seat.identity, name: seat.name ?? seat.identity, rank, role: roleOf(rank, true) });
+  const kind = seat.kind ? { kind: seat.kind } : {};
+  return withPerson(people, { ...known, ...kind, identity: seat.identity, name: seat.name ?? seat.identity, rank, role: roleOf(rank, true) });
 }
 
 function rankChanged(state, person) {

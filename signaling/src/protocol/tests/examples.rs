@@ -39,6 +39,11 @@ pub(super) fn empty(index: u8, state: SeatViewState) -> SeatView {
     SeatView { index: seat(index), state, muted_by_host: false, turn_ends_in: None, rev: 5 }
 }
 
+pub(super) fn occupied_by_agent(index: u8) -> SeatView {
+    let holder = HolderView { kind: Some(Arc::from("agent")), ..ben() };
+    SeatView { state: SeatViewState::Occupied { holder, csrc: csrc() }, ..occupied(index) }
+}
+
 pub(super) fn occupied(index: u8) -> SeatView {
     let state = SeatViewState::Occupied { holder: ben(), csrc: csrc() };
     SeatView { index: seat(index), state, muted_by_host: false, turn_ends_in: None, rev: 4 }
@@ -54,6 +59,7 @@ fn ben() -> HolderView {
         identity: identity("ben"),
         name: Arc::from("Ben"),
         rank: Rank::Member,
+        kind: None,
         host_muted: false,
         self_muted: false,
     }

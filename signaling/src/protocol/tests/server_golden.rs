@@ -134,6 +134,7 @@ fn logged() -> Vec<Named> {
     let message = Event::Message { from: identity("cy"), name: Arc::from("Cy"), text: Arc::from("Hello,\neveryone.") };
     vec![
         ("seat_changed.occupied", changed(SeatCause::Taken, ben(), occupied(1), None)),
+        ("seat_changed.agent", changed(SeatCause::Taken, ben(), occupied_by_agent(1), None)),
         ("seat_changed.limited", changed(SeatCause::Muted, Some(identity("ada")), limited, None)),
         ("seat_changed.reserved", changed(SeatCause::Reserved, None, reserved(1, ReservedWhy::Offered), None)),
         ("seat_changed.reconnect", changed(SeatCause::Interrupted, None, reserved(1, ReservedWhy::Reconnect), None)),

@@ -18,6 +18,7 @@ mod offers;
 mod pace;
 mod permissions;
 mod races;
+mod reviewed;
 mod seats;
 mod table;
 mod turns;

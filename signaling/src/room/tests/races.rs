@@ -413,12 +413,13 @@ fn a_join_after_the_room_was_closed_with_people_in_it() {
 fn a_kick_that_denies_also_ends_the_tokens_issued_before_it() {
     let mut story = Story::begun(SeatMode::Free);
     story.act("ada", Act::MemberKick { identity: id("ben"), deny: true, reason: None });
-    story.after(seconds(60));
+    story.after(seconds(300));
     let mut come = |token_age: Option<u64>| {
         let join = Join { token_age: token_age.map(seconds), ..story.arrival("ben", Rank::Member) };
         story.enter(join).iter().any(|output| matches!(output, Output::Welcome { .. }))
     };
-    assert_eq!([Some(61), None, Some(59)].map(&mut come), [false, false, true]);
+    // The clock that dates tokens may be a minute ahead.
+    assert_eq!([Some(301), Some(240), None, Some(239)].map(&mut come), [false, false, false, true]);
 }
 
 #[test]

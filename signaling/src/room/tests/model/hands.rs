@@ -150,6 +150,7 @@ impl Model {
         }
         self.drop_hand(who, HandEnd::Denied, Some(by));
         self.person(who).cooling_until = self.now + self.set.hand_cooldown;
+        self.person(who).lost_seat = None;
         DONE
     }
 

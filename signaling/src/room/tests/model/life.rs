@@ -179,7 +179,8 @@ impl Model {
     }
 
     pub(super) fn room_picture(&self) -> RoomView {
-        let remaining = |phase| self.phase_ends.filter(|_| self.phase == phase).map(|ends| ends - self.now);
+        let remaining =
+            |phase| self.phase_ends.filter(|_| self.phase == phase).map(|ends| ends.saturating_sub(self.now));
         RoomView {
             phase: self.phase,
             seat_mode: self.set.seat_mode,

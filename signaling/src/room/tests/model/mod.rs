@@ -243,7 +243,7 @@ impl Model {
             state,
             holder: holder.cloned(),
             why,
-            expires_in: until.map(|until| until - self.now),
+            expires_in: until.map(|until| until.saturating_sub(self.now)),
             muted: seat.muted,
             turn_ends_in: turn_ends.map(|ends| ends.saturating_sub(self.now)),
         }
@@ -274,7 +274,7 @@ impl Model {
             to: invite.to.clone(),
             seat: invite.seat.map(super::seat),
             hold: invite.hold,
-            expires_in: invite.until - self.now,
+            expires_in: invite.until.saturating_sub(self.now),
         }
     }
 
@@ -285,7 +285,7 @@ impl Model {
         let offered = held.and_then(|index| match &self.seats[usize::from(index)].is {
             SeatIs::Reserved { why: ReservedWhy::Reconnect, .. } => None,
             SeatIs::Reserved { why, until, .. } => {
-                Some(OwnOffer { seat: super::seat(index), why: *why, expires_in: *until - self.now })
+                Some(OwnOffer { seat: super::seat(index), why: *why, expires_in: until.saturating_sub(self.now) })
             }
             SeatIs::Open | SeatIs::Locked | SeatIs::Occupied { .. } => None,
         });
@@ -311,8 +311,10 @@ impl Model {
             }),
             offer: offered,
             invite: self.invites.iter().find(|invite| invite.to == *who).map(|invite| invite.id),
-            host_offer: host_offer
-                .map(|offer| HostOfferView { from: offer.from.clone(), expires_in: offer.until - self.now }),
+            host_offer: host_offer.map(|offer| HostOfferView {
+                from: offer.from.clone(),
+                expires_in: offer.until.saturating_sub(self.now),
+            }),
         }
     }
 }

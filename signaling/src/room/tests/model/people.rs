@@ -23,7 +23,8 @@ pub(super) struct Person {
     pub(super) do_not_invite: bool,
     pub(super) last_hand: Option<HandEnd>,
     pub(super) offer_lost: bool,
-    pub(super) lost_seat: Option<(u8, Duration)>,
+    /// Which, until when it is owed, and the end of the turn that goes on meanwhile.
+    pub(super) lost_seat: Option<(u8, Duration, Option<Duration>)>,
     pub(super) turn_ends: Option<Duration>,
     pub(super) seated_since: Option<Duration>,
     pub(super) arrival: u64,
@@ -118,7 +119,7 @@ impl Model {
             return false;
         };
         let denied_for = self.now - *since;
-        token_age.is_none_or(|age| age >= denied_for)
+        token_age.is_none_or(|age| age + seconds(60) >= denied_for)
     }
 
     fn newcomer(&mut self, join: &Join, known: Option<Left>) -> Person {
@@ -283,15 +284,14 @@ impl Model {
         if let Some(seat) = self.kept_for(who, ReservedWhy::Reconnect) {
             self.put(seat, SeatIs::Occupied { who: who.clone() });
         }
-        let Some((lost, until)) = self.person(who).lost_seat.take() else {
+        let Some((lost, until, turn_ends)) = self.person(who).lost_seat.take() else {
             return;
         };
-        if self.now > until || self.seat_of(who).is_some() {
+        if self.now > until || turn_ends.is_some_and(|ends| ends <= self.now) || self.seat_of(who).is_some() {
             return;
         }
         if self.seats[usize::from(lost)].is == SeatIs::Open && self.could_sit(who, Some(lost)).is_ok() {
             let now = self.now;
-            let turn_ends = self.turn_for(lost, who);
             self.put(lost, SeatIs::Occupied { who: who.clone() });
             let person = self.person(who);
             person.seated_since = Some(now);

@@ -49,6 +49,10 @@ impl Model {
             return;
         }
         if rank == Rank::Member {
+            self.person(who).lost_seat = None;
+            for hand in self.hands.iter_mut().filter(|hand| hand.who == *who && hand.wanted == Some(0)) {
+                hand.wanted = None;
+            }
             if let Some(seat) = self.seat_of(who) {
                 self.free(seat, SeatIs::Open, None);
             }

@@ -227,7 +227,10 @@ impl Model {
 
     pub(super) fn kick_off(&mut self, by: &Identity, seat: u8, rev: Option<u64>) -> Answered {
         self.may_handle(by, seat, rev, true)?;
-        if self.seats[usize::from(seat)].holder().is_some() {
+        if let Some(holder) = self.seats[usize::from(seat)].holder().cloned() {
+            for hand in self.hands.iter_mut().filter(|hand| hand.who == holder) {
+                hand.passed.insert(seat);
+            }
             self.free(seat, SeatIs::Open, Some(by));
         }
         DONE
@@ -243,7 +246,8 @@ impl Model {
             ReservedWhy::Offered => self.miss(seat, &who),
             ReservedWhy::Reconnect => {
                 let until = self.now + self.set.detached_max.saturating_sub(self.set.reconnect_grace);
-                self.person(&who).lost_seat = Some((seat, until));
+                let turn_ends = self.person(&who).turn_ends;
+                self.person(&who).lost_seat = Some((seat, until, turn_ends));
                 self.free(seat, SeatIs::Open, None);
             }
             ReservedWhy::Approved | ReservedWhy::Assigned => self.free(seat, SeatIs::Open, None),

@@ -152,7 +152,7 @@ fn newcomer() -> BoxedStrategy<Newcomer> {
     let rank = prop_oneof![6 => Just(Rank::Member), 1 => Just(Rank::Cohost), 1 => Just(Rank::Host)];
     let mostly = || prop::bool::weighted(0.9);
     let rarely = || prop::bool::weighted(0.1);
-    let token_age = prop::option::of((0..60_u64).prop_map(seconds));
+    let token_age = prop::option::of((0..120_u64).prop_map(seconds));
     let flags = (mostly(), mostly(), rarely(), mostly(), any::<bool>());
     (0..PEOPLE, rank, flags, 0..3_u32, token_age)
         .prop_map(|(who, rank, flags, tier, token_age)| {
