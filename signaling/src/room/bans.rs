@@ -59,6 +59,12 @@ impl Bans {
         self.denied.insert(who.clone(), now);
     }
 
+    /// Up to `count` bans of people whose identity is greater than `after`, by identity.
+    pub(super) fn page(&self, after: Option<&Identity>, count: usize, now: Instant) -> Vec<BanView> {
+        let later = self.bans.iter().filter(|(who, _)| after.is_none_or(|after| *who > after));
+        later.take(count).map(|(who, ban)| ban.view(who, now)).collect()
+    }
+
     /// The latest bans, the newest first.
     pub(super) fn latest(&self, count: usize, now: Instant) -> Vec<BanView> {
         let mut bans: Vec<_> = self.bans.iter().collect();

@@ -29,6 +29,13 @@ pub enum Input {
         /// What it asks.
         act: Act,
     },
+    /// Someone outside (a back end, a host without a socket) asks for an act of moderation.
+    Outside {
+        /// Who asks.
+        by: Outsider,
+        /// What they ask.
+        act: Act,
+    },
     /// A session's socket is gone without `leave`.
     Detached {
         /// Whose.
@@ -38,6 +45,17 @@ pub enum Input {
     Media(MediaFact),
     /// The time that [`next_timeout`](super::Room::next_timeout) named has come.
     Timeout,
+}
+
+/// Someone who acts on a room without a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outsider {
+    /// Under which name the act is told and recorded.
+    pub identity: Identity,
+    /// May do all that a host may, to anyone. Otherwise the room's record of their rank decides.
+    pub is_admin: bool,
+    /// Only if this is still the last event of the log.
+    pub expect_seq: Option<u64>,
 }
 
 /// Someone who wants in.
@@ -274,6 +292,52 @@ pub enum Act {
         /// How long people are told before. Zero: at once.
         notice: Duration,
     },
+}
+
+impl Act {
+    /// Whether this is something that a host or cohost does, so that it can be done from outside and is worth recording.
+    pub fn is_moderation(&self) -> bool {
+        match self {
+            Self::SeatMove { identity, .. } => identity.is_some(),
+            Self::SeatSwap { .. }
+            | Self::SeatAssign { .. }
+            | Self::SeatLock { .. }
+            | Self::SeatUnlock { .. }
+            | Self::SeatMute { .. }
+            | Self::SeatUnmute { .. }
+            | Self::SeatKick { .. }
+            | Self::HandApprove { .. }
+            | Self::HandNext
+            | Self::HandsLowerAll
+            | Self::HandDeny { .. }
+            | Self::MemberMute { .. }
+            | Self::MemberUnmute { .. }
+            | Self::MemberKick { .. }
+            | Self::MemberBan { .. }
+            | Self::MemberUnban { .. }
+            | Self::MemberRank { .. }
+            | Self::HostTransfer { .. }
+            | Self::InviteSend { .. }
+            | Self::InviteRevoke(_)
+            | Self::RoomUpdate(_)
+            | Self::RoomClose { .. } => true,
+            Self::Leave
+            | Self::SeatTake { .. }
+            | Self::SeatLeave
+            | Self::SeatConfirm { .. }
+            | Self::SeatDecline { .. }
+            | Self::HandRaise { .. }
+            | Self::HandLower
+            | Self::HostAccept
+            | Self::HostDecline
+            | Self::InviteAccept { .. }
+            | Self::InviteDecline { .. }
+            | Self::MuteSelf { .. }
+            | Self::Prefs { .. }
+            | Self::Reaction { .. }
+            | Self::Message { .. } => false,
+        }
+    }
 }
 
 /// Which invite is meant.

@@ -47,7 +47,8 @@ impl Room {
             self.refuse_unless_open(seat, now)?;
         }
         let until = now + self.settings.invite_expiry;
-        let from_name = self.roster.person(&by.identity).name.clone();
+        let inviter = self.roster.find(&by.identity).map(|person| person.name.clone());
+        let from_name = inviter.unwrap_or_else(|| by.identity.as_str().into());
         let to_name = self.roster.person(to).name.clone();
         let id = self.invites.next_id();
         let invite = Invite { id, from: by.identity.clone(), from_name, to: to.clone(), to_name, seat, hold, until };

@@ -49,7 +49,7 @@ pub use event::{
     CanJoin, CannotJoin, Event, HandChange, InviteChange, LeftReason, OfferOutcome, RankCause, SeatCause, Slot, Speaker,
 };
 pub use fact::{MediaFact, SlotView};
-pub use input::{Act, Input, InviteName, Join, RoomChange};
+pub use input::{Act, Input, InviteName, Join, Outsider, RoomChange};
 pub use output::{ByeAction, ByeReason, Done, Output, Recipients};
 pub use plan::{PlannedSeat, StagePlan};
 pub use rank::{Rank, Role};
@@ -152,6 +152,7 @@ impl Room {
             Input::Act { session, request, act } => self.act(session, request, act, now),
             // A room that is over answers, and nothing happens in it any more.
             Input::Detached { .. } | Input::Media(_) if self.is_closed() => {}
+            Input::Outside { by, act } => self.act_from_outside(&by, act, now),
             Input::Detached { session } => self.detach(&session, now),
             Input::Media(fact) => self.learn(fact, now),
             Input::Timeout => {}
@@ -215,10 +216,36 @@ impl Room {
             };
             return self.answer(session, request, answer);
         }
-        let caller = Caller { identity, session, rank: person.rank, can_publish: person.can_publish };
+        let caller = Caller { identity, rank: person.rank, is_admin: false, can_publish: person.can_publish };
         let result = self.carry_out(&caller, act, now);
-        self.keep_answer(&caller.session, &request, Answer::Replied(Box::new(result.clone())));
-        self.reply(caller.session, request, result);
+        self.keep_answer(&session, &request, Answer::Replied(Box::new(result.clone())));
+        self.reply(session, request, result);
+    }
+
+    /// Answers what someone asks who has no session here: acts of moderation only.
+    fn act_from_outside(&mut self, by: &Outsider, act: Act, now: Instant) {
+        let result = self.outside_caller(by, &act).map_err(Refused::from).and_then(|by| self.carry_out(&by, act, now));
+        self.outputs.push(Output::Answer { result });
+    }
+
+    fn outside_caller(&self, by: &Outsider, act: &Act) -> Result<Caller, Refusal> {
+        let Outsider { identity, is_admin, expect_seq } = by.clone();
+        if self.is_closed() {
+            return Err(Refusal::RoomClosed);
+        }
+        if !act.is_moderation() {
+            return Err(Refusal::InvalidArgument);
+        }
+        let here = self.roster.find(&identity);
+        let rank = here.map(|person| person.rank).or_else(|| self.memory.rank_of(&identity));
+        let can_publish = here.is_some_and(|person| person.can_publish);
+        if !is_admin && (rank.is_none() || self.bans.holds(&identity)) {
+            return Err(Refusal::Forbidden);
+        }
+        if expect_seq.is_some_and(|seq| seq != self.seq) {
+            return Err(Refusal::PreconditionFailed);
+        }
+        Ok(Caller { identity, rank: rank.unwrap_or(Rank::Member), is_admin, can_publish })
     }
 
     fn carry_out(&mut self, by: &Caller, act: Act, now: Instant) -> Result<Done, Refused> {

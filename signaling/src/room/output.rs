@@ -35,6 +35,11 @@ pub enum Output {
         /// Done, or refused.
         result: Result<Done, Refused>,
     },
+    /// The answer to what was asked from outside: one for each.
+    Answer {
+        /// Done, or refused.
+        result: Result<Done, Refused>,
+    },
     /// Something happened that people are told.
     Tell {
         /// Who is told.

@@ -98,6 +98,10 @@ impl Room {
             return Err(Refusal::InvalidArgument.into());
         }
         self.guard_present(by, to)?;
+        if by.is_admin {
+            self.install_host(&by.identity, to, now);
+            return Ok(Done::default());
+        }
         if self.rank_of(to).is_moderator() {
             self.hand_over(&by.identity, to, now);
             return Ok(Done::default());
@@ -128,6 +132,17 @@ impl Room {
         let offer = self.take_host_offer(&by.identity)?;
         self.tell_host_offer_ended(&offer, OfferOutcome::Declined);
         Ok(Done::default())
+    }
+
+    /// A back end gives the room to someone: whoever has been host longest makes way.
+    fn install_host(&mut self, by: &Identity, to: &Identity, now: Instant) {
+        let hosts = self.roster.moderators().filter(|(who, person)| person.rank == Rank::Host && *who != to);
+        let outgoing = hosts.min_by_key(|(_, person)| person.arrival).map(|(who, _)| who.clone());
+        self.give_rank(to, Rank::Host, RankCause::Transferred, Some(by), now);
+        if let Some(outgoing) = outgoing {
+            self.give_rank(&outgoing, Rank::Cohost, RankCause::Transferred, Some(by), now);
+        }
+        self.withdraw_host_offers(|offer| offer.to == *to);
     }
 
     fn hand_over(&mut self, from: &Identity, to: &Identity, now: Instant) {

@@ -12,8 +12,8 @@ use super::participant::SelfState;
 use super::rank::{Rank, Role};
 use super::seat::{Seat, SeatState};
 use super::view::{
-    AudienceMember, AudienceView, HandView, HolderView, HostOfferView, ModerationView, OwnHand, OwnOffer, OwnSeat,
-    ParticipantView, RoleCounts, SeatView, SeatViewState, SelfView, Snapshot, Viewer,
+    AudienceMember, AudienceView, BanView, HandView, HolderView, HostOfferView, ModerationView, OwnHand, OwnOffer,
+    OwnSeat, ParticipantView, RoleCounts, SeatView, SeatViewState, SelfView, Snapshot, Viewer,
 };
 
 impl Room {
@@ -48,6 +48,20 @@ impl Room {
             bans: self.bans.latest(BANS_SHOWN_MAX, now),
             ban_count: self.bans.len(),
         }
+    }
+
+    /// Up to `count` people in the room whose identity is greater than `after`, by identity; hidden ones too.
+    pub fn people_after(&self, after: Option<&Identity>, count: usize) -> Vec<ParticipantView> {
+        let later = self
+            .roster
+            .iter()
+            .filter(|(who, person)| person.copy_of.is_none() && after.is_none_or(|after| *who > after));
+        later.take(count).map(|(who, _)| self.participant_view(who)).collect()
+    }
+
+    /// Up to `count` bans of people whose identity is greater than `after`, by identity.
+    pub fn bans_after(&self, after: Option<&Identity>, count: usize, now: Instant) -> Vec<BanView> {
+        self.bans.page(after, count, now)
     }
 
     /// How many people have which role.

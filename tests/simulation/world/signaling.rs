@@ -147,6 +147,7 @@ impl World {
             Output::Reply { request: answered, result, .. } if answered == request => Some(result),
             Output::Welcome { .. }
             | Output::Resumed { .. }
+            | Output::Answer { .. }
             | Output::Reply { .. }
             | Output::Tell { .. }
             | Output::Plan(_)
@@ -199,7 +200,7 @@ impl World {
                 Output::CloseTransport { session } => self.close(&session),
                 Output::Bye { session, reason, .. } => self.byes.push((session, reason)),
                 Output::Tell { to, event, .. } => self.told.push((self.now, to, event)),
-                Output::Welcome { .. } | Output::Resumed { .. } | Output::Reply { .. } => {}
+                Output::Welcome { .. } | Output::Resumed { .. } | Output::Reply { .. } | Output::Answer { .. } => {}
                 Output::Closed => self.command(Command::CloseRoom(ROOM)),
             }
         }

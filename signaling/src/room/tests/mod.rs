@@ -15,6 +15,7 @@ mod model;
 mod moves;
 mod mutes;
 mod offers;
+mod outside;
 mod pace;
 mod permissions;
 mod races;

@@ -354,7 +354,7 @@ impl Trial {
                     assert!(self.watchers.remove(session).is_some(), "{session:?} was there");
                 }
                 Output::Closed => self.closed = true,
-                Output::Reply { .. } | Output::Bye { .. } => {}
+                Output::Reply { .. } | Output::Answer { .. } | Output::Bye { .. } => {}
             }
         }
     }

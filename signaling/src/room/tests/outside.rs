@@ -1,0 +1,90 @@
+//! Acts from outside: a back end, or a host without a socket, moderates without being in the room.
+
+use super::*;
+
+/// What is answered to someone outside.
+fn ask_outside(story: &mut Story, by: Outsider, act: Act) -> Result<Done, Refused> {
+    let outputs = story.room.handle(Input::Outside { by, act }, story.now);
+    let mut answers = outputs.into_iter().filter_map(|output| match output {
+        Output::Answer { result } => Some(result),
+        _ => None,
+    });
+    let answer = answers.next().expect("whoever asks is answered");
+    assert!(answers.next().is_none(), "and once");
+    answer
+}
+
+fn admin() -> Outsider {
+    Outsider { identity: id("console"), is_admin: true, expect_seq: None }
+}
+
+fn known_as(name: &str) -> Outsider {
+    Outsider { identity: id(name), is_admin: false, expect_seq: None }
+}
+
+fn refusal_outside(story: &mut Story, by: Outsider, act: Act) -> Option<Refusal> {
+    ask_outside(story, by, act).err().map(|refused| refused.refusal)
+}
+
+#[test]
+fn a_back_end_acts_on_hosts_too() {
+    let mut story = Story::begun(SeatMode::Free);
+    story.act("ada", take(0));
+    ask_outside(&mut story, admin(), Act::MemberMute { identity: id("ada") }).unwrap();
+    assert!(story.own("ada").host_muted);
+    assert_eq!(story.heard(), [""; 0]);
+    ask_outside(&mut story, admin(), Act::SeatKick { seat: seat(0), expect_rev: None }).unwrap();
+    ask_outside(&mut story, admin(), kick("ada")).unwrap();
+    assert_eq!(story.room.participants(), 3);
+}
+
+#[test]
+fn a_back_end_gives_the_room_to_someone_at_once() {
+    let mut story = Story::begun(SeatMode::Free);
+    ask_outside(&mut story, admin(), Act::HostTransfer { to: id("ben") }).unwrap();
+    assert_eq!((story.own("ben").rank, story.own("ada").rank), (Rank::Host, Rank::Cohost));
+}
+
+#[test]
+fn from_outside_only_moderation_is_done() {
+    let mut story = Story::begun(SeatMode::Free);
+    for act in [take(1), raise(true), Act::Leave, Act::SeatMove { seat: seat(2), identity: None }, CONFIRM] {
+        assert_eq!(refusal_outside(&mut story, admin(), act), Some(Refusal::InvalidArgument));
+    }
+    let myself = Act::SeatAssign { seat: seat(1), identity: id("console"), expect_rev: None };
+    assert_eq!(refusal_outside(&mut story, admin(), myself), Some(Refusal::ParticipantNotFound));
+    let myself = Act::SeatMove { seat: seat(1), identity: Some(id("console")) };
+    assert_eq!(refusal_outside(&mut story, admin(), myself), Some(Refusal::ParticipantNotFound));
+}
+
+#[test]
+fn without_being_an_admin_the_rooms_record_decides() {
+    let mut story = Story::begun(SeatMode::Free);
+    assert_eq!(refusal_outside(&mut story, known_as("eve"), lock(3, false)), Some(Refusal::Forbidden));
+    assert_eq!(refusal_outside(&mut story, known_as("ben"), lock(3, false)), Some(Refusal::Forbidden));
+    assert_eq!(refusal_outside(&mut story, known_as("cleo"), lock(3, false)), None);
+    assert_eq!(refusal_outside(&mut story, known_as("cleo"), kick("ada")), Some(Refusal::Forbidden));
+    story.act("cleo", Act::Leave);
+    assert_eq!(refusal_outside(&mut story, known_as("cleo"), lock(4, false)), None, "a cohost without a socket");
+    story.act("ada", Act::MemberBan { identity: id("cleo"), reason: None });
+    assert_eq!(refusal_outside(&mut story, known_as("cleo"), lock(5, false)), Some(Refusal::Forbidden));
+}
+
+#[test]
+fn a_change_of_the_room_can_want_it_as_it_was_seen() {
+    let mut story = Story::begun(SeatMode::Free);
+    let seen = story.room.snapshot(&Viewer::Admin, story.now).seq;
+    let change = || Act::RoomUpdate(RoomChange { hands: Some(false), ..RoomChange::default() });
+    let seeing = |seq| Outsider { expect_seq: Some(seq), ..admin() };
+    story.act("ben", take(1));
+    assert_eq!(refusal_outside(&mut story, seeing(seen), change()), Some(Refusal::PreconditionFailed));
+    assert!(story.room.snapshot(&Viewer::Admin, story.now).room.hands, "a refusal changes nothing");
+    assert_eq!(refusal_outside(&mut story, seeing(seen + 1), change()), None);
+}
+
+#[test]
+fn a_room_that_is_over_answers_so() {
+    let mut story = Story::begun(SeatMode::Free);
+    ask_outside(&mut story, admin(), Act::RoomClose { notice: Duration::ZERO }).unwrap();
+    assert_eq!(refusal_outside(&mut story, admin(), lock(1, false)), Some(Refusal::RoomClosed));
+}
