@@ -15,7 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::SignalingConfig,
-    http::{self, addresses::Addresses},
+    http::{self, addresses::Addresses, idempotency::Answers},
     ids::RoomId,
     media::{MediaFact, MediaPlane},
     metrics::{Counters, Population},
@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) addresses: Addresses,
     /// Places for sockets that have not joined yet.
     pub(crate) pending_joins: Arc<Semaphore>,
+    /// What was answered to requests with an idempotency key.
+    pub(crate) answers: Answers,
     pub(crate) shutdown: CancellationToken,
     pub(crate) tasks: TaskTracker,
     draining: AtomicBool,
@@ -76,6 +78,7 @@ impl Signaling {
         Self {
             shared: Arc::new(Shared {
                 config,
+                answers: Answers::default(),
                 media,
                 directory,
                 counters,

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, header},
     middleware::{Next, from_fn},
     response::Response,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 
 use self::problem::Problem;
@@ -21,6 +21,8 @@ mod admission;
 mod assets;
 mod dev;
 mod ending;
+pub(crate) mod idempotency;
+mod moderation;
 mod problem;
 mod restart;
 mod rooms;
@@ -31,7 +33,13 @@ mod upgrade;
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let mut router = Router::new()
         .route("/v1/rooms", get(rooms::list).post(rooms::create))
-        .route("/v1/rooms/{room}", get(rooms::look))
+        .route("/v1/rooms/{room}", get(rooms::look).patch(moderation::update).delete(moderation::close))
+        .route("/v1/rooms/{room}/seats/{seat}/{verb}", post(moderation::seat))
+        .route("/v1/rooms/{room}/hands/{identity}/{verb}", post(moderation::hand))
+        .route("/v1/rooms/{room}/hands/{verb}", post(moderation::hands))
+        .route("/v1/rooms/{room}/participants/{identity}/{verb}", post(moderation::participant))
+        .route("/v1/rooms/{room}/{noun}", get(moderation::list).post(moderation::noun))
+        .route("/v1/rooms/{room}/{noun}/{name}", delete(moderation::take_back))
         .route("/v1/rooms/{room}/session", get(upgrade::upgrade))
         .route("/", get(assets::index));
     if shared.config.dev.is_some() {

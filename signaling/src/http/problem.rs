@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
-use crate::{auth::Denied, protocol::body, room::Refusal};
+use super::idempotency::Answer;
+use crate::{
+    auth::Denied,
+    protocol::{body, server},
+    room::{Refusal, Refused},
+};
 
 /// An error of the HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +22,7 @@ pub(crate) struct Problem {
     title: &'static str,
     detail: Option<String>,
     retry_after: Option<Duration>,
+    details: Option<serde_json::Value>,
 }
 
 impl Problem {
@@ -32,6 +38,12 @@ impl Problem {
         self
     }
 
+    /// The same `Idempotency-Key` came with another request.
+    pub(crate) fn key_reused() -> Self {
+        let title = "This idempotency key belongs to another request.";
+        Self::plain(StatusCode::UNPROCESSABLE_ENTITY, Refusal::InvalidArgument.code(), title)
+    }
+
     /// No such path.
     pub(crate) fn not_found() -> Self {
         Self::plain(StatusCode::NOT_FOUND, "not_found", "There is nothing here.")
@@ -43,7 +55,7 @@ impl Problem {
     }
 
     fn plain(status: StatusCode, code: &'static str, title: &'static str) -> Self {
-        Self { status, code, title, detail: None, retry_after: None }
+        Self { status, code, title, detail: None, retry_after: None, details: None }
     }
 }
 
@@ -51,6 +63,18 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let status = StatusCode::from_u16(refusal.http_status()).expect("refusals have valid statuses");
         Self::plain(status, refusal.code(), refusal.message())
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let details = server::details(&refused);
+        let has_details = details.as_object().is_some_and(|details| !details.is_empty());
+        Self {
+            retry_after: refused.details.retry_after,
+            details: has_details.then_some(details),
+            ..Self::from(refused.refusal)
+        }
     }
 }
 
@@ -72,16 +96,24 @@ impl From<Denied> for Refusal {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        self.into_answer().into_response()
+    }
+}
+
+impl Problem {
+    /// The answer that it is.
+    pub(super) fn into_answer(self) -> Answer {
         let body = body::Problem {
             kind: "about:blank",
             title: self.title,
             status: self.status.as_u16(),
             code: self.code,
             detail: self.detail.as_deref(),
+            details: self.details.as_ref(),
         };
         let text = serde_json::to_string(&body).expect("a problem has string keys");
-        let mut response = (self.status, [(header::CONTENT_TYPE, "application/problem+json")], text).into_response();
-        let headers = response.headers_mut();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -89,6 +121,6 @@ impl IntoResponse for Problem {
         if let Some(retry_after) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
         }
-        response
+        Answer { status: self.status, headers, body: text.into() }
     }
 }

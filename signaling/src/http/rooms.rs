@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
-    body::Body,
+    body::{Body, Bytes},
     extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -101,19 +101,31 @@ pub(super) async fn look(
 async fn snapshot(shared: &Shared, room: &RoomId, viewer: Viewer, asker: Option<Asker>) -> Result<Response, Problem> {
     let handle = shared.directory.find(room).ok_or(Refusal::RoomNotFound)?;
     let snapshot = handle.look(viewer, asker).await?;
-    Ok(Json(SnapshotJson::from(&*snapshot)).into_response())
+    let tag = HeaderValue::from_str(&format!("\"{}\"", snapshot.seq)).ok();
+    let mut response = Json(SnapshotJson::from(&*snapshot)).into_response();
+    // The log's number: for `If-Match` of whoever changes the room. Counts and times change without it, so nothing may be cached by it.
+    if let Some(tag) = tag {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
-/// Reads a whole body, which may be so long and take so long, as JSON.
+/// Reads a whole body as JSON.
 pub(super) async fn read_json<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
-    let reading = axum::body::to_bytes(body, BODY_BYTES_MAX);
-    let bytes = match tokio::time::timeout(BODY_TIMEOUT, reading).await {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(error)) if is_too_long(&error) => return Err(Refusal::TooLarge.into()),
-        Ok(Err(_)) => return Err(Problem::from(Refusal::InvalidArgument).detail("the body could not be read")),
-        Err(_) => return Err(Problem::from(Refusal::InvalidArgument).detail("the body took too long")),
-    };
+    let bytes = read_bytes(body).await?;
     serde_json::from_slice(&bytes).map_err(|error| Problem::from(Refusal::InvalidArgument).detail(error.to_string()))
+}
+
+/// Reads a whole body, which may be so long and take so long.
+pub(super) async fn read_bytes(body: Body) -> Result<Bytes, Problem> {
+    let reading = axum::body::to_bytes(body, BODY_BYTES_MAX);
+    match tokio::time::timeout(BODY_TIMEOUT, reading).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) if is_too_long(&error) => Err(Refusal::TooLarge.into()),
+        Ok(Err(_)) => Err(Problem::from(Refusal::InvalidArgument).detail("the body could not be read")),
+        Err(_) => Err(Problem::from(Refusal::InvalidArgument).detail("the body took too long")),
+    }
 }
 
 fn is_too_long(error: &axum::Error) -> bool {

@@ -162,4 +162,17 @@ pub struct Problem<'a> {
     /// What exactly, in words for developers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<&'a str>,
+    /// What may help, as in the `details` of a refused frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<&'a serde_json::Value>,
+}
+
+/// A page of a list, by identity.
+#[derive(Debug, Serialize)]
+pub struct Page<T> {
+    /// What is listed.
+    pub items: Vec<T>,
+    /// There is more: ask again with this as `after`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Identity>,
 }

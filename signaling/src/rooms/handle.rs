@@ -16,7 +16,7 @@ use super::line::{Line, LineId};
 use crate::{
     ids::{Identity, RequestId, RoomId, SessionId},
     media::{MediaFact, MediaPlane},
-    room::{Act, Join, Refusal, RoleCounts, Snapshot, Viewer},
+    room::{Act, BanView, Done, Join, Outsider, ParticipantView, Refusal, Refused, RoleCounts, Snapshot, Viewer},
 };
 
 /// What a room's task is told.
@@ -32,8 +32,34 @@ pub(crate) enum Mail {
     Act { session: SessionId, request: RequestId, act: Act },
     /// The socket at the end of this line is gone.
     Detached { line: LineId },
+    /// Someone outside asks for an act of moderation.
+    Outside { by: Outsider, act: Act, reply: oneshot::Sender<Result<Done, Refused>> },
+    /// A back end lists people or bans.
+    List { list: List, reply: oneshot::Sender<Listed> },
     /// Someone outside wants to look.
     Look { viewer: Viewer, asker: Option<Asker>, reply: oneshot::Sender<Result<Box<Snapshot>, Refusal>> },
+}
+
+/// What is to be listed: those after an identity, so many at most.
+#[derive(Debug)]
+pub(crate) struct List {
+    pub(crate) of: ListOf,
+    pub(crate) after: Option<Identity>,
+    pub(crate) count: usize,
+}
+
+/// Of what a list is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ListOf {
+    People,
+    Bans,
+}
+
+/// A part of a list.
+#[derive(Debug)]
+pub(crate) enum Listed {
+    People(Vec<ParticipantView>),
+    Bans(Vec<BanView>),
 }
 
 /// Someone who wants to look without being a back end: by which token.
@@ -117,6 +143,21 @@ impl RoomHandle {
     /// Tells the room, waiting while its mailbox is full.
     pub(crate) async fn tell(&self, mail: Mail) -> Result<(), RoomOver> {
         self.mail.send(mail).await.map_err(|_| RoomOver)
+    }
+
+    /// Has an act of moderation carried out.
+    pub(crate) async fn act(&self, by: Outsider, act: Act) -> Result<Done, Refused> {
+        let (reply, result) = oneshot::channel();
+        let closed = || Refused::from(Refusal::RoomClosed);
+        self.tell(Mail::Outside { by, act, reply }).await.map_err(|_| closed())?;
+        result.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Lists people or bans.
+    pub(crate) async fn list(&self, list: List) -> Result<Listed, Refusal> {
+        let (reply, listed) = oneshot::channel();
+        self.tell(Mail::List { list, reply }).await.map_err(|_| Refusal::RoomClosed)?;
+        listed.await.map_err(|_| Refusal::RoomClosed)
     }
 
     /// The room at this moment, as `viewer` may see it, unless whoever asks has been put out.

@@ -9,13 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tracing::{Instrument, debug, info, info_span};
 
 use super::{
     crowd::{Crowd, Pending},
     directory::{RoomContext, RoomEntry},
-    handle::{Enter, Mail, Resume, RoleGauge},
+    handle::{Enter, List, ListOf, Listed, Mail, Resume, RoleGauge},
     holds::Holds,
     journal::Missed,
     line::{Frame, Line, LineId, Parcel, Welcomed},
@@ -41,6 +41,8 @@ pub(crate) struct RoomTask {
     transports: HashSet<SessionId>,
     /// Sessions that are over; their sockets are closed when everything that this input causes was said to them.
     leaving: Vec<SessionId>,
+    /// Who waits outside for the answer to what is being carried out.
+    asking: Option<oneshot::Sender<Result<Done, Refused>>>,
     /// How it ended, if it is over.
     over: Option<Over>,
 }
@@ -87,6 +89,7 @@ impl RoomTask {
             holds: Holds::default(),
             transports: HashSet::new(),
             leaving: Vec::new(),
+            asking: None,
             over: None,
         }
     }
@@ -149,6 +152,15 @@ impl RoomTask {
                 }
             }
             Mail::Detached { line } => self.detach(line, now),
+            Mail::Outside { by, act, reply } => {
+                self.asking = Some(reply);
+                self.feed(Input::Outside { by, act }, now);
+                self.asking = None;
+            }
+            Mail::List { list, reply } => {
+                // Who asked may have gone; then nobody reads it.
+                let _gone = reply.send(self.list(&list, now));
+            }
             Mail::Look { viewer, asker, reply } => {
                 let shut_out = asker.and_then(|asker| self.room.shuts_out(&asker.identity, asker.token_age, now));
                 let look = shut_out.map_or_else(|| Ok(Box::new(self.room.snapshot(&viewer, now))), Err);
@@ -203,6 +215,14 @@ impl RoomTask {
         line.end(Some(server::bye(reason, action, None).into()));
     }
 
+    fn list(&self, list: &List, now: Instant) -> Listed {
+        let List { of, after, count } = list;
+        match of {
+            ListOf::People => Listed::People(self.room.people_after(after.as_ref(), *count)),
+            ListOf::Bans => Listed::Bans(self.room.bans_after(after.as_ref(), *count, now)),
+        }
+    }
+
     fn detach(&mut self, line: LineId, now: Instant) {
         // A line that has been replaced is nobody's any more.
         let Some(session) = self.crowd.session_of(line).cloned() else {
@@ -228,6 +248,12 @@ impl RoomTask {
         match output {
             Output::Welcome { session, request } | Output::Resumed { session, request } => {
                 self.welcome(&session, &request, now);
+            }
+            Output::Answer { result } => {
+                if let Some(asking) = self.asking.take() {
+                    // Who asked may have gone; what they asked for is done all the same.
+                    let _gone = asking.send(result);
+                }
             }
             Output::Reply { session, request, result } => self.reply(&session, &request, &result),
             Output::Tell { to, seq, event } => self.tell(&to, seq, &event, now),
@@ -382,7 +408,12 @@ impl RoomTask {
                 }
                 Mail::Resume(resume) => self.refuse_resume(resume.line),
                 // Their lines have ended, or nobody waits for an answer.
-                Mail::Shown { .. } | Mail::Act { .. } | Mail::Detached { .. } | Mail::Look { .. } => {}
+                Mail::Shown { .. }
+                | Mail::Act { .. }
+                | Mail::Detached { .. }
+                | Mail::Outside { .. }
+                | Mail::List { .. }
+                | Mail::Look { .. } => {}
             }
         }
     }

@@ -5,7 +5,7 @@ pub mod frame;
 use std::time::Duration;
 
 pub use self::frame::LimitsJson;
-use self::frame::{ByeFrame, ErrorJson, Frame, OkJson, ReplyFrame, WelcomeFrame};
+use self::frame::{ByeFrame, DetailsJson, ErrorJson, Frame, OkJson, ReplyFrame, WelcomeFrame};
 use super::view::{SelfJson, SnapshotJson, millis};
 use crate::{
     ids::{Identity, RequestId, SessionId},
@@ -74,6 +74,18 @@ fn reply(request: &RequestId, ok: OkJson<'_>) -> String {
 pub fn reply_error(request: Option<&RequestId>, refused: &Refused, message: Option<&str>) -> String {
     let error = ErrorJson::new(refused, message);
     text(&Frame::Reply(ReplyFrame { request_id: request, ok: None, error: Some(error) }))
+}
+
+/// The body of an HTTP answer to an act that was carried out: what a `reply` has in `ok`.
+#[must_use]
+pub fn done(done: &Done) -> String {
+    serde_json::to_string(&OkJson::from(done)).expect("answers have string keys and finite numbers")
+}
+
+/// The details of an HTTP problem: what a `reply` has in `error.details`.
+#[must_use]
+pub fn details(refused: &Refused) -> serde_json::Value {
+    serde_json::to_value(DetailsJson::from(&refused.details)).expect("details have string keys and finite numbers")
 }
 
 /// `bye`: the last frame of a session.
