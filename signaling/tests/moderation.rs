@@ -142,6 +142,22 @@ async fn a_request_with_a_key_is_carried_out_once() {
 }
 
 #[tokio::test]
+async fn a_room_is_made_once_for_a_key() {
+    let server = server_with(|_| {}).await;
+    let bearer = format!("Bearer {}", token_with(json!({"video": {"roomCreate": true}})));
+    let headers = [("authorization", bearer.as_str()), ("idempotency-key", "evening-1")];
+    let make = async |body: &str| server.http("POST", "/v1/rooms", &headers, body).await;
+    let (status, _, first) = make(r#"{"id":"demo","seats":4}"#).await;
+    assert_eq!(status, 201);
+    let (status, _, again) = make(r#"{"id":"demo","seats":4}"#).await;
+    assert_eq!((status, again), (201, first), "the first answer again");
+    assert_eq!(make(r#"{"id":"other"}"#).await.0, 422);
+    let long = "k".repeat(256);
+    let headers = [("authorization", bearer.as_str()), ("idempotency-key", long.as_str())];
+    assert_eq!(server.http("POST", "/v1/rooms", &headers, r#"{"id":"demo"}"#).await.0, 400);
+}
+
+#[tokio::test]
 async fn people_are_listed_by_pages() {
     let server = room().await;
     let mut sockets = Vec::new();

@@ -50,6 +50,16 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
+impl Answer {
+    /// A response, with its body in hand.
+    pub(super) async fn of(response: Response) -> Self {
+        let (head, body) = response.into_parts();
+        // Our own bodies are in memory and of bounded length.
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+        Self { status: head.status, headers: head.headers, body }
+    }
+}
+
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         (self.status, self.headers, self.body).into_response()

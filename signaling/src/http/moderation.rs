@@ -354,6 +354,6 @@ const HAND_VERBS: [&str; 2] = ["approve", "deny"];
 const PERSON_VERBS: [&str; 4] = ["mute", "unmute", "kick", "rank"];
 const JSON: &str = "application/json";
 /// Under which name the acts of a token without `sub` are told.
-const BACK_END: &str = "back-end";
+pub(super) const BACK_END: &str = "back-end";
 /// The most items of a page.
 const PAGE_MAX: usize = 500;

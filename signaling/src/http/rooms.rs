@@ -11,11 +11,16 @@ use axum::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{access, problem::Problem};
+use super::{
+    access,
+    idempotency::{self, Answer},
+    moderation::BACK_END,
+    problem::Problem,
+};
 use crate::{
-    auth::Denied,
+    auth::{Access, Denied},
     clock,
-    ids::RoomId,
+    ids::{Identity, RoomId},
     protocol::{
         body::{CreateRoom, RoomList},
         view::SnapshotJson,
@@ -35,7 +40,19 @@ pub(super) async fn create(
     if !access.room_create {
         return Err(Denied::Forbidden.into());
     }
-    let wanted: CreateRoom = read_json(body).await?;
+    let body = read_bytes(body).await?;
+    let Some(key) = idempotency::key_of(&headers)? else {
+        return make(&shared, &access, &body).await;
+    };
+    // Back ends need not name themselves; then the key is the back ends' in common.
+    let whose = access.identity.as_ref().map_or(BACK_END, Identity::as_str);
+    let request = format!("POST rooms\n{}", String::from_utf8_lossy(&body));
+    let making = || async { Answer::of(make(&shared, &access, &body).await.into_response()).await };
+    Ok(shared.answers.once((whose.to_owned(), key.to_owned()), request, making).await?.into_response())
+}
+
+async fn make(shared: &Arc<Shared>, access: &Access, body: &[u8]) -> Result<Response, Problem> {
+    let wanted: CreateRoom = json_of(body)?;
     if access.room.as_ref().is_some_and(|room| *room != wanted.id) {
         return Err(Problem::from(Denied::Forbidden).detail("this token is for another room"));
     }
@@ -50,7 +67,7 @@ pub(super) async fn create(
         Creation::Existed => StatusCode::OK,
         Creation::Full => return Err(Problem::from(Refusal::NodeFull).retry_after(RETRY_AFTER)),
     };
-    let room = snapshot(&shared, &wanted.id, Viewer::Admin, None).await?;
+    let room = snapshot(shared, &wanted.id, Viewer::Admin, None).await?;
     Ok((status, room).into_response())
 }
 
@@ -113,8 +130,11 @@ async fn snapshot(shared: &Shared, room: &RoomId, viewer: Viewer, asker: Option<
 
 /// Reads a whole body as JSON.
 pub(super) async fn read_json<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
-    let bytes = read_bytes(body).await?;
-    serde_json::from_slice(&bytes).map_err(|error| Problem::from(Refusal::InvalidArgument).detail(error.to_string()))
+    json_of(&read_bytes(body).await?)
+}
+
+fn json_of<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| Problem::from(Refusal::InvalidArgument).detail(error.to_string()))
 }
 
 /// Reads a whole body, which may be so long and take so long.
