@@ -298,6 +298,7 @@ fn signaling_config(config: &Config, mode: Mode) -> SignalingConfig {
             Mode::Configured => None,
         },
         auto_create: config.rooms.auto_create,
+        cors_origins: config.http.cors_origins.clone(),
         settings: room_settings(&config.rooms),
         limits: limits(config),
     }

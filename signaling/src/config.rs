@@ -16,6 +16,8 @@ pub struct SignalingConfig {
     pub dev: Option<DevMode>,
     /// A host's join makes the room.
     pub auto_create: bool,
+    /// The web origins whose pages may use the HTTP API: `https://console.example.org`. None unless they are named.
+    pub cors_origins: Vec<String>,
     /// What rooms are made with, unless their maker says otherwise.
     pub settings: Settings,
     /// How much of everything there may be.
@@ -28,6 +30,7 @@ impl Default for SignalingConfig {
             keys: HashMap::new(),
             dev: None,
             auto_create: true,
+            cors_origins: Vec::new(),
             settings: Settings::default(),
             limits: Limits::default(),
         }

@@ -158,6 +158,27 @@ async fn a_room_is_made_once_for_a_key() {
 }
 
 #[tokio::test]
+async fn pages_of_named_origins_may_use_the_api_and_no_others() {
+    let named = "https://console.example.org";
+    let server = server_with(|config| config.cors_origins = vec![named.to_owned()]).await;
+    let closed = server_with(|_| {}).await;
+    for (server, origin, allowed) in
+        [(&server, named, true), (&server, "https://evil.example", false), (&closed, named, false)]
+    {
+        let preflight = [
+            ("origin", origin),
+            ("access-control-request-method", "PATCH"),
+            ("access-control-request-headers", "authorization,idempotency-key"),
+        ];
+        let (_, head, _) = server.http("OPTIONS", "/v1/rooms/demo", &preflight, "").await;
+        assert_eq!(head.contains(&format!("access-control-allow-origin: {named}")), allowed, "{origin}: {head}");
+        let (status, head, _) = server.http("GET", "/v1/rooms", &[("origin", origin)], "").await;
+        assert_eq!((status, head.contains("access-control-allow-origin")), (401, allowed), "{head}");
+        assert!(!head.contains("allow-credentials"), "{head}");
+    }
+}
+
+#[tokio::test]
 async fn people_are_listed_by_pages() {
     let server = room().await;
     let mut sockets = Vec::new();

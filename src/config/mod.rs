@@ -38,6 +38,8 @@ pub struct Config {
 pub struct Http {
     /// HTTP and WebSocket.
     pub listen: SocketAddr,
+    /// The web origins whose pages may use the HTTP API.
+    pub cors_origins: Vec<String>,
 }
 
 /// Where operators look.
@@ -131,7 +133,7 @@ pub struct Log {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: loopback(7880) }
+        Self { listen: loopback(7880), cors_origins: Vec::new() }
     }
 }
 
@@ -221,6 +223,9 @@ impl Config {
             format!("rooms.turn_s: {} is neither 0 nor within 10 and 3600", self.rooms.turn_s),
         );
         check(self.media.workers <= WORKERS_MAX, format!("media.workers: at most {WORKERS_MAX}"));
+        for origin in self.http.cors_origins.iter().filter(|origin| !is_origin(origin)) {
+            check(false, format!("http.cors_origins: {origin:?} is no origin such as https://console.example.org"));
+        }
         check(!self.media.listen.as_slice().is_empty(), "media.listen: at least one address".into());
         let distinct: HashSet<_> = self.media.listen.as_slice().iter().collect();
         check(distinct.len() == self.media.listen.as_slice().len(), "media.listen: the same address twice".into());
@@ -258,6 +263,17 @@ pub fn parse_advertise(entry: &str) -> Option<(Option<std::net::IpAddr>, std::ne
         Some((bound, public)) => Some((Some(bound.trim().parse().ok()?), public.trim().parse().ok()?)),
         None => Some((None, entry.trim().parse().ok()?)),
     }
+}
+
+/// Whether this is an origin as browsers write it: a scheme, a host and perhaps a port, and nothing else.
+fn is_origin(text: &str) -> bool {
+    let Ok(uri) = text.parse::<axum::http::Uri>() else {
+        return false;
+    };
+    let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return false;
+    };
+    format!("{scheme}://{authority}") == text && !authority.as_str().contains('@')
 }
 
 fn read_file(file: &Path, faults: &mut Vec<String>) -> toml::Table {
@@ -346,6 +362,20 @@ mod tests {
         let config = load("", &[]).expect("sound");
         assert!(config.http.listen.ip().is_loopback() && config.admin.listen.ip().is_loopback());
         assert_eq!(config.media.listen.as_slice(), [loopback(7882)]);
+    }
+
+    #[test]
+    fn an_origin_is_written_as_browsers_do() {
+        for good in ["https://console.example.org", "http://localhost:3000", "https://[::1]:8443"] {
+            assert!(is_origin(good), "{good}");
+        }
+        for bad in
+            ["", "*", "console.example.org", "https://a.example/", "https://u@a.example", "ftp://a.example", "null"]
+        {
+            assert!(!is_origin(bad), "{bad}");
+        }
+        let Faults(faults) = load("[http]\ncors_origins = [\"*\"]", &[]).expect_err("faulty");
+        assert!(faults.iter().any(|fault| fault.contains("http.cors_origins")), "{faults:?}");
     }
 
     #[test]

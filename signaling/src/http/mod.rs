@@ -1,15 +1,17 @@
 //! The ways in: the HTTP API, the upgrade to a session, and the web client's files.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderValue, header},
+    http::{HeaderName, HeaderValue, Method, header},
     middleware::{Next, from_fn},
     response::Response,
     routing::{delete, get, post},
 };
+
+use tower_http::cors::CorsLayer;
 
 use self::problem::Problem;
 use crate::signaling::Shared;
@@ -45,12 +47,34 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     if shared.config.dev.is_some() {
         router = router.route("/dev/token", post(dev::token));
     }
-    router
+    let mut router = router
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback(assets::file)
-        .layer(from_fn(no_sniffing))
-        .with_state(shared)
+        .layer(from_fn(no_sniffing));
+    if !shared.config.cors_origins.is_empty() {
+        router = router.layer(cors(&shared.config.cors_origins));
+    }
+    router.with_state(shared)
 }
+
+/// Pages of these origins may use the API. Tokens travel in a header that a page must set itself, so no cookie is ever allowed along.
+fn cors(origins: &[String]) -> CorsLayer {
+    let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+    CorsLayer::new()
+        .allow_origin(origins.collect::<Vec<_>>())
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            HeaderName::from_static("idempotency-key"),
+        ])
+        .expose_headers([header::ETAG, header::RETRY_AFTER])
+        .max_age(PREFLIGHT_AGE)
+}
+
+/// How long a browser may remember that it may ask.
+const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
 
 async fn no_sniffing(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
