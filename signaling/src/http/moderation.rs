@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     auth::{Access, Denied},
+    clock,
     ids::{Identity, RoomId},
     protocol::{
         body::Page,
@@ -290,7 +291,7 @@ fn outsider(access: &Access, asked: &Asked, headers: &HeaderMap) -> Result<Outsi
     };
     let is_of_room = asked.kind == "room_update" || asked.kind == "room_close";
     let expect_seq = if is_of_room { revision(headers)? } else { None };
-    Ok(Outsider { identity, is_admin, expect_seq })
+    Ok(Outsider { identity, is_admin, token_age: access.age(clock::unix_millis()), expect_seq })
 }
 
 /// `If-Match` with the revision of a seat.

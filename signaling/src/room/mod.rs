@@ -224,12 +224,13 @@ impl Room {
 
     /// Answers what someone asks who has no session here: acts of moderation only.
     fn act_from_outside(&mut self, by: &Outsider, act: Act, now: Instant) {
-        let result = self.outside_caller(by, &act).map_err(Refused::from).and_then(|by| self.carry_out(&by, act, now));
+        let result =
+            self.outside_caller(by, &act, now).map_err(Refused::from).and_then(|by| self.carry_out(&by, act, now));
         self.outputs.push(Output::Answer { result });
     }
 
-    fn outside_caller(&self, by: &Outsider, act: &Act) -> Result<Caller, Refusal> {
-        let Outsider { identity, is_admin, expect_seq } = by.clone();
+    fn outside_caller(&self, by: &Outsider, act: &Act, now: Instant) -> Result<Caller, Refusal> {
+        let Outsider { identity, is_admin, token_age, expect_seq } = by.clone();
         if self.is_closed() {
             return Err(Refusal::RoomClosed);
         }
@@ -239,7 +240,7 @@ impl Room {
         let here = self.roster.find(&identity);
         let rank = here.map(|person| person.rank).or_else(|| self.memory.rank_of(&identity));
         let can_publish = here.is_some_and(|person| person.can_publish);
-        if !is_admin && (rank.is_none() || self.bans.holds(&identity)) {
+        if !is_admin && (rank.is_none() || self.shuts_out(&identity, token_age, now).is_some()) {
             return Err(Refusal::Forbidden);
         }
         if expect_seq.is_some_and(|seq| seq != self.seq) {

@@ -15,11 +15,11 @@ fn ask_outside(story: &mut Story, by: Outsider, act: Act) -> Result<Done, Refuse
 }
 
 fn admin() -> Outsider {
-    Outsider { identity: id("console"), is_admin: true, expect_seq: None }
+    Outsider { identity: id("console"), is_admin: true, token_age: None, expect_seq: None }
 }
 
 fn known_as(name: &str) -> Outsider {
-    Outsider { identity: id(name), is_admin: false, expect_seq: None }
+    Outsider { identity: id(name), is_admin: false, token_age: Some(seconds(600)), expect_seq: None }
 }
 
 fn refusal_outside(story: &mut Story, by: Outsider, act: Act) -> Option<Refusal> {
@@ -68,6 +68,17 @@ fn without_being_an_admin_the_rooms_record_decides() {
     assert_eq!(refusal_outside(&mut story, known_as("cleo"), lock(4, false)), None, "a cohost without a socket");
     story.act("ada", Act::MemberBan { identity: id("cleo"), reason: None });
     assert_eq!(refusal_outside(&mut story, known_as("cleo"), lock(5, false)), Some(Refusal::Forbidden));
+}
+
+#[test]
+fn a_cohost_who_was_kicked_and_denied_has_no_say_from_outside_either() {
+    let mut story = Story::begun(SeatMode::Free);
+    let denied = Act::MemberKick { identity: id("cleo"), deny: true, reason: None };
+    story.ask("ada", denied).unwrap();
+    assert_eq!(refusal_outside(&mut story, known_as("cleo"), lock(3, false)), Some(Refusal::Forbidden));
+    story.after(seconds(120));
+    let fresh = Outsider { token_age: Some(seconds(1)), ..known_as("cleo") };
+    assert_eq!(refusal_outside(&mut story, fresh, lock(3, false)), None, "by a token that was issued since");
 }
 
 #[test]
