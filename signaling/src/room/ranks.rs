@@ -147,7 +147,12 @@ impl Room {
 
     fn hand_over(&mut self, from: &Identity, to: &Identity, now: Instant) {
         self.give_rank(to, Rank::Host, RankCause::Transferred, Some(from), now);
-        self.give_rank(from, Rank::Cohost, RankCause::Transferred, Some(from), now);
+        if self.roster.find(from).is_some() {
+            self.give_rank(from, Rank::Cohost, RankCause::Transferred, Some(from), now);
+        } else if let Some(away) = self.memory.find_mut(from) {
+            // A host without a socket gave it away.
+            away.rank = Rank::Cohost;
+        }
         self.withdraw_host_offers(|offer| offer.to == *to);
     }
 

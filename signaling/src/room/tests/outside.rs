@@ -82,6 +82,55 @@ fn a_cohost_who_was_kicked_and_denied_has_no_say_from_outside_either() {
 }
 
 #[test]
+fn a_host_who_is_away_can_hand_the_room_over_and_has_no_microphone_to_unmute() {
+    let mut story = Story::begun(SeatMode::Free);
+    story.act("ada", Act::Leave);
+    let unmute = Act::MemberUnmute { identity: id("ada") };
+    assert_eq!(refusal_outside(&mut story, known_as("ada"), unmute), Some(Refusal::ParticipantNotFound));
+    ask_outside(&mut story, known_as("ada"), Act::HostTransfer { to: id("cleo") }).unwrap();
+    story.join("ada", Rank::Host);
+    assert_eq!((story.own("cleo").rank, story.own("ada").rank), (Rank::Host, Rank::Cohost));
+}
+
+#[test]
+fn every_act_of_everyone_from_outside_is_answered_also_by_those_who_are_away() {
+    for name in ["ada", "cleo", "ben", "eve"] {
+        for away in [false, true] {
+            for target in ["ada", "cleo", "ben", "dan", "eve"] {
+                let mut story = Story::begun(SeatMode::Free);
+                story.act("dan", take(1));
+                if away && name != "eve" {
+                    story.act(name, Act::Leave);
+                }
+                let to = || id(target);
+                for act in [
+                    Act::SeatAssign { seat: seat(2), identity: to(), expect_rev: None },
+                    Act::SeatMove { seat: seat(3), identity: Some(to()) },
+                    Act::SeatSwap { seat: seat(1), with: seat(2) },
+                    Act::InviteSend { identity: to(), seat: None, hold: true },
+                    Act::InviteRevoke(InviteName::To(to())),
+                    Act::MemberMute { identity: to() },
+                    Act::MemberUnmute { identity: to() },
+                    Act::MemberRank { identity: to(), rank: Rank::Cohost },
+                    Act::HostTransfer { to: to() },
+                    approve(target),
+                    deny(target),
+                    Act::HandNext,
+                    Act::HandsLowerAll,
+                    Act::MemberBan { identity: to(), reason: None },
+                    Act::MemberUnban { identity: to() },
+                    kick(target),
+                ] {
+                    for by in [known_as(name), Outsider { is_admin: true, ..known_as(name) }] {
+                        let _answered = ask_outside(&mut story, by, act.clone());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_change_of_the_room_can_want_it_as_it_was_seen() {
     let mut story = Story::begun(SeatMode::Free);
     let seen = story.room.snapshot(&Viewer::Admin, story.now).seq;
