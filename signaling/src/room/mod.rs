@@ -209,12 +209,12 @@ impl Room {
         };
         let person = self.roster.person(&identity);
         if let Some(answer) = person.answers.find(&request) {
-            let answer = match answer {
+            let result = match answer {
                 // The name of the join cannot be another request's.
-                Answer::Welcomed => Answer::Replied(Box::new(Err(Refusal::InvalidArgument.into()))),
-                Answer::Replied(result) => Answer::Replied(result.clone()),
+                Answer::Welcomed => Err(Refusal::InvalidArgument.into()),
+                Answer::Replied(result) => Result::clone(result),
             };
-            return self.answer(session, request, answer);
+            return self.reply(session, request, result);
         }
         let caller = Caller { identity, rank: person.rank, is_admin: false, can_publish: person.can_publish };
         let result = self.carry_out(&caller, act, now);

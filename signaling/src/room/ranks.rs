@@ -97,7 +97,7 @@ impl Room {
         if *to == by.identity {
             return Err(Refusal::InvalidArgument.into());
         }
-        self.guard_present(by, to)?;
+        self.guard_person(by, to, Refusal::ParticipantNotFound)?;
         if by.is_admin {
             self.install_host(&by.identity, to, now);
             return Ok(Done::default());
@@ -185,11 +185,5 @@ impl Room {
         let sessions: Vec<_> = parties.map(|person| person.session.clone()).collect();
         let event = Event::HostOfferEnded { from: from.clone(), to: to.clone(), outcome };
         self.outputs.push(Output::Tell { to: Recipients::Sessions(sessions), seq: None, event });
-    }
-
-    /// Whether someone is in the room, and the caller may act on them.
-    fn guard_present(&self, by: &Caller, who: &Identity) -> Result<(), Refusal> {
-        let person = self.roster.find(who).ok_or(Refusal::ParticipantNotFound)?;
-        by.may_act_on(person.rank)
     }
 }

@@ -189,34 +189,8 @@ impl Crowd {
 
     fn tell_at_once(&mut self, sessions: &[SessionId], seq: Option<u64>, event: &Event, frame: &Frame) {
         let is_passing = PassingKind::of(event).is_some();
+        let own = if let Event::SelfChanged(own) = event { Some(own) } else { None };
         for session in sessions {
-            let own = match event {
-                Event::SelfChanged(own) => Some(own),
-                Event::SeatChanged { .. }
-                | Event::SeatCue { .. }
-                | Event::SeatOffer { .. }
-                | Event::HandPosition { .. }
-                | Event::HandChanged { .. }
-                | Event::ParticipantJoined { .. }
-                | Event::ParticipantLeft { .. }
-                | Event::RankChanged { .. }
-                | Event::RoomUpdated { .. }
-                | Event::Invite { .. }
-                | Event::InviteChanged { .. }
-                | Event::BanChanged { .. }
-                | Event::SwapProposed { .. }
-                | Event::HostOffer { .. }
-                | Event::HostOfferEnded { .. }
-                | Event::TurnEnding { .. }
-                | Event::LostSeat { .. }
-                | Event::Interruption { .. }
-                | Event::Moderation(_)
-                | Event::Message { .. }
-                | Event::ReactionTally { .. }
-                | Event::Audience(_)
-                | Event::Slots { .. }
-                | Event::Speakers { .. } => None,
-            };
             // Who goes on stage, or is told a numbered event, must first know what came before it.
             let moves_up = own.is_some_and(is_prompt);
             if moves_up || seq.is_some() {
