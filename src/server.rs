@@ -9,7 +9,8 @@ use std::time::Duration;
 use podium_signaling::auth;
 use podium_signaling::ids::{Identity, RoomId};
 use podium_signaling::room::{Duplicates, Interrupt, Promote, Rank, SeatMode, Settings};
-use podium_signaling::{DevMode, Limits, Signaling, SignalingConfig};
+use podium_signaling::webhook::WebhookConfig;
+use podium_signaling::{DevMode, Limits, Signaling, SignalingConfig, StoreConfig};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -49,6 +50,9 @@ pub enum StartError {
     /// The metrics cannot be registered.
     #[error("{0}")]
     Metrics(#[from] prometheus::Error),
+    /// The store cannot be opened.
+    #[error("store.path: {0}")]
+    Store(#[from] podium_signaling::OpenError),
     /// The machine gives no random numbers.
     #[error("no randomness: {0}")]
     Randomness(getrandom::Error),
@@ -125,7 +129,7 @@ impl Server {
             slots_max: config.limits.slots_max,
             joins: Arc::clone(&joins),
         }));
-        let signaling = Signaling::new(signaling_config(&config, mode), Arc::clone(&bridge) as _);
+        let signaling = Signaling::open(signaling_config(&config, mode), Arc::clone(&bridge) as _)?;
         let server = Self {
             http: http.local_addr()?,
             admin: admin.local_addr()?,
@@ -150,7 +154,8 @@ impl Server {
         if mode == Mode::Development {
             let room = RoomId::parse(DEVELOPMENT_ROOM).expect("a literal room id is one");
             // The links on the screen must open a room whenever they are opened.
-            signaling.create_room(&room, Settings { empty_max: DEVELOPMENT_ROOM_KEPT, ..room_settings(&config.rooms) });
+            let settings = Settings { empty_max: DEVELOPMENT_ROOM_KEPT, ..room_settings(&config.rooms) };
+            signaling.create_room(&room, settings).await;
         }
         let media: Vec<SocketAddr> = server.media();
         tracing::info!(http = %server.http, admin = %server.admin, ?media, "serving");
@@ -301,6 +306,18 @@ fn signaling_config(config: &Config, mode: Mode) -> SignalingConfig {
         cors_origins: config.http.cors_origins.clone(),
         settings: room_settings(&config.rooms),
         limits: limits(config),
+        store: store(&config.store, mode),
+        webhooks: WebhookConfig::default(),
+    }
+}
+
+fn store(store: &config::Store, mode: Mode) -> StoreConfig {
+    StoreConfig {
+        path: store.file(mode == Mode::Configured),
+        keep_events: DAY * u32::try_from(store.keep_events_days).unwrap_or(u32::MAX),
+        events_max: store.events_max,
+        keep_audits: DAY * u32::try_from(store.keep_audits_days).unwrap_or(u32::MAX),
+        ..StoreConfig::default()
     }
 }
 
@@ -384,6 +401,7 @@ const DEVELOPMENT_KEY: &str = "devkey";
 const EVENTS_MAX: usize = 4_096;
 /// How long draining waits for sessions to end.
 pub const DRAIN_MAX: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const DRAIN_LOOK: Duration = Duration::from_millis(200);
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 

@@ -42,11 +42,16 @@ const SIGNALING: Imports = &[
     ("media", &["ids", "room"]),
     ("metrics", &["room"]),
     ("auth", &["ids", "room"]),
-    ("config", &["auth", "room"]),
-    ("rooms", &["clock", "random", "limit", "ids", "room", "protocol", "media", "metrics", "config"]),
+    ("store", &["clock", "ids", "room"]),
+    ("webhook", &["clock", "random", "ids", "room", "store"]),
+    ("config", &["auth", "room", "store", "webhook"]),
+    ("rooms", &["clock", "random", "limit", "ids", "room", "protocol", "media", "metrics", "config", "store"]),
     (
         "signaling",
-        &["clock", "random", "limit", "ids", "room", "protocol", "media", "metrics", "auth", "config", "rooms", "http"],
+        &[
+            "clock", "random", "limit", "ids", "room", "protocol", "media", "metrics", "auth", "config", "rooms",
+            "store", "webhook", "http",
+        ],
     ),
     (
         "http",
@@ -62,6 +67,7 @@ const SIGNALING: Imports = &[
             "auth",
             "config",
             "rooms",
+            "store",
             "signaling",
         ],
     ),

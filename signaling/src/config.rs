@@ -5,6 +5,8 @@ use std::{collections::HashMap, time::Duration};
 use crate::{
     auth::{NAME_CHARS_MAX, Secret},
     room::Settings,
+    store::StoreConfig,
+    webhook::WebhookConfig,
 };
 
 /// What the signaling side is told at its start.
@@ -22,6 +24,10 @@ pub struct SignalingConfig {
     pub settings: Settings,
     /// How much of everything there may be.
     pub limits: Limits,
+    /// Where everything lies that must outlive the process. Who gets webhooks is told by `webhooks`, not here.
+    pub store: StoreConfig,
+    /// Where webhooks go.
+    pub webhooks: WebhookConfig,
 }
 
 impl Default for SignalingConfig {
@@ -33,6 +39,8 @@ impl Default for SignalingConfig {
             cors_origins: Vec::new(),
             settings: Settings::default(),
             limits: Limits::default(),
+            store: StoreConfig::default(),
+            webhooks: WebhookConfig::default(),
         }
     }
 }

@@ -13,6 +13,8 @@ pub mod protocol;
 pub mod room;
 pub mod rooms;
 pub mod signaling;
+pub mod store;
+pub mod webhook;
 
 mod http;
 mod random;
@@ -20,3 +22,4 @@ mod random;
 pub use config::{DevMode, Limits, SignalingConfig};
 pub use rooms::directory::Creation;
 pub use signaling::{FactSink, Signaling};
+pub use store::{OpenError, StoreConfig};

@@ -22,6 +22,8 @@ use crate::{
     protocol::server::LimitsJson,
     room::Settings,
     rooms::directory::{Creation, Directory, RoomContext},
+    store::{Health, OpenError, Store, StoreConfig, TargetFilter},
+    webhook,
 };
 
 /// Rooms and the ways into them. Cloning shares it.
@@ -41,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) pending_joins: Arc<Semaphore>,
     /// What was answered to requests with an idempotency key.
     pub(crate) answers: Answers,
+    pub(crate) store: Store,
     pub(crate) shutdown: CancellationToken,
     pub(crate) tasks: TaskTracker,
     draining: AtomicBool,
@@ -53,9 +56,17 @@ impl Shared {
 }
 
 impl Signaling {
-    /// Signaling on top of a media plane. No task runs before the first room.
-    #[must_use]
-    pub fn new(config: SignalingConfig, media: Arc<dyn MediaPlane>) -> Self {
+    /// Signaling on top of a media plane, with the rooms that the store knows. It reads the store before it returns, and must be called within a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be opened.
+    pub fn open(config: SignalingConfig, media: Arc<dyn MediaPlane>) -> Result<Self, OpenError> {
+        let targets = config.webhooks.targets.iter();
+        let targets = targets.map(|target| TargetFilter { name: target.name.clone(), kinds: target.kinds.clone() });
+        let store = StoreConfig { targets: targets.collect(), ..config.store.clone() };
+        let (store, _recovered) = Store::open(&store)?;
         let counters = Arc::new(Counters::default());
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let limits = LimitsJson {
@@ -75,9 +86,11 @@ impl Signaling {
         let addresses = Addresses::new(config.limits.sessions_per_address, config.limits.sessions_max);
         let pending_joins = Arc::new(Semaphore::new(config.limits.pending_joins_max.min(Semaphore::MAX_PERMITS)));
         let draining = AtomicBool::new(false);
-        Self {
+        webhook::start(&config.webhooks, &store, &shutdown, &tasks);
+        Ok(Self {
             shared: Arc::new(Shared {
                 config,
+                store,
                 answers: Answers::default(),
                 media,
                 directory,
@@ -88,7 +101,7 @@ impl Signaling {
                 tasks,
                 draining,
             }),
-        }
+        })
     }
 
     /// The HTTP and WebSocket side. It must be served with `into_make_service_with_connect_info::<SocketAddr>()`.
@@ -103,8 +116,14 @@ impl Signaling {
     }
 
     /// Makes a room unless it is there. Must be called within a tokio runtime.
-    pub fn create_room(&self, id: &RoomId, settings: Settings) -> Creation {
-        self.shared.directory.create(id, settings)
+    pub async fn create_room(&self, id: &RoomId, settings: Settings) -> Creation {
+        self.shared.directory.create(id, settings, None).await
+    }
+
+    /// How it is with the disk.
+    #[must_use]
+    pub fn store_health(&self) -> Health {
+        self.shared.store.health()
     }
 
     /// What was counted.

@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub use limits::Limits;
 pub use rooms::{Duplicates, Interrupt, Promote, Rooms, SeatMode};
+pub use store::Store;
 
 mod limits;
 mod rooms;
+mod store;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -28,6 +30,8 @@ pub struct Config {
     pub rooms: Rooms,
     /// `[limits]`
     pub limits: Limits,
+    /// `[store]`
+    pub store: Store,
     /// `[log]`
     pub log: Log,
 }
@@ -193,6 +197,7 @@ impl Config {
             auth: section(&mut table, "auth", faults),
             rooms: section(&mut table, "rooms", faults),
             limits: section(&mut table, "limits", faults),
+            store: section(&mut table, "store", faults),
             log: section(&mut table, "log", faults),
         };
         for unknown in table.keys() {
@@ -214,7 +219,9 @@ impl Config {
                 format!("auth.keys.{id}: a secret has {SECRET_BYTES_MIN} bytes or more"),
             );
         }
-        for (key, value, min, max) in self.rooms.bounds().into_iter().chain(self.limits.bounds()) {
+        for (key, value, min, max) in
+            self.rooms.bounds().into_iter().chain(self.limits.bounds()).chain(self.store.bounds())
+        {
             let within = if max == u64::MAX { format!("at least {min}") } else { format!("within {min} and {max}") };
             check((min..=max).contains(&value), format!("{key}: {value} is not {within}"));
         }

@@ -16,6 +16,7 @@ const SECRET: &str = "an api secret of thirty-two bytes!";
 async fn configured() -> Server {
     let mut config = config();
     config.auth.keys.insert("ops".into(), Secret::new(SECRET));
+    config.store.path = Some(":memory:".into());
     Server::start(config, Mode::Configured).await.unwrap()
 }
 

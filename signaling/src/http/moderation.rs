@@ -322,7 +322,11 @@ fn revision(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
 async fn answered(handle: RoomHandle, by: Outsider, asked: Asked, body: &[u8], depth_max: usize) -> Answer {
     let has_precondition = asked.fields.contains_key("expect_rev");
     let result = match asked.act(body, depth_max) {
-        Ok(act) => handle.act(by, act).await.map_err(|refused| Problem::from(precondition(refused, has_precondition))),
+        Ok(act) => handle
+            .act(by, act, None)
+            .await
+            .result
+            .map_err(|refused| Problem::from(precondition(refused, has_precondition))),
         Err(problem) => Err(problem),
     };
     match result {

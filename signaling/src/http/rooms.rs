@@ -62,9 +62,10 @@ async fn make(shared: &Arc<Shared>, access: &Access, body: &[u8]) -> Result<Resp
     if shared.is_draining() {
         return Err(Problem::from(Refusal::Draining).retry_after(RETRY_AFTER));
     }
-    let status = match shared.directory.create(&wanted.id, settings) {
+    let status = match shared.directory.create(&wanted.id, settings, None).await {
         Creation::Created => StatusCode::CREATED,
         Creation::Existed => StatusCode::OK,
+        Creation::Unstored => return Err(Problem::from(Refusal::Storage).retry_after(RETRY_AFTER)),
         Creation::Full => return Err(Problem::from(Refusal::NodeFull).retry_after(RETRY_AFTER)),
     };
     let room = snapshot(shared, &wanted.id, Viewer::Admin, None).await?;

@@ -35,6 +35,7 @@ use crate::{
     random,
     room::{ByeAction, Details, Done, Rank, Refusal, Refused},
     rooms::{
+        directory::Creation,
         handle::{Enter, Mail, Resume, RoomHandle},
         line::{Frame, LineEnd, LineLimits, Parcel, Welcomed, line},
     },
@@ -280,7 +281,7 @@ impl Session {
         if admission.is_expired {
             return Break(self.refuse_join(Refusal::TokenExpired, ByeAction::Stop));
         }
-        let handle = match self.find_room(admission) {
+        let handle = match self.find_room(admission).await {
             Ok(handle) => handle,
             Err(ending) => return Break(ending),
         };
@@ -383,7 +384,7 @@ impl Session {
     }
 
     /// The room of the token. A host's join makes it.
-    fn find_room(&self, admission: &Admission) -> Result<RoomHandle, Ending> {
+    async fn find_room(&mut self, admission: &Admission) -> Result<RoomHandle, Ending> {
         let shared = &self.shared;
         if shared.is_draining() {
             shared.counters.joins_refused.add_one(Refusal::Draining);
@@ -396,8 +397,12 @@ impl Session {
         if !shared.config.auto_create || admission.access.rank != Rank::Host {
             return Err(self.refuse_join(Refusal::RoomNotFound, ByeAction::Stop));
         }
-        directory.create(&admission.room, shared.config.settings.clone());
-        directory.find(&admission.room).ok_or_else(|| self.refuse_join(Refusal::NodeFull, ByeAction::Retry))
+        let refusal = match directory.create(&admission.room, shared.config.settings.clone(), None).await {
+            // Gone again already: then it is as if there were no place.
+            Creation::Created | Creation::Existed | Creation::Full => Refusal::NodeFull,
+            Creation::Unstored => Refusal::Storage,
+        };
+        directory.find(&admission.room).ok_or_else(|| self.refuse_join(refusal, ByeAction::Retry))
     }
 
     fn refuse_join(&self, refusal: Refusal, action: ByeAction) -> Ending {

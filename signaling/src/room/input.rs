@@ -297,6 +297,50 @@ pub enum Act {
 }
 
 impl Act {
+    /// The type of the command on the wire.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Leave => "leave",
+            Self::SeatTake { .. } => "seat_take",
+            Self::SeatLeave => "seat_leave",
+            Self::SeatMove { .. } => "seat_move",
+            Self::SeatSwap { .. } => "seat_swap",
+            Self::SeatAssign { .. } => "seat_assign",
+            Self::SeatConfirm { .. } => "seat_confirm",
+            Self::SeatDecline { .. } => "seat_decline",
+            Self::SeatLock { .. } => "seat_lock",
+            Self::SeatUnlock { .. } => "seat_unlock",
+            Self::SeatMute { .. } => "seat_mute",
+            Self::SeatUnmute { .. } => "seat_unmute",
+            Self::SeatKick { .. } => "seat_kick",
+            Self::HandRaise { .. } => "hand_raise",
+            Self::HandLower => "hand_lower",
+            Self::HandApprove { .. } => "hand_approve",
+            Self::HandNext => "hand_next",
+            Self::HandsLowerAll => "hands_lower_all",
+            Self::HandDeny { .. } => "hand_deny",
+            Self::MemberMute { .. } => "member_mute",
+            Self::MemberUnmute { .. } => "member_unmute",
+            Self::MemberKick { .. } => "member_kick",
+            Self::MemberBan { .. } => "member_ban",
+            Self::MemberUnban { .. } => "member_unban",
+            Self::MemberRank { .. } => "member_rank",
+            Self::HostTransfer { .. } => "host_transfer",
+            Self::HostAccept => "host_accept",
+            Self::HostDecline => "host_decline",
+            Self::InviteSend { .. } => "invite_send",
+            Self::InviteRevoke(_) => "invite_revoke",
+            Self::InviteAccept { .. } => "invite_accept",
+            Self::InviteDecline { .. } => "invite_decline",
+            Self::Prefs { .. } => "prefs",
+            Self::Reaction { .. } => "reaction",
+            Self::Message { .. } => "message",
+            Self::MuteSelf { .. } => "mute_self",
+            Self::RoomUpdate(_) => "room_update",
+            Self::RoomClose { .. } => "room_close",
+        }
+    }
+
     /// Whether this is something that a host or cohost does, so that it can be done from outside and is worth recording.
     pub fn is_moderation(&self) -> bool {
         match self {

@@ -28,6 +28,7 @@ mod permit;
 pub mod plan;
 pub mod rank;
 mod ranks;
+pub mod record;
 pub mod refusal;
 mod roster;
 mod seat;
@@ -50,9 +51,10 @@ pub use event::{
 };
 pub use fact::{MediaFact, SlotView};
 pub use input::{Act, Input, InviteName, Join, Outsider, RoomChange};
-pub use output::{ByeAction, ByeReason, Done, Output, Recipients};
+pub use output::{Audit, ByeAction, ByeReason, Done, Output, Recipients};
 pub use plan::{PlannedSeat, StagePlan};
 pub use rank::{Rank, Role};
+pub use record::{Calendar, Change, RecordError};
 pub use refusal::{Details, Refusal, Refused};
 pub use settings::{Duplicates, Interrupt, Phase, Promote, SeatMode, Settings};
 pub use view::{

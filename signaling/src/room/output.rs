@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use crate::ids::{RequestId, SessionId};
+use crate::ids::{Identity, RequestId, SessionId};
 
 use super::event::Event;
+use super::input::Act;
 use super::plan::StagePlan;
+use super::rank::Rank;
 use super::refusal::{Refusal, Refused};
 use super::view::{HandView, InviteView, SeatView};
 
@@ -40,6 +42,8 @@ pub enum Output {
         /// Done, or refused.
         result: Result<Done, Refused>,
     },
+    /// An act of moderation was accepted. One for each, and only then: an answer that is given again is no act.
+    Audit(Box<Audit>),
     /// Something happened that people are told.
     Tell {
         /// Who is told.
@@ -69,6 +73,23 @@ pub enum Output {
     },
     /// The room is over.
     Closed,
+}
+
+/// An act of moderation that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Who did it.
+    pub by: Identity,
+    /// Their rank, by the room's record.
+    pub rank: Rank,
+    /// They came as a back end, which may do all that a host may.
+    pub is_admin: bool,
+    /// They had no session here, or did not use it.
+    pub from_outside: bool,
+    /// What they did.
+    pub act: Act,
+    /// To whom, if to someone: also where the act named a seat or the first hand only.
+    pub on: Option<Identity>,
 }
 
 /// What a request that was carried out has led to.

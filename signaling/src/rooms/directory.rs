@@ -22,7 +22,8 @@ use crate::{
     media::{MediaFact, MediaPlane},
     metrics::{Counters, Population},
     protocol::{body::RoomSummary, server::LimitsJson},
-    room::{RoleCounts, Room, Settings},
+    room::{RoleCounts, Room, Settings, Snapshot},
+    store::AnswerRow,
 };
 
 /// The rooms of this process.
@@ -54,7 +55,12 @@ pub enum Creation {
     Existed,
     /// There are as many rooms as there may be.
     Full,
+    /// It could not be written down, so it was not made.
+    Unstored,
 }
+
+/// Writes down what is answered to whoever had the room made, from its first picture.
+pub(crate) type RememberRoom = Box<dyn FnOnce(&Snapshot) -> AnswerRow + Send>;
 
 impl Directory {
     pub(crate) fn new(rooms_max: usize, context: RoomContext) -> Arc<Self> {
@@ -71,8 +77,15 @@ impl Directory {
         self.rooms.get(id).map(|entry| entry.value().clone())
     }
 
-    /// Makes a room unless it is there. Must be called within a tokio runtime.
-    pub(crate) fn create(self: &Arc<Self>, id: &RoomId, settings: Settings) -> Creation {
+    /// Makes a room unless it is there, and writes it down first, together with what is answered to whoever asked with an idempotency key. Must be called
+    /// within a tokio runtime.
+    #[allow(clippy::unused_async, reason = "the store comes next")]
+    pub(crate) async fn create(
+        self: &Arc<Self>,
+        id: &RoomId,
+        settings: Settings,
+        _remember: Option<RememberRoom>,
+    ) -> Creation {
         // The place is taken before the entry: two locks are never held together.
         let place = Arc::clone(&self.places).try_acquire_owned();
         let task = match self.rooms.entry(id.clone()) {

@@ -17,10 +17,10 @@ use crate::{
     ids::{Identity, RequestId, RoomId, SessionId},
     media::{MediaFact, MediaPlane},
     room::{Act, BanView, Done, Join, Outsider, ParticipantView, Refusal, Refused, RoleCounts, Snapshot, Viewer},
+    store::{AnswerRow, Ticket},
 };
 
 /// What a room's task is told.
-#[derive(Debug)]
 pub(crate) enum Mail {
     /// Someone wants in.
     Enter(Box<Enter>),
@@ -33,11 +33,23 @@ pub(crate) enum Mail {
     /// The socket at the end of this line is gone.
     Detached { line: LineId },
     /// Someone outside asks for an act of moderation.
-    Outside { by: Outsider, act: Act, reply: oneshot::Sender<Result<Done, Refused>> },
+    Outside { by: Outsider, act: Act, remember: Option<Remember>, reply: oneshot::Sender<Acted> },
     /// A back end lists people or bans.
     List { list: List, reply: oneshot::Sender<Listed> },
     /// Someone outside wants to look.
     Look { viewer: Viewer, asker: Option<Asker>, reply: oneshot::Sender<Result<Box<Snapshot>, Refusal>> },
+}
+
+/// Writes down what is answered to a request with an idempotency key, so that it is kept together with what the request changed; nothing, if trying
+/// again may go better.
+pub(crate) type Remember = Box<dyn FnOnce(&Result<Done, Refused>) -> Option<AnswerRow> + Send>;
+
+/// An act of moderation that was judged.
+#[derive(Debug)]
+pub(crate) struct Acted {
+    pub(crate) result: Result<Done, Refused>,
+    /// Whether what it changed is on the disk.
+    pub(crate) ticket: Ticket,
 }
 
 /// What is to be listed: those after an identity, so many at most.
@@ -146,11 +158,13 @@ impl RoomHandle {
     }
 
     /// Has an act of moderation carried out.
-    pub(crate) async fn act(&self, by: Outsider, act: Act) -> Result<Done, Refused> {
-        let (reply, result) = oneshot::channel();
-        let closed = || Refused::from(Refusal::RoomClosed);
-        self.tell(Mail::Outside { by, act, reply }).await.map_err(|_| closed())?;
-        result.await.unwrap_or_else(|_| Err(closed()))
+    pub(crate) async fn act(&self, by: Outsider, act: Act, remember: Option<Remember>) -> Acted {
+        let (reply, acted) = oneshot::channel();
+        let closed = || Acted { result: Err(Refusal::RoomClosed.into()), ticket: Ticket::settled(true) };
+        match self.tell(Mail::Outside { by, act, remember, reply }).await {
+            Ok(()) => acted.await.unwrap_or_else(|_| closed()),
+            Err(RoomOver) => closed(),
+        }
     }
 
     /// Lists people or bans.

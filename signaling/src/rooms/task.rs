@@ -15,7 +15,7 @@ use tracing::{Instrument, debug, info, info_span};
 use super::{
     crowd::{Crowd, Pending},
     directory::{RoomContext, RoomEntry},
-    handle::{Enter, List, ListOf, Listed, Mail, Resume, RoleGauge},
+    handle::{Acted, Enter, List, ListOf, Listed, Mail, Resume, RoleGauge},
     holds::Holds,
     journal::Missed,
     line::{Frame, Line, LineId, Parcel, Welcomed},
@@ -26,6 +26,7 @@ use crate::{
     media::MediaFact,
     protocol::server::{self, Welcome},
     room::{ByeAction, ByeReason, Done, Event, Input, Output, Rank, Recipients, Refusal, Refused, Room, Viewer},
+    store::Ticket,
 };
 
 /// The owner of one room.
@@ -42,7 +43,7 @@ pub(crate) struct RoomTask {
     /// Sessions that are over; their sockets are closed when everything that this input causes was said to them.
     leaving: Vec<SessionId>,
     /// Who waits outside for the answer to what is being carried out.
-    asking: Option<oneshot::Sender<Result<Done, Refused>>>,
+    asking: Option<oneshot::Sender<Acted>>,
     /// How it ended, if it is over.
     over: Option<Over>,
 }
@@ -152,7 +153,7 @@ impl RoomTask {
                 }
             }
             Mail::Detached { line } => self.detach(line, now),
-            Mail::Outside { by, act, reply } => {
+            Mail::Outside { by, act, remember: _, reply } => {
                 self.asking = Some(reply);
                 self.feed(Input::Outside { by, act }, now);
                 self.asking = None;
@@ -252,9 +253,10 @@ impl RoomTask {
             Output::Answer { result } => {
                 if let Some(asking) = self.asking.take() {
                     // Who asked may have gone; what they asked for is done all the same.
-                    let _gone = asking.send(result);
+                    let _gone = asking.send(Acted { result, ticket: Ticket::settled(true) });
                 }
             }
+            Output::Audit(_) => {}
             Output::Reply { session, request, result } => self.reply(&session, &request, &result),
             Output::Tell { to, seq, event } => self.tell(&to, seq, &event, now),
             Output::Plan(plan) => self.context.media.apply(plan),

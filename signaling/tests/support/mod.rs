@@ -99,7 +99,7 @@ pub async fn server_with(change: impl FnOnce(&mut SignalingConfig)) -> Server {
     let mut config = SignalingConfig { keys, ..SignalingConfig::default() };
     change(&mut config);
     let media = Arc::new(FakeMedia::default());
-    let signaling = Signaling::new(config, Arc::clone(&media) as Arc<dyn MediaPlane>);
+    let signaling = Signaling::open(config, Arc::clone(&media) as Arc<dyn MediaPlane>).unwrap();
     let socket = TcpSocket::new_v4().unwrap();
     // Little buffers, so that a client that does not read is soon felt.
     socket.set_send_buffer_size(8 * 1024).unwrap();

@@ -1,11 +1,12 @@
 //! What the server says: frames as text.
 
 pub mod frame;
+mod kind;
 
 use std::time::Duration;
 
-pub use self::frame::LimitsJson;
 use self::frame::{ByeFrame, DetailsJson, ErrorJson, Frame, OkJson, ReplyFrame, WelcomeFrame};
+pub use self::{frame::LimitsJson, kind::kind};
 use super::view::{SelfJson, SnapshotJson, millis};
 use crate::{
     ids::{Identity, RequestId, SessionId},

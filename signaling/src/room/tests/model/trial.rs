@@ -341,6 +341,7 @@ impl Trial {
                     }
                     self.check_pace(event);
                 }
+                Output::Audit(_) => {}
                 Output::Plan(plan) => {
                     assert_eq!(place, 0, "a gate closes before anyone is told");
                     self.hear_plan(plan);
