@@ -148,6 +148,7 @@ impl World {
             Output::Welcome { .. }
             | Output::Resumed { .. }
             | Output::Answer { .. }
+            | Output::Audit(_)
             | Output::Reply { .. }
             | Output::Tell { .. }
             | Output::Plan(_)
@@ -200,7 +201,11 @@ impl World {
                 Output::CloseTransport { session } => self.close(&session),
                 Output::Bye { session, reason, .. } => self.byes.push((session, reason)),
                 Output::Tell { to, event, .. } => self.told.push((self.now, to, event)),
-                Output::Welcome { .. } | Output::Resumed { .. } | Output::Reply { .. } | Output::Answer { .. } => {}
+                Output::Welcome { .. }
+                | Output::Resumed { .. }
+                | Output::Reply { .. }
+                | Output::Answer { .. }
+                | Output::Audit(_) => {}
                 Output::Closed => self.command(Command::CloseRoom(ROOM)),
             }
         }
