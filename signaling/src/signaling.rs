@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    clock,
     config::SignalingConfig,
     http::{self, addresses::Addresses, idempotency::Answers},
     ids::RoomId,
@@ -66,7 +67,7 @@ impl Signaling {
         let targets = config.webhooks.targets.iter();
         let targets = targets.map(|target| TargetFilter { name: target.name.clone(), kinds: target.kinds.clone() });
         let store = StoreConfig { targets: targets.collect(), ..config.store.clone() };
-        let (store, _recovered) = Store::open(&store)?;
+        let (store, recovered) = Store::open(&store)?;
         let counters = Arc::new(Counters::default());
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let limits = LimitsJson {
@@ -91,7 +92,7 @@ impl Signaling {
             shared: Arc::new(Shared {
                 config,
                 store,
-                answers: Answers::default(),
+                answers: Answers::restore(recovered.answers, clock::unix_millis()),
                 media,
                 directory,
                 counters,

@@ -6,25 +6,31 @@ use axum::{
     Router,
     extract::Request,
     http::{HeaderName, HeaderValue, Method, header},
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::Response,
     routing::{delete, get, post},
 };
 
 use tower_http::cors::CorsLayer;
 
-use self::problem::Problem;
+use self::{callers::Callers, problem::Problem};
 use crate::signaling::Shared;
 
 pub(crate) mod addresses;
+pub(crate) mod idempotency;
 
 mod access;
 mod admission;
+mod answer;
 mod assets;
+mod callers;
 mod dev;
 mod ending;
-pub(crate) mod idempotency;
+mod history;
+mod lists;
 mod moderation;
+mod page;
+mod people;
 mod problem;
 mod restart;
 mod rooms;
@@ -33,20 +39,27 @@ mod upgrade;
 
 /// Every route there is. A path is written one way only; anything else is not found.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    let mut router = Router::new()
+    let mut api = Router::new()
         .route("/v1/rooms", get(rooms::list).post(rooms::create))
         .route("/v1/rooms/{room}", get(rooms::look).patch(moderation::update).delete(moderation::close))
         .route("/v1/rooms/{room}/seats/{seat}/{verb}", post(moderation::seat))
         .route("/v1/rooms/{room}/hands/{identity}/{verb}", post(moderation::hand))
         .route("/v1/rooms/{room}/hands/{verb}", post(moderation::hands))
         .route("/v1/rooms/{room}/participants/{identity}/{verb}", post(moderation::participant))
-        .route("/v1/rooms/{room}/{noun}", get(moderation::list).post(moderation::noun))
+        .route("/v1/rooms/{room}/{noun}", get(lists::list).post(moderation::noun))
         .route("/v1/rooms/{room}/{noun}/{name}", delete(moderation::take_back))
+        .route("/v1/events", get(history::events))
+        .route("/v1/audit", get(history::audits))
+        .route("/v1/people/{identity}/data", get(people::export).delete(people::erase));
+    if shared.config.dev.is_some() {
+        api = api.route("/dev/token", post(dev::token));
+    }
+    // Sessions and files are not counted here: the ones have limits of their own, the others cost next to nothing.
+    let callers = Arc::new(Callers::new(&shared.config.limits));
+    let router = api
+        .route_layer(from_fn_with_state((Arc::clone(&shared), callers), callers::pace))
         .route("/v1/rooms/{room}/session", get(upgrade::upgrade))
         .route("/", get(assets::index));
-    if shared.config.dev.is_some() {
-        router = router.route("/dev/token", post(dev::token));
-    }
     let mut router = router
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback(assets::file)
@@ -69,7 +82,7 @@ fn cors(origins: &[String]) -> CorsLayer {
             header::IF_MATCH,
             HeaderName::from_static("idempotency-key"),
         ])
-        .expose_headers([header::ETAG, header::RETRY_AFTER])
+        .expose_headers([header::ETAG, header::RETRY_AFTER, HeaderName::from_static("idempotent-replayed")])
         .max_age(PREFLIGHT_AGE)
 }
 

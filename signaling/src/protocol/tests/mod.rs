@@ -11,6 +11,7 @@ mod bodies;
 mod checker;
 mod client_golden;
 mod examples;
+mod outside;
 mod parse;
 mod reference;
 mod schema;
