@@ -26,6 +26,7 @@ mod assets;
 mod callers;
 mod dev;
 mod ending;
+mod held;
 mod history;
 mod lists;
 mod moderation;

@@ -4,6 +4,7 @@ pub mod frame;
 
 mod audit;
 mod kind;
+pub mod lifecycle;
 
 use std::time::Duration;
 
