@@ -7,8 +7,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::{
     access,
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::{
     auth::Denied,
-    ids::{Identity, InviteId, RoomId},
+    ids::{Identity, RoomId},
     protocol::{
         body::Page,
         view::{BanJson, HandJson, InviteJson, ParticipantJson},
@@ -65,7 +64,7 @@ pub(super) async fn list(
 
 /// What is listed by identity.
 async fn named(handle: &RoomHandle, of: ListOf, after: Option<String>, limit: usize) -> Result<String, Problem> {
-    let after = cursor::<Identity>(after.map(Value::String))?;
+    let after = identity(after)?;
     Ok(match handle.list(List { of, after, count: limit + 1 }).await? {
         Listed::People(mut people) => {
             let next = page::cut(&mut people, limit, |person: &ParticipantView| person.identity.clone());
@@ -90,12 +89,13 @@ async fn hands(handle: &RoomHandle, after: Option<String>, limit: usize) -> Resu
     Ok(written(hands.iter().map(HandJson::from), next))
 }
 
-/// Invites in the order in which they were sent, by their id.
+/// Invites by whom they are for; a person has one at a time.
 async fn invites(handle: &RoomHandle, after: Option<String>, limit: usize) -> Result<String, Problem> {
-    let after = cursor::<InviteId>(after.map(Value::String))?;
+    let after = identity(after)?;
     let mut invites = moderation(handle).await?.invites;
-    invites.retain(|invite| after.is_none_or(|after| invite.id > after));
-    let next = page::cut(&mut invites, limit, |invite: &InviteView| invite.id);
+    invites.retain(|invite| after.as_ref().is_none_or(|after| invite.to > *after));
+    invites.sort_unstable_by(|one, other| one.to.cmp(&other.to));
+    let next = page::cut(&mut invites, limit, |invite: &InviteView| invite.to.clone());
     Ok(written(invites.iter().map(InviteJson::from), next))
 }
 
@@ -104,9 +104,8 @@ async fn moderation(handle: &RoomHandle) -> Result<ModerationView, Problem> {
     Ok(snapshot.moderation.unwrap_or_default())
 }
 
-/// An id of ours, as it stands in JSON.
-fn cursor<C: DeserializeOwned>(after: Option<Value>) -> Result<Option<C>, Problem> {
-    after.map(|after| serde_json::from_value(after).map_err(|_| bad_cursor())).transpose()
+fn identity(after: Option<String>) -> Result<Option<Identity>, Problem> {
+    after.map(|after| Identity::parse(&after).map_err(|_| bad_cursor())).transpose()
 }
 
 fn bad_cursor() -> Problem {

@@ -71,11 +71,11 @@ impl AuditJson<'_> {
     }
 }
 
-/// A page of such objects.
+/// A page of such objects, and after which number it goes on, if there are more.
 #[must_use]
 pub fn page(items: impl IntoIterator<Item = String>, next: Option<u64>) -> String {
-    let next = next.map_or_else(String::new, |next| format!(r#","next":{next}"#));
-    format!(r#"{{"items":{}{next}}}"#, list(items))
+    let next = next.map_or_else(|| "null".to_owned(), |next| next.to_string());
+    format!(r#"{{"items":{},"next":{next}}}"#, list(items))
 }
 
 /// Everything that is kept about someone: the answer to `GET /v1/people/{identity}/data`.

@@ -41,7 +41,7 @@ fn what_is_damaged_is_shown_as_such() {
 
 #[test]
 fn pages_hold_objects_and_where_to_go_on() {
-    assert_eq!(page([], None), r#"{"items":[]}"#);
+    assert_eq!(page([], None), r#"{"items":[],"next":null}"#);
     let page = parsed(&page([event(Some("{}")).text(), act(Some(r#"{"deny":true}"#)).text()], Some(7)));
     assert_eq!(page["next"], 7);
     assert_eq!(page["items"][1]["details"], json!({"deny": true}));
