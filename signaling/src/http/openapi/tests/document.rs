@@ -87,6 +87,10 @@ fn written(operation: &Operation, schemas: &Map<String, Value>) -> Value {
     if operation.is_public() {
         written["security"] = json!([]);
     }
+    if operation.id == "session_open" {
+        // A bad token is told after the upgrade.
+        written["security"] = json!([{"token": []}, {}]);
+    }
     if let Some((schema, is_required)) = body {
         written["requestBody"] = json!({"required": is_required, "content": {"application/json": {"schema": schema}}});
     }
@@ -115,11 +119,15 @@ fn body_of(operation: &Operation, schemas: &Map<String, Value>) -> (Option<(Valu
     }
     let required = command["required"].as_array_mut().unwrap();
     required.retain(|name| !said.contains(&name.as_str().unwrap()));
-    let is_required = !required.is_empty();
-    if !is_required {
+    // A change of nothing is refused.
+    let is_required = !required.is_empty() || kind == "room_update";
+    if required.is_empty() {
         command.as_object_mut().unwrap().remove("required");
     }
     command.as_object_mut().unwrap().remove("description");
+    if kind == "room_update" {
+        command["minProperties"] = json!(1);
+    }
     (Some((command, is_required)), about)
 }
 
@@ -186,7 +194,7 @@ fn parameters() -> Value {
         "access_token": query("access_token", json!({"type": "string"}), "The token, for clients that can set no header."),
         "idempotency_key": {
             "name": "Idempotency-Key", "in": "header", "description": "The caller's own name for this request.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX, "pattern": "^[!-~]+$"},
+            "schema": {"type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX, "pattern": "^[!-~]([ -~\\t]*[!-~])?$"},
         },
         "if_match": {
             "name": "If-Match", "in": "header",
