@@ -67,14 +67,7 @@ pub(super) struct FakeTarget {
 impl FakeTarget {
     /// One that answers each request as this says, which is told the request and how many came before it.
     pub(super) async fn start(answer: impl Fn(&Received, usize) -> Answer + Send + Sync + 'static) -> Self {
-        Self::on("127.0.0.1:0".parse().unwrap(), answer).await
-    }
-
-    pub(super) async fn on(
-        address: SocketAddr,
-        answer: impl Fn(&Received, usize) -> Answer + Send + Sync + 'static,
-    ) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let received: Arc<Mutex<Vec<Received>>> = Arc::default();
         let (answer, seen) = (Arc::new(answer), Arc::clone(&received));
