@@ -4,23 +4,36 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::operations::{Asks, Operation, Tagged};
+use super::operations::{Operation, Tagged};
 use crate::room::Refusal;
 
 /// Codes that no refusal has.
 pub(super) const OWN_CODES: [&str; 2] = ["not_found", "method_not_allowed"];
 
-/// Every answer of an operation, by status.
+/// Every answer of an operation, by status. Problems are told once, among the components.
 pub(super) fn responses(operation: &Operation) -> Value {
     let mut responses = Map::new();
     for (status, description, schema) in operation.answers {
         responses.insert(status.to_string(), good(operation, *status, description, *schema));
     }
     for (status, refusals) in problems(operation) {
-        responses.insert(status.to_string(), problem(status, &refusals));
+        let name = name(status, &refusals);
+        responses.insert(status.to_string(), json!({"$ref": format!("#/components/responses/{name}")}));
     }
-    responses.sort_keys();
     Value::Object(responses)
+}
+
+/// The problems that operations refer to.
+pub(super) fn components(operations: &[Operation]) -> Value {
+    let of_all = operations.iter().flat_map(problems);
+    Value::Object(of_all.map(|(status, refusals)| (name(status, &refusals), problem(status, &refusals))).collect())
+}
+
+fn name(status: u16, refusals: &[Refusal]) -> String {
+    if status == KEY_REUSED {
+        return "key_reused".to_owned();
+    }
+    refusals.iter().map(|refusal| refusal.code()).collect::<Vec<_>>().join(".")
 }
 
 fn good(operation: &Operation, status: u16, description: &str, schema: Option<&str>) -> Value {
@@ -63,7 +76,6 @@ fn problems(operation: &Operation) -> BTreeMap<u16, Vec<Refusal>> {
     if operation.is_keyed {
         problems.insert(KEY_REUSED, vec![Refusal::InvalidArgument]);
     }
-    debug_assert!(!matches!(operation.asks, Asks::Body(_)) || problems.contains_key(&413));
     problems
 }
 
