@@ -116,11 +116,6 @@ impl Store {
         self.threads.shared.write(batch)
     }
 
-    /// A ticket for all that was handed over before.
-    pub(crate) fn barrier(&self) -> Ticket {
-        self.write(Batch::default())
-    }
-
     /// How it is with the disk.
     pub(crate) fn health(&self) -> Health {
         self.threads.shared.health()
