@@ -81,18 +81,25 @@ impl Work {
 /// For those who give work.
 impl Shared {
     pub(super) fn new(config: &StoreConfig, waiting: Vec<Delivery>) -> Self {
-        let mut outbox = Outbox::default();
+        let news: HashMap<_, _> = config.targets.iter().map(|target| (target.name.clone(), Notify::new())).collect();
+        let (mut outbox, mut inbox) = (Outbox::default(), Inbox::default());
         for delivery in waiting {
-            outbox.add(delivery, u64::MAX);
+            if news.contains_key(&delivery.target) {
+                outbox.add(delivery, u64::MAX);
+            } else {
+                // A target that is no longer configured gets nothing more.
+                let gone = OutboxChange::Done { target: delivery.target, event: delivery.event };
+                inbox.notes.insert(gone.key(), gone);
+            }
         }
         Self {
             is_file: config.path.is_some(),
             outbox_max: config.outbox_max,
-            inbox: Mutex::default(),
+            inbox: Mutex::new(inbox),
             bell: Condvar::new(),
             end: Condvar::new(),
             outbox: Mutex::new(outbox),
-            news: config.targets.iter().map(|target| (target.name.clone(), Notify::new())).collect(),
+            news,
             damaged: Mutex::default(),
         }
     }
@@ -172,6 +179,11 @@ impl Shared {
         let mut damaged = lock(&self.damaged);
         let room = DAMAGED_MAX.saturating_sub(damaged.len());
         damaged.extend(ids.iter().take(room).map(|id| (log, *id)));
+    }
+
+    /// Whether nothing keeps it from writing at present.
+    pub(super) fn is_well(&self) -> Result<(), StoreError> {
+        lock(&self.inbox).fault.clone().map_or(Ok(()), |fault| Err(StoreError::Failed(fault)))
     }
 
     pub(super) fn health(&self) -> Health {

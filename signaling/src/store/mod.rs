@@ -19,6 +19,7 @@ mod retention;
 mod rows;
 mod ticket;
 mod totals;
+mod wal;
 mod writer;
 
 #[cfg(test)]
@@ -184,6 +185,8 @@ impl Store {
     ///
     /// The state of rooms (a seat, a rank, a ban) is the rooms' own: they have it in memory and write it again. Whoever erases someone asks them.
     pub(crate) async fn erase(&self, who: Identity, keep_bans: bool) -> Result<u64, StoreError> {
+        // What waits in memory may name them as well.
+        self.threads.shared.is_well()?;
         let person = Person::new(who.as_str());
         let whose = person.clone();
         let mut count = self.threads.change(move |ledger| whose.erase_answers(ledger)).await?;
@@ -201,6 +204,7 @@ impl Store {
             count += erased;
             after = upto;
         }
+        self.threads.shared.is_well()?;
         Ok(count)
     }
 
