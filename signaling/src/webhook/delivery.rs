@@ -62,7 +62,11 @@ pub(super) struct Delivery<O> {
     under_way: HashMap<Id, DueDelivery>,
     /// Failed tries since the last that did not.
     failed_in_a_row: u32,
-    /// Deliveries given up since then.
+    /// Tries since the last answer of any kind.
+    unanswered_in_a_row: u32,
+    /// It answers again after it did not.
+    is_back: bool,
+    /// Deliveries given up since the last that arrived.
     given_up_in_a_row: u64,
     /// When the age of the oldest was last looked at.
     oldest_seen_ms: u64,
@@ -90,6 +94,8 @@ impl<O: Outbox> Delivery<O> {
             tries: JoinSet::new(),
             under_way: HashMap::new(),
             failed_in_a_row: 0,
+            unanswered_in_a_row: 0,
+            is_back: false,
             given_up_in_a_row: 0,
             oldest_seen_ms: 0,
             behind: BEHIND_FIRST,
@@ -115,6 +121,9 @@ impl<O: Outbox> Delivery<O> {
     async fn fill(&mut self) -> Result<Duration, Closed> {
         let now_ms = clock::unix_millis();
         self.look_at_oldest(now_ms).await;
+        if std::mem::take(&mut self.is_back) {
+            self.hasten(now_ms).await;
+        }
         let places = self.book.places(PARALLEL - self.tries.len());
         let offer = self.outbox.due(&self.target, now_ms, self.book.count(places)).await;
         let (offered, next_ms) = match offer {
@@ -188,7 +197,9 @@ impl<O: Outbox> Delivery<O> {
         if self.failed_in_a_row >= NOTABLE {
             tracing::info!(target_name = self.target, failed = self.failed_in_a_row, "webhooks arrive again");
         }
+        self.is_back |= self.unanswered_in_a_row >= NOTABLE;
         self.failed_in_a_row = 0;
+        self.unanswered_in_a_row = 0;
         self.given_up_in_a_row = 0;
     }
 
@@ -196,6 +207,9 @@ impl<O: Outbox> Delivery<O> {
         let Attempt { outcome, status, fault } = attempt;
         let (target_name, event, outcome) = (&self.target, delivery.event.id, outcome.label());
         let fault = fault.as_deref();
+        // A status is an answer, unless a proxy gives it for a receiver that is away.
+        let is_answer = status.is_some_and(|status| !(502..=504).contains(&status));
+        self.unanswered_in_a_row = if is_answer { 0 } else { self.unanswered_in_a_row.saturating_add(1) };
         tracing::debug!(target_name, event, attempts, outcome, status, fault, "a webhook did not arrive");
         self.failed_in_a_row = self.failed_in_a_row.saturating_add(1);
         if self.failed_in_a_row == NOTABLE {
@@ -211,6 +225,17 @@ impl<O: Outbox> Delivery<O> {
             tracing::warn!(target_name, event, attempts, "a webhook is given up; it can still be read in the log");
         } else {
             tracing::debug!(target_name, event, attempts, "a webhook is given up");
+        }
+    }
+
+    /// A target that was away and answers again gets what waits for it now, and not when each wait is over, which may be an hour.
+    async fn hasten(&mut self, now_ms: u64) {
+        let Ok((waiting, _)) = self.outbox.due(&self.target, END_OF_TIME_MS, HASTENED_MAX).await else {
+            return;
+        };
+        for delivery in self.book.hasten(waiting, now_ms) {
+            let (target, event) = (self.target.clone(), delivery.event.id);
+            self.outbox.note(OutboxChange::Retry { target, event, attempts: delivery.attempts, next_ms: now_ms });
         }
     }
 
@@ -248,5 +273,7 @@ const BEHIND_MAX: Duration = Duration::from_secs(1);
 const OLDEST_EVERY_MS: u64 = 5_000;
 /// Later than anything is due. Databases have signed numbers.
 const END_OF_TIME_MS: u64 = i64::MAX.unsigned_abs();
+/// How many rooms are hastened at once when a target is back. The others come when their wait is over.
+const HASTENED_MAX: usize = 256;
 /// So many failures in a row are worth a word: one or two are what tries again are for.
 const NOTABLE: u32 = 3;
