@@ -332,6 +332,8 @@ fn limits(config: &Config) -> Limits {
         json_depth: limits.json_depth_max,
         commands_per_second: limits.commands_per_second,
         burst: limits.commands_burst,
+        http_per_second: limits.http_per_second,
+        http_burst: limits.http_burst,
         name_chars: limits.name_chars_max,
         sessions_per_address: limits.sessions_per_address,
         sessions_max: limits.sessions_max,

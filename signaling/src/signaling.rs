@@ -103,7 +103,7 @@ impl Signaling {
             shared: Arc::new(Shared {
                 config,
                 store,
-                answers: Answers::default(),
+                answers: Answers::restore(recovered.answers, clock::unix_millis()),
                 media,
                 directory,
                 counters,
