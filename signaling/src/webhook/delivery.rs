@@ -25,6 +25,8 @@ use crate::{
 pub(super) trait Outbox: Clone + Send + Sync + 'static {
     /// The first delivery of each room that is due at `now_ms`, at most `count`, and when the next one is due.
     fn due(&self, target: &str, now_ms: u64, count: usize) -> impl Future<Output = Offer> + Send;
+    /// How many deliveries wait, due or not, and since when the oldest does.
+    fn waiting(&self, target: &str) -> (usize, Option<u64>);
     /// Waits until something was put into it.
     fn news(&self, target: &str) -> impl Future<Output = ()> + Send;
     /// Writes down the fate of a delivery.
@@ -36,6 +38,10 @@ type Offer = Result<(Vec<DueDelivery>, Option<u64>), StoreError>;
 impl Outbox for Store {
     async fn due(&self, target: &str, now_ms: u64, count: usize) -> Offer {
         self.due_deliveries(target.to_owned(), now_ms, count).await
+    }
+
+    fn waiting(&self, target: &str) -> (usize, Option<u64>) {
+        self.outbox_waiting(target)
     }
 
     async fn news(&self, target: &str) {
@@ -68,8 +74,6 @@ pub(super) struct Delivery<O> {
     is_back: bool,
     /// Deliveries given up since the last that arrived.
     given_up_in_a_row: u64,
-    /// When the age of the oldest was last looked at.
-    oldest_seen_ms: u64,
     /// How long it waits for a store that is behind.
     behind: Duration,
 }
@@ -97,7 +101,6 @@ impl<O: Outbox> Delivery<O> {
             unanswered_in_a_row: 0,
             is_back: false,
             given_up_in_a_row: 0,
-            oldest_seen_ms: 0,
             behind: BEHIND_FIRST,
         }
     }
@@ -120,7 +123,8 @@ impl<O: Outbox> Delivery<O> {
     /// Starts tries while there are places and something is due. Gives how long nothing need be done unless something happens.
     async fn fill(&mut self) -> Result<Duration, Closed> {
         let now_ms = clock::unix_millis();
-        self.look_at_oldest(now_ms).await;
+        let (waiting, since_ms) = self.outbox.waiting(&self.target);
+        self.counts().set_waiting(waiting, since_ms);
         if std::mem::take(&mut self.is_back) {
             self.hasten(now_ms).await;
         }
@@ -239,17 +243,6 @@ impl<O: Outbox> Delivery<O> {
         }
     }
 
-    /// Sees now and then since when the oldest delivery waits, whether or not it is due.
-    async fn look_at_oldest(&mut self, now_ms: u64) {
-        if now_ms.abs_diff(self.oldest_seen_ms) < OLDEST_EVERY_MS {
-            return;
-        }
-        self.oldest_seen_ms = now_ms;
-        if let Ok((oldest, _)) = self.outbox.due(&self.target, END_OF_TIME_MS, 1).await {
-            self.counts().set_oldest(oldest.first().map(|delivery| delivery.since_ms));
-        }
-    }
-
     fn counts(&self) -> &TargetCounts {
         &self.counters.webhooks[self.index]
     }
@@ -270,7 +263,6 @@ const UNREADABLE: Duration = Duration::from_secs(1);
 /// How long a store that is behind is left alone, at first and at most.
 const BEHIND_FIRST: Duration = Duration::from_millis(5);
 const BEHIND_MAX: Duration = Duration::from_secs(1);
-const OLDEST_EVERY_MS: u64 = 5_000;
 /// Later than anything is due. Databases have signed numbers.
 const END_OF_TIME_MS: u64 = i64::MAX.unsigned_abs();
 /// How many rooms are hastened at once when a target is back. The others come when their wait is over.
