@@ -232,6 +232,11 @@ impl Store {
         Ok((due.collect(), next_ms))
     }
 
+    /// How many deliveries wait for a target, due or not, and since when the oldest does, in milliseconds since 1970.
+    pub(crate) fn outbox_waiting(&self, target: &str) -> (usize, Option<u64>) {
+        self.threads.shared.outbox().waiting(target)
+    }
+
     /// Waits until something was put into the outbox since the last call of this for the target. Spurious returns are allowed.
     pub(crate) async fn outbox_news(&self, target: &str) {
         match self.threads.shared.news(target) {
