@@ -151,8 +151,8 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
                 },
             }),
         ),
-        ("PersonData", json!({"type": "object", "description": "Everything that is kept about a person."})),
-        ("Erased", json!({"type": "object", "description": "How much was changed."})),
+        ("PersonData", person_data()),
+        ("Erased", erased()),
         (
             "Document",
             json!({
@@ -161,6 +161,45 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
             }),
         ),
     ]
+}
+
+fn person_data() -> Value {
+    let many = |item: Value, what: &str| json!({"type": "array", "items": item, "description": what});
+    let record = json!({
+        "type": "object", "required": ["room", "key", "value"],
+        "properties": {
+            "room": {"$ref": "#/$defs/RoomId", "description": "Whose record."},
+            "key": {"type": "string", "description": "What it is about: `ban:ben`, say."},
+            "value": {"description": "What it says."},
+        },
+    });
+    json!({
+        "type": "object", "description": "Everything that is kept about a person.",
+        "required": ["identity", "present_in", "records", "answers", "truncated", "events", "audit"],
+        "properties": {
+            "identity": {"$ref": "#/$defs/Identity", "description": "Who."},
+            "present_in": many(json!({"$ref": "#/$defs/RoomId"}), "The rooms where they are at this moment."),
+            "records": many(record, "What rooms have written down about them."),
+            "answers": {"type": "integer", "minimum": 0, "description": "How many answers to requests with a key of theirs are kept."},
+            "truncated": {"type": "boolean", "description": "There is more than one answer can hold."},
+            "events": many(json!({"$ref": "#/$defs/LoggedEvent"}), "The events that name them."),
+            "audit": many(json!({"$ref": "#/$defs/LoggedAct"}), "The acts of moderation by them and on them."),
+        },
+    })
+}
+
+fn erased() -> Value {
+    let rooms = |what: &str| json!({"type": "array", "items": {"$ref": "#/$defs/RoomId"}, "description": what});
+    json!({
+        "type": "object", "description": "What has become of what was kept about a person.",
+        "required": ["identity", "rows", "unbanned_in", "present_in"],
+        "properties": {
+            "identity": {"$ref": "#/$defs/Identity", "description": "Who."},
+            "rows": {"type": "integer", "minimum": 0, "description": "How many rows were changed."},
+            "unbanned_in": rooms("The rooms whose ban of them was lifted."),
+            "present_in": rooms("The rooms where they are at this moment: what these need of them stays until they leave."),
+        },
+    })
 }
 
 /// The status of a key that belongs to another request.

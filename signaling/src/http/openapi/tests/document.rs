@@ -10,7 +10,7 @@ use super::{
     operations::{Asks, Operation, Tag, Tagged, operations},
 };
 use crate::{
-    http::{idempotency::KEY_CHARS_MAX, moderation::PAGE_MAX, rooms::LIST_MAX},
+    http::{idempotency::KEY_CHARS_MAX, page::PAGE_MAX, rooms::LIST_MAX},
     protocol::{
         NOTICE_MS_MAX, body,
         tests::{
@@ -176,6 +176,7 @@ fn parameters() -> Value {
         "in_path_invite": path("invite", "InviteId", "The invite."),
         "after_room": query("after", named("RoomId"), "Go on after this room."),
         "after_identity": query("after", named("Identity"), "Go on after this: the `next` of the page before."),
+        "after_hand": query("after", number(), "Go on after this place in the queue."),
         "after_event": query("after", number(), "Go on after this event."),
         "after_audit": query("after", number(), "Go on after this act."),
         "limit": query("limit", limit(PAGE_MAX), "The most items."),
@@ -223,7 +224,7 @@ fn schemas() -> Map<String, Value> {
     for (name, page) in [
         ("ParticipantPage", body::Page::<view::ParticipantJson<'static>>::json_schema(&mut generator)),
         ("BanPage", body::Page::<view::BanJson<'static>>::json_schema(&mut generator)),
-        ("HandPage", body::Page::<view::HandJson<'static>>::json_schema(&mut generator)),
+        ("HandPage", body::Page::<view::HandJson<'static>, usize>::json_schema(&mut generator)),
         ("InvitePage", body::Page::<view::InviteJson<'static>>::json_schema(&mut generator)),
         ("Problem", body::Problem::json_schema(&mut generator)),
         ("CreateRoom", body::CreateRoom::json_schema(&mut generator)),
