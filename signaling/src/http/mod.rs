@@ -23,6 +23,7 @@ mod admission;
 mod assets;
 mod dev;
 mod ending;
+mod held;
 pub(crate) mod idempotency;
 mod moderation;
 mod problem;

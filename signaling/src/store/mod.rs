@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(crate) use self::{
     batch::{AnswerRow, AuditRow, Batch, EventRow, OutboxChange},
     query::{AuditQuery, DueDelivery, EventQuery, Export, SavedRoom, StoredAudit, StoredEvent},
-    ticket::Ticket,
+    ticket::{PATIENCE, Ticket},
 };
 pub use self::{
     config::{StoreConfig, TargetFilter},
@@ -49,6 +49,11 @@ impl Store {
     /// Hands a batch over. It never waits: what the ticket says comes later.
     pub(crate) fn write(&self, _batch: Batch) -> Ticket {
         Ticket::settled(true)
+    }
+
+    /// A ticket for all that was handed over before.
+    pub(crate) fn barrier(&self) -> Ticket {
+        self.write(Batch::default())
     }
 
     /// How it is with the disk.

@@ -2,6 +2,7 @@
 
 pub mod frame;
 mod kind;
+pub mod lifecycle;
 
 use std::time::Duration;
 
