@@ -153,10 +153,7 @@ async fn a_closed_room_does_not_come_back_and_an_empty_one_with_a_ban_does() {
     let server = file.server().await;
     for name in ["demo", "gone"] {
         let room = RoomId::parse(name).unwrap();
-        assert_eq!(
-            server.signaling.create_room(&room, Settings::default()).await,
-            podium_signaling::Creation::Created
-        );
+        assert_eq!(server.signaling.create_room(&room, Settings::default()).await, podium_signaling::Creation::Created);
     }
     let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;
     ok(&mut ada, json!({"type": "member_ban", "identity": "eve"})).await;
