@@ -140,7 +140,7 @@ fn is_passing(status: StatusCode) -> bool {
 pub(crate) const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many answers are remembered; beyond it the oldest are forgotten.
 pub(crate) const ANSWERS_MAX: usize = 10_000;
-const KEY_CHARS_MAX: usize = 255;
+pub(super) const KEY_CHARS_MAX: usize = 255;
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, header},
     middleware::{Next, from_fn},
     response::Response,
-    routing::{delete, get, post},
+    routing::{MethodRouter, delete, get, post},
 };
 
 use tower_http::cors::CorsLayer;
@@ -26,25 +26,34 @@ mod ending;
 mod held;
 pub(crate) mod idempotency;
 mod moderation;
+mod openapi;
 mod problem;
 mod restart;
 mod rooms;
 mod session;
 mod upgrade;
 
-/// Every route there is. A path is written one way only; anything else is not found.
+/// Every route there is, but for that of development mode. A path is written one way only; anything else is not found.
+fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
+    vec![
+        ("/v1/rooms", get(rooms::list).post(rooms::create)),
+        ("/v1/rooms/{room}", get(rooms::look).patch(moderation::update).delete(moderation::close)),
+        ("/v1/rooms/{room}/seats/{seat}/{verb}", post(moderation::seat)),
+        ("/v1/rooms/{room}/hands/{identity}/{verb}", post(moderation::hand)),
+        ("/v1/rooms/{room}/hands/{verb}", post(moderation::hands)),
+        ("/v1/rooms/{room}/participants/{identity}/{verb}", post(moderation::participant)),
+        ("/v1/rooms/{room}/{noun}", get(moderation::list).post(moderation::noun)),
+        ("/v1/rooms/{room}/{noun}/{name}", delete(moderation::take_back)),
+        ("/v1/rooms/{room}/session", get(upgrade::upgrade)),
+        ("/v1/openapi.json", get(openapi::document)),
+        ("/v1/docs", get(openapi::page)),
+        ("/", get(assets::index)),
+    ]
+}
+
+/// The ways in, all of them.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    let mut router = Router::new()
-        .route("/v1/rooms", get(rooms::list).post(rooms::create))
-        .route("/v1/rooms/{room}", get(rooms::look).patch(moderation::update).delete(moderation::close))
-        .route("/v1/rooms/{room}/seats/{seat}/{verb}", post(moderation::seat))
-        .route("/v1/rooms/{room}/hands/{identity}/{verb}", post(moderation::hand))
-        .route("/v1/rooms/{room}/hands/{verb}", post(moderation::hands))
-        .route("/v1/rooms/{room}/participants/{identity}/{verb}", post(moderation::participant))
-        .route("/v1/rooms/{room}/{noun}", get(moderation::list).post(moderation::noun))
-        .route("/v1/rooms/{room}/{noun}/{name}", delete(moderation::take_back))
-        .route("/v1/rooms/{room}/session", get(upgrade::upgrade))
-        .route("/", get(assets::index));
+    let mut router = routes().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
     if shared.config.dev.is_some() {
         router = router.route("/dev/token", post(dev::token));
     }

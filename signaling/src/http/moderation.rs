@@ -361,4 +361,4 @@ const JSON: &str = "application/json";
 /// Under which name the acts of a token without `sub` are told.
 pub(super) const BACK_END: &str = "back-end";
 /// The most items of a page.
-const PAGE_MAX: usize = 500;
+pub(super) const PAGE_MAX: usize = 500;

@@ -167,6 +167,6 @@ pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most rooms in one answer.
-const LIST_MAX: usize = 1000;
+pub(super) const LIST_MAX: usize = 1000;
 
 const RETRY_AFTER: Duration = Duration::from_secs(2);

@@ -9,7 +9,7 @@ pub mod view;
 
 mod depth;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// The name of this protocol as a WebSocket subprotocol.
 pub const SUBPROTOCOL: &str = "podium.v1";

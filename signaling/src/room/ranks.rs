@@ -35,9 +35,8 @@ impl Room {
             self.give_rank(who, rank, RankCause::Given, Some(&by.identity), now);
             return Ok(self.done_with_person(who, now));
         }
-        let remembered = self.memory.find_mut(who).ok_or(Refusal::ParticipantNotFound)?;
-        by.may_act_on(remembered.rank)?;
-        remembered.rank = rank;
+        by.may_act_on(self.memory.rank_of(who).ok_or(Refusal::ParticipantNotFound)?)?;
+        self.memory.give_rank(who, rank);
         Ok(Done::default())
     }
 
@@ -112,6 +111,7 @@ impl Room {
         }
         self.withdraw_host_offers(|offer| offer.from == by.identity || offer.to == *to);
         let expires_in = self.settings.proposal_expiry;
+        self.written.mark_room();
         self.host_offers.push(HostOffer { from: by.identity.clone(), to: to.clone(), until: now + expires_in });
         let session = self.roster.person_mut(to).session.clone();
         let event = Event::HostOffer { from: by.identity.clone(), expires_in };
@@ -149,15 +149,16 @@ impl Room {
         self.give_rank(to, Rank::Host, RankCause::Transferred, Some(from), now);
         if self.roster.find(from).is_some() {
             self.give_rank(from, Rank::Cohost, RankCause::Transferred, Some(from), now);
-        } else if let Some(away) = self.memory.find_mut(from) {
+        } else {
             // A host without a socket gave it away.
-            away.rank = Rank::Cohost;
+            self.memory.give_rank(from, Rank::Cohost);
         }
         self.withdraw_host_offers(|offer| offer.to == *to);
     }
 
     fn take_host_offer(&mut self, to: &Identity) -> Result<HostOffer, Refusal> {
         let place = self.host_offers.iter().position(|offer| offer.to == *to).ok_or(Refusal::OfferExpired)?;
+        self.written.mark_room();
         Ok(self.host_offers.remove(place))
     }
 
@@ -167,6 +168,7 @@ impl Room {
         self.host_offers = kept;
         let gone: Vec<HostOffer> = gone;
         for offer in gone {
+            self.written.mark_room();
             self.tell_host_offer_ended(&offer, OfferOutcome::Withdrawn);
         }
     }

@@ -185,7 +185,7 @@ impl Trial {
             let picture = self.picture.clone();
             self.after(&outputs, Some(input.clone()), actor.as_ref().zip(rank).map(|(who, rank)| (who, rank, &act)));
             self.pass(Duration::ZERO);
-            let told = outputs.iter().any(|output| !matches!(output, Output::Reply { .. }));
+            let told = outputs.iter().any(|output| !matches!(output, Output::Reply { .. } | Output::Audit(_)));
             assert!(told || self.picture == picture, "{act:?} changed something and nobody was told");
         }
         self.repeat(&session, input, &outputs);
