@@ -19,7 +19,7 @@ use crate::{
     http::{self, addresses::Addresses, idempotency::Answers},
     ids::RoomId,
     media::{MediaFact, MediaPlane},
-    metrics::{Counters, Population},
+    metrics::{Counters, Population, TargetCounts},
     protocol::server::LimitsJson,
     room::{Calendar, Room, Settings},
     rooms::directory::{Creation, Directory, RoomContext},
@@ -70,7 +70,8 @@ impl Signaling {
         let path = store.path.clone().unwrap_or_default();
         let (store, recovered) = Store::open(&store)?;
         let calendar = Calendar { now: clock::now(), unix_ms: clock::unix_millis() };
-        let counters = Arc::new(Counters::default());
+        let webhooks = config.webhooks.targets.iter().map(|target| TargetCounts::of(&target.name)).collect();
+        let counters = Arc::new(Counters { webhooks, ..Counters::default() });
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let limits = LimitsJson {
             frame_bytes: config.limits.frame_bytes,
@@ -97,12 +98,12 @@ impl Signaling {
         let addresses = Addresses::new(config.limits.sessions_per_address, config.limits.sessions_max);
         let pending_joins = Arc::new(Semaphore::new(config.limits.pending_joins_max.min(Semaphore::MAX_PERMITS)));
         let draining = AtomicBool::new(false);
-        webhook::start(&config.webhooks, &store, &shutdown, &tasks);
+        webhook::start(&config.webhooks, &store, &counters, &shutdown, &tasks);
         Ok(Self {
             shared: Arc::new(Shared {
                 config,
                 store,
-                answers: Answers::default(),
+                answers: Answers::restore(recovered.answers, clock::unix_millis()),
                 media,
                 directory,
                 counters,

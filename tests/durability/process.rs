@@ -186,7 +186,7 @@ fn configuration(http: u16, admin: u16, media: u16, store: &Path) -> String {
          [store]\npath = {store:?}\n\
          [rooms]\nempty_max_s = 3600\nhostless_grace_s = 3600\n\
          [limits]\nsessions_per_address = 10000\ncommands_per_second = 100000\ncommands_burst = 100000\n\
-         http_per_second = 1000000\nhttp_burst = 1000000\n"
+         http_per_second = 100000\nhttp_burst = 100000\n"
     )
 }
 

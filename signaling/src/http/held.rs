@@ -45,7 +45,7 @@ impl HeldReplies {
 }
 
 fn in_memory(HeldReply { request, done, .. }: &HeldReply) -> Frame {
-    server::reply_ok(request, done).into()
+    server::reply_ok_in_memory(request, done).into()
 }
 
 /// How many replies of a session wait for the disk.

@@ -181,13 +181,13 @@ pub struct Problem<'a> {
     pub details: Option<&'a serde_json::Value>,
 }
 
-/// A page of a list, by identity.
+/// A page of a list. By what it goes on is the list's own: identities, places, ids.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Page<T> {
+pub struct Page<T, C = Identity> {
     /// What is listed.
     pub items: Vec<T>,
     /// There is more: ask again with this as `after`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<Identity>,
+    pub next: Option<C>,
 }

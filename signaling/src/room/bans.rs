@@ -60,6 +60,11 @@ impl Bans {
         self.denied.get(who).copied()
     }
 
+    #[cfg(test)]
+    pub(super) fn everyone(&self) -> BTreeSet<Identity> {
+        self.bans.keys().chain(self.denied.keys()).cloned().collect()
+    }
+
     /// Those whose ban or denial was changed since this was last asked.
     pub(super) fn take_unwritten(&mut self) -> BTreeSet<Identity> {
         std::mem::take(&mut self.unwritten)

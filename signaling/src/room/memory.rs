@@ -105,6 +105,11 @@ impl Memory {
         self.left.insert(who, (leaving, what));
     }
 
+    #[cfg(test)]
+    pub(super) fn everyone(&self) -> impl Iterator<Item = &Identity> {
+        self.left.keys()
+    }
+
     /// Those of whom something else is known since this was last asked.
     pub(super) fn take_unwritten(&mut self) -> BTreeSet<Identity> {
         std::mem::take(&mut self.unwritten)

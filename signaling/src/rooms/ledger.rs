@@ -12,9 +12,9 @@ use crate::{
         self,
         lifecycle::{self, PARTICIPANT_JOINED, PARTICIPANT_LEFT, ROOM_CLOSED},
     },
-    room::{Calendar, Done, Output, Refused, Room},
+    room::{Audit, Calendar, Done, Output, Refused, Room},
     rooms::handle::Remember,
-    store::{Batch, EventRow, Store, Ticket},
+    store::{AuditRow, Batch, EventRow, Store, Ticket},
 };
 
 /// What one room's task writes down.
@@ -88,7 +88,7 @@ impl Ledger {
                 }
                 return Some(text);
             }
-            Output::Audit(_audit) => {}
+            Output::Audit(audit) => note_act(audit, *seq, batch),
             Output::Welcome { session, .. } => {
                 // A join that comes again began nothing.
                 if let Some(identity) = joined(session).filter(|_| !self.present.contains_key(session)) {
@@ -133,5 +133,22 @@ impl Ledger {
     /// The ticket of what was answered: a refusal has changed nothing.
     pub(crate) fn ticket_of(&mut self, result: &Result<Done, Refused>) -> Ticket {
         if result.is_ok() { self.ticket() } else { Ticket::settled(true) }
+    }
+}
+
+/// An act of moderation goes into the audit log, and is an event of its own.
+fn note_act(audit: &Audit, seq: u64, batch: &mut Batch) {
+    batch.audits.push(AuditRow {
+        by: audit.by.to_string(),
+        role: server::audit_role(audit),
+        from_outside: audit.from_outside,
+        act: audit.act.code(),
+        on: audit.on.as_ref().map(Identity::to_string),
+        reason: server::audit_reason(&audit.act).map(str::to_owned),
+        details: server::audit_details(audit),
+        seq,
+    });
+    if let Some(kind) = server::moderation_kind(&audit.act) {
+        batch.events.push(EventRow { kind, seq, body: server::moderation_event(audit).into() });
     }
 }

@@ -15,7 +15,7 @@ use tracing::{Instrument, debug, info, info_span};
 use super::{
     crowd::{Crowd, Pending},
     directory::{RoomContext, RoomEntry},
-    handle::{Acted, Enter, List, ListOf, Listed, Mail, Remember, Resume, RoleGauge},
+    handle::{Acted, Enter, Found, List, ListOf, Listed, Mail, Remember, Resume, RoleGauge},
     holds::Holds,
     journal::Missed,
     ledger::{Ledger, Told},
@@ -169,6 +169,11 @@ impl RoomTask {
             Mail::List { list, reply } => {
                 // Who asked may have gone; then nobody reads it.
                 let _gone = reply.send(self.list(&list, now));
+            }
+            Mail::Find { who, reply } => {
+                let is_banned = self.room.shuts_out(&who, None, now) == Some(Refusal::Banned);
+                // Who asked may have gone; then nobody reads it.
+                let _gone = reply.send(Found { is_present: self.room.session_of(&who).is_some(), is_banned });
             }
             Mail::Look { viewer, asker, reply } => {
                 let shut_out = asker.and_then(|asker| self.room.shuts_out(&asker.identity, asker.token_age, now));
@@ -454,6 +459,7 @@ impl RoomTask {
                 | Mail::Detached { .. }
                 | Mail::Outside { .. }
                 | Mail::List { .. }
+                | Mail::Find { .. }
                 | Mail::Look { .. } => {}
             }
         }

@@ -25,7 +25,7 @@ export class Description {
   }
 
   #operation(path, method, operation) {
-    const responses = Object.entries(operation.responses).map(([status, answer]) => ({
+    const responses = Object.entries(operation.responses).map(([status, response]) => [status, this.resolve(response)]).map(([status, answer]) => ({
       status,
       description: answer.description,
       headers: Object.keys(answer.headers ?? {}),

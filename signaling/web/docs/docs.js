@@ -42,7 +42,7 @@ function index(groups, main) {
   const search = el('input', { type: 'search', id: 'search', placeholder: 'lock, bans, /events …', autocomplete: 'off', testid: 'docs-search' });
   const links = groups.map((group) =>
     el('li', {}, el('h3', { text: group.name }), el('ul', {}, ...group.operations.map((operation) =>
-      el('li', { 'data-for': operation.operationId }, el('a', { href: `#${operation.operationId}` }, method(operation.method), el('span', { text: operation.summary })))))));
+      el('li', { 'data-for': operation.operationId }, el('a', { href: `#${operation.operationId}` }, method(operation.method), el('span', { text: operation.summary.split('. ')[0].replace(/\.$/u, '') })))))));
   const nav = el('nav', { 'aria-label': 'Operations' },
     el('label.field', { for: 'search' }, 'Find an operation', search),
     el('ol', {}, ...links, el('li', {}, el('a', { href: '#group-schemas', text: 'Schemas' })), el('li', {}, el('a', { href: source.href, text: 'openapi.json' }))));
@@ -79,7 +79,7 @@ function details(description, operation) {
       ...prose(operation.description ?? ''),
       operation.security?.length === 0 ? el('p.hint', { text: 'Needs no token.' }) : null,
       ...part('Parameters', operation.parameters.length > 0 && table(['Name', 'In', ''], operation.parameters.map((parameter) => [
-        el('span', {}, el('code', { text: parameter.name }), parameter.required ? el('span.must', { text: ' required' }) : null), parameter.in, el('div', {}, el('span', { text: parameter.description }), el('div', {}, shape(description, parameter.schema)))]))),
+        el('span', {}, el('code', { text: parameter.name }), parameter.required ? el('span.must', { text: ' required' }) : null), parameter.in, el('div', {}, ...prose(parameter.description), shape(description, parameter.schema))]))),
       ...part('Body', body && el('div', {}, el('p.hint', { text: body.required ? 'application/json' : 'application/json, or nothing' }), shape(description, body.schema))),
       ...part('Answers', table(['Status', '', 'Holds'], operation.responses.map((answer) => [
         el('code', { text: answer.status }), el('div', {}, ...prose(answer.description), ...answer.headers.map((name) => el('p.hint', { text: `Header: ${name}` }))), el('div', {}, ...answer.content.map(({ type, schema }) => el('div', {}, el('p.hint', { text: type }), schema.$ref ? link(schema.$ref) : shape(description, schema))))]))),

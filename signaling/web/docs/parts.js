@@ -10,7 +10,7 @@ export function prose(text) {
 
 export function table(heads, rows) {
   const cell = (content) => el('td', {}, typeof content === 'string' ? content : content);
-  return el('div.wide', { tabindex: '0', role: 'group', 'aria-label': 'Table' }, el('table', {},
+  return el('div.frame', { tabindex: '0', role: 'group', 'aria-label': 'Table' }, el('table', {},
     el('thead', {}, el('tr', {}, ...heads.map((head) => el('th', { scope: 'col', text: head })))),
     el('tbody', {}, ...rows.map((row) => el('tr', {}, ...row.map(cell))))));
 }

@@ -12,6 +12,7 @@ mod bodies;
 mod checker;
 mod client_golden;
 mod examples;
+mod outside;
 mod parse;
 mod reference;
 mod server_golden;

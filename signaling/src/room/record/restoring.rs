@@ -53,8 +53,6 @@ impl Room {
         for (who, row) in people {
             room.restore_person(who, row, &dates)?;
         }
-        // Their owners know where they stand.
-        drop(room.queue.untold());
         room.restore_seats(row.seats, &dates)?;
         for row in row.invites {
             room.restore_invite(row, &dates)?;
@@ -82,6 +80,10 @@ impl Room {
             room.bans.add(who, ban);
         }
         room.restore_emptiness(now);
+        // Whoever comes back is shown all of it; until then there is nothing new.
+        drop(room.queue.untold());
+        room.settle_own_states(now);
+        room.audience.shown();
         for (key, text) in rows {
             room.written.restore(Key::parse(key)?, text.clone());
         }

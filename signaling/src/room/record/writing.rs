@@ -92,6 +92,22 @@ impl Room {
         changes
     }
 
+    /// All rows, worked out anew.
+    #[cfg(test)]
+    pub(in crate::room) fn whole_record(&self, calendar: &Calendar) -> BTreeMap<String, String> {
+        let mut rows = BTreeMap::from([(Key::Room.text(), write(&self.room_row(calendar)))]);
+        let known: BTreeSet<Identity> =
+            self.roster.iter().map(|(who, _)| who).chain(self.memory.everyone()).cloned().collect();
+        for who in known {
+            rows.extend(self.person_row(&who, calendar).map(|row| (Key::Person(who).text(), write(&row))));
+        }
+        for who in self.bans.everyone() {
+            rows.extend(self.ban_row(&who, calendar).map(|row| (Key::Ban(who.clone()).text(), write(&row))));
+            rows.extend(self.denial_row(&who, calendar).map(|row| (Key::Denial(who).text(), write(&row))));
+        }
+        rows
+    }
+
     fn room_row(&self, calendar: &Calendar) -> RoomRow {
         let date = |at| Date(calendar.date(at));
         let Life { phase, until, had_host, for_want_of_host } = self.life;

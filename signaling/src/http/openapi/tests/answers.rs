@@ -4,23 +4,36 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::operations::{Asks, Operation, Tagged};
+use super::operations::{Operation, Tagged};
 use crate::room::Refusal;
 
 /// Codes that no refusal has.
 pub(super) const OWN_CODES: [&str; 2] = ["not_found", "method_not_allowed"];
 
-/// Every answer of an operation, by status.
+/// Every answer of an operation, by status. Problems are told once, among the components.
 pub(super) fn responses(operation: &Operation) -> Value {
     let mut responses = Map::new();
     for (status, description, schema) in operation.answers {
         responses.insert(status.to_string(), good(operation, *status, description, *schema));
     }
     for (status, refusals) in problems(operation) {
-        responses.insert(status.to_string(), problem(status, &refusals));
+        let name = name(status, &refusals);
+        responses.insert(status.to_string(), json!({"$ref": format!("#/components/responses/{name}")}));
     }
-    responses.sort_keys();
     Value::Object(responses)
+}
+
+/// The problems that operations refer to.
+pub(super) fn components(operations: &[Operation]) -> Value {
+    let of_all = operations.iter().flat_map(problems);
+    Value::Object(of_all.map(|(status, refusals)| (name(status, &refusals), problem(status, &refusals))).collect())
+}
+
+fn name(status: u16, refusals: &[Refusal]) -> String {
+    if status == KEY_REUSED {
+        return "key_reused".to_owned();
+    }
+    refusals.iter().map(|refusal| refusal.code()).collect::<Vec<_>>().join(".")
 }
 
 fn good(operation: &Operation, status: u16, description: &str, schema: Option<&str>) -> Value {
@@ -63,7 +76,6 @@ fn problems(operation: &Operation) -> BTreeMap<u16, Vec<Refusal>> {
     if operation.is_keyed {
         problems.insert(KEY_REUSED, vec![Refusal::InvalidArgument]);
     }
-    debug_assert!(!matches!(operation.asks, Asks::Body(_)) || problems.contains_key(&413));
     problems
 }
 
@@ -139,8 +151,8 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
                 },
             }),
         ),
-        ("PersonData", json!({"type": "object", "description": "Everything that is kept about a person."})),
-        ("Erased", json!({"type": "object", "description": "How much was changed."})),
+        ("PersonData", person_data()),
+        ("Erased", erased()),
         (
             "Document",
             json!({
@@ -149,6 +161,45 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
             }),
         ),
     ]
+}
+
+fn person_data() -> Value {
+    let many = |item: Value, what: &str| json!({"type": "array", "items": item, "description": what});
+    let record = json!({
+        "type": "object", "required": ["room", "key", "value"],
+        "properties": {
+            "room": {"$ref": "#/$defs/RoomId", "description": "Whose record."},
+            "key": {"type": "string", "description": "What it is about: `ban:ben`, say."},
+            "value": {"description": "What it says."},
+        },
+    });
+    json!({
+        "type": "object", "description": "Everything that is kept about a person.",
+        "required": ["identity", "present_in", "records", "answers", "truncated", "events", "audit"],
+        "properties": {
+            "identity": {"$ref": "#/$defs/Identity", "description": "Who."},
+            "present_in": many(json!({"$ref": "#/$defs/RoomId"}), "The rooms where they are at this moment."),
+            "records": many(record, "What rooms have written down about them."),
+            "answers": {"type": "integer", "minimum": 0, "description": "How many answers to requests with a key of theirs are kept."},
+            "truncated": {"type": "boolean", "description": "There is more than one answer can hold."},
+            "events": many(json!({"$ref": "#/$defs/LoggedEvent"}), "The events that name them."),
+            "audit": many(json!({"$ref": "#/$defs/LoggedAct"}), "The acts of moderation by them and on them."),
+        },
+    })
+}
+
+fn erased() -> Value {
+    let rooms = |what: &str| json!({"type": "array", "items": {"$ref": "#/$defs/RoomId"}, "description": what});
+    json!({
+        "type": "object", "description": "What has become of what was kept about a person.",
+        "required": ["identity", "rows", "unbanned_in", "present_in"],
+        "properties": {
+            "identity": {"$ref": "#/$defs/Identity", "description": "Who."},
+            "rows": {"type": "integer", "minimum": 0, "description": "How many rows were changed."},
+            "unbanned_in": rooms("The rooms whose ban of them was lifted."),
+            "present_in": rooms("The rooms where they are at this moment: what these need of them stays until they leave."),
+        },
+    })
 }
 
 /// The status of a key that belongs to another request.

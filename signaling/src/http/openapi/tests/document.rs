@@ -10,7 +10,7 @@ use super::{
     operations::{Asks, Operation, Tag, Tagged, operations},
 };
 use crate::{
-    http::{idempotency::KEY_CHARS_MAX, moderation::PAGE_MAX, rooms::LIST_MAX},
+    http::{idempotency::KEY_CHARS_MAX, page::PAGE_MAX, rooms::LIST_MAX},
     protocol::{
         NOTICE_MS_MAX, body,
         tests::{
@@ -31,10 +31,13 @@ fn the_document_is_the_one_that_is_served() {
 pub(super) fn document() -> Value {
     let schemas = schemas();
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-    for operation in operations() {
+    let operations = operations();
+    for operation in &operations {
         let of_path = paths.entry(operation.path).or_default();
-        of_path.insert(operation.method.to_lowercase(), written(&operation, &schemas));
+        of_path.insert(operation.method.to_lowercase(), written(operation, &schemas));
     }
+    let responses = answers::components(&operations);
+    let told = json!([paths, parameters(), responses]).to_string();
     let tags = Tag::ALL.map(|tag| {
         let (name, description) = tag.words();
         json!({"name": name, "description": description})
@@ -60,7 +63,8 @@ pub(super) fn document() -> Value {
             }},
             "parameters": parameters(),
             "headers": headers(),
-            "schemas": used(schemas, &paths_text(&paths)),
+            "responses": responses,
+            "schemas": used(schemas, told),
         },
     });
     to_components(&mut document);
@@ -82,6 +86,10 @@ fn written(operation: &Operation, schemas: &Map<String, Value>) -> Value {
     }
     if operation.is_public() {
         written["security"] = json!([]);
+    }
+    if operation.id == "session_open" {
+        // A bad token is told after the upgrade.
+        written["security"] = json!([{"token": []}, {}]);
     }
     if let Some((schema, is_required)) = body {
         written["requestBody"] = json!({"required": is_required, "content": {"application/json": {"schema": schema}}});
@@ -111,11 +119,15 @@ fn body_of(operation: &Operation, schemas: &Map<String, Value>) -> (Option<(Valu
     }
     let required = command["required"].as_array_mut().unwrap();
     required.retain(|name| !said.contains(&name.as_str().unwrap()));
-    let is_required = !required.is_empty();
-    if !is_required {
+    // A change of nothing is refused.
+    let is_required = !required.is_empty() || kind == "room_update";
+    if required.is_empty() {
         command.as_object_mut().unwrap().remove("required");
     }
     command.as_object_mut().unwrap().remove("description");
+    if kind == "room_update" {
+        command["minProperties"] = json!(1);
+    }
     (Some((command, is_required)), about)
 }
 
@@ -164,6 +176,7 @@ fn parameters() -> Value {
         "in_path_invite": path("invite", "InviteId", "The invite."),
         "after_room": query("after", named("RoomId"), "Go on after this room."),
         "after_identity": query("after", named("Identity"), "Go on after this: the `next` of the page before."),
+        "after_hand": query("after", number(), "Go on after this place in the queue."),
         "after_event": query("after", number(), "Go on after this event."),
         "after_audit": query("after", number(), "Go on after this act."),
         "limit": query("limit", limit(PAGE_MAX), "The most items."),
@@ -182,7 +195,7 @@ fn parameters() -> Value {
         "access_token": query("access_token", json!({"type": "string"}), "The token, for clients that can set no header."),
         "idempotency_key": {
             "name": "Idempotency-Key", "in": "header", "description": "The caller's own name for this request.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX, "pattern": "^[!-~]+$"},
+            "schema": {"type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX, "pattern": "^[!-~]([ -~\\t]*[!-~])?$"},
         },
         "if_match": {
             "name": "If-Match", "in": "header",
@@ -211,7 +224,7 @@ fn schemas() -> Map<String, Value> {
     for (name, page) in [
         ("ParticipantPage", body::Page::<view::ParticipantJson<'static>>::json_schema(&mut generator)),
         ("BanPage", body::Page::<view::BanJson<'static>>::json_schema(&mut generator)),
-        ("HandPage", body::Page::<view::HandJson<'static>>::json_schema(&mut generator)),
+        ("HandPage", body::Page::<view::HandJson<'static>, usize>::json_schema(&mut generator)),
         ("InvitePage", body::Page::<view::InviteJson<'static>>::json_schema(&mut generator)),
         ("Problem", body::Problem::json_schema(&mut generator)),
         ("CreateRoom", body::CreateRoom::json_schema(&mut generator)),
@@ -232,15 +245,18 @@ fn schemas() -> Map<String, Value> {
         schema.as_object_mut().unwrap().remove("$schema");
         schema.as_object_mut().unwrap().remove("title");
     }
+    // Only a session asks for these.
+    let result = schemas["CommandResult"]["properties"].as_object_mut().unwrap();
+    result.retain(|field, _| !["time_ms", "answer", "position"].contains(&field.as_str()));
     schemas["Problem"]["properties"]["code"] =
         json!({"$ref": "#/$defs/ProblemCode", "description": "The stable code."});
     schemas["Problem"]["properties"]["type"] = json!({"type": "string", "const": "about:blank"});
     schemas
 }
 
-/// The schemas that the paths lead to.
-fn used(mut schemas: Map<String, Value>, paths: &str) -> Value {
-    let mut texts = vec![paths.to_owned(), parameters().to_string()];
+/// The schemas that this text leads to.
+fn used(mut schemas: Map<String, Value>, text: String) -> Value {
+    let mut texts = vec![text];
     let mut kept = Map::new();
     while let Some(text) = texts.pop() {
         for name in text.split("\"#/$defs/").skip(1).filter_map(|rest| rest.split('"').next()) {
@@ -250,12 +266,7 @@ fn used(mut schemas: Map<String, Value>, paths: &str) -> Value {
             }
         }
     }
-    kept.sort_keys();
     Value::Object(kept)
-}
-
-fn paths_text(paths: &BTreeMap<&str, Map<String, Value>>) -> String {
-    serde_json::to_string(paths).unwrap()
 }
 
 /// In this document definitions lie among the components.

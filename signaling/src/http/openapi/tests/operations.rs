@@ -339,7 +339,7 @@ fn list(path: &'static str, id: &'static str, tag: Tag, summary: &'static str, p
     };
     Operation {
         notes: "Wants `roomAdmin` for the room.",
-        query: &["after_identity", "limit"],
+        query: if page == "HandPage" { &["after_hand", "limit"] } else { &["after_identity", "limit"] },
         answers,
         refusals: vec![InvalidArgument, RoomNotFound, RoomClosed],
         ..Operation::new("GET", path, id, tag, summary)

@@ -103,6 +103,7 @@ impl Model {
                 // Whoever was host comes back as a cohost.
                 for left in self.left.values_mut().filter(|left| left.rank == Rank::Host) {
                     left.rank = Rank::Cohost;
+                    left.rank_given = true;
                 }
                 self.give_rank(&heir, Rank::Host);
                 self.enter(Phase::Live, None);

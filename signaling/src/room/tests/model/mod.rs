@@ -14,6 +14,7 @@ mod moves;
 mod people;
 mod picture;
 mod ranks;
+mod restart;
 mod seats;
 mod steps;
 mod trial;

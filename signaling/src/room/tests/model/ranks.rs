@@ -38,6 +38,7 @@ impl Model {
         if left.rank == Rank::Host {
             return Err(Refusal::Forbidden);
         }
+        left.rank_given |= left.rank != rank;
         left.rank = rank;
         DONE
     }
@@ -48,6 +49,7 @@ impl Model {
         if before == rank {
             return;
         }
+        self.person(who).rank_given = true;
         if rank == Rank::Member {
             self.person(who).lost_seat = None;
             for hand in self.hands.iter_mut().filter(|hand| hand.who == *who && hand.wanted == Some(0)) {

@@ -45,6 +45,8 @@ pub(super) enum Step {
     },
     /// Time passes until something is due.
     Jump,
+    /// The process ends, and another one goes on by what was written down.
+    Restart,
     /// Something that makes sense in the room as it is.
     Aim {
         aim: Aim,
@@ -128,6 +130,7 @@ pub(super) fn steps() -> BoxedStrategy<Vec<Step>> {
         1 => prop::option::of(0..PEOPLE).prop_map(|who| Step::Interruption { who }),
         4 => wait,
         3 => Just(Step::Jump),
+        2 => Just(Step::Restart),
     ];
     prop::collection::vec(step, 1..STEPS_MAX)
         .prop_map(move |later| first.iter().cloned().chain(later).collect::<Vec<_>>())

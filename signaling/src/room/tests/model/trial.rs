@@ -11,6 +11,7 @@ use super::aims::Aimed;
 use super::fold::Watcher;
 use super::people::Media;
 use super::picture::Picture;
+use super::restart::Ledger;
 use super::steps::{MediaKind, Newcomer, PLACES, Step, person, settings, steps};
 use super::*;
 
@@ -51,24 +52,26 @@ fn try_seed(seed: u64) -> Result<(), String> {
 }
 
 /// The room, its model, its twin, and all that watch them.
-struct Trial {
-    story: Story,
-    begun: Instant,
-    model: Model,
-    twin: Room,
-    plan: Option<StagePlan>,
+pub(super) struct Trial {
+    pub(super) story: Story,
+    pub(super) begun: Instant,
+    pub(super) model: Model,
+    pub(super) twin: Room,
+    /// What is written down of the room.
+    pub(super) ledger: Ledger,
+    pub(super) plan: Option<StagePlan>,
     /// Every occupancy id that a plan named, and whose it was.
     grants: BTreeMap<u32, SessionId>,
-    admin: Watcher,
-    watchers: BTreeMap<SessionId, Watcher>,
+    pub(super) admin: Watcher,
+    pub(super) watchers: BTreeMap<SessionId, Watcher>,
     /// The sessions that people had before their last one.
     earlier: BTreeMap<String, SessionId>,
-    over: BTreeSet<SessionId>,
+    pub(super) over: BTreeSet<SessionId>,
     picture: Picture,
     aimed: Aimed,
-    cues: Vec<(Instant, SeatIndex)>,
-    tallied: Option<Instant>,
-    closed: bool,
+    pub(super) cues: Vec<(Instant, SeatIndex)>,
+    pub(super) tallied: Option<Instant>,
+    pub(super) closed: bool,
 }
 
 impl Trial {
@@ -83,6 +86,7 @@ impl Trial {
             begun,
             model: Model::new(settings),
             twin,
+            ledger: Ledger::begin(begun),
             plan: None,
             grants: BTreeMap::new(),
             admin,
@@ -119,6 +123,7 @@ impl Trial {
                     self.run(step);
                 }
             }
+            Step::Restart => self.restart(),
             Step::Wait { millis } => self.pass(Duration::from_millis(millis)),
             Step::Jump => {
                 let next = self.story.room.next_timeout().map(|due| due.saturating_duration_since(self.story.now));
@@ -268,17 +273,21 @@ impl Trial {
 
     fn after(&mut self, outputs: &[Output], for_twin: Option<Input>, actor: Option<(&Identity, Rank, &Act)>) {
         self.model.settle();
+        let is_accepted = for_twin.is_some();
         if let Some(input) = for_twin {
             let of_twin = self.twin.handle(input, self.story.now);
             assert_eq!(of_twin, outputs, "equal inputs give equal outputs, and refusals change nothing");
         }
+        self.check_audits(outputs, actor);
+        let changes = self.write_down();
+        assert!(is_accepted || changes.is_empty(), "a refusal writes nothing: {changes:?}");
         self.hear(outputs);
         self.look(actor);
         self.check_watchers();
     }
 
     /// Lays the room beside the model.
-    fn look(&mut self, actor: Option<(&Identity, Rank, &Act)>) {
+    pub(super) fn look(&mut self, actor: Option<(&Identity, Rank, &Act)>) {
         assert_eq!(
             self.story.room.is_closed(),
             self.model.phase == Phase::Closed,
@@ -326,6 +335,55 @@ impl Trial {
         assert!(planned.is_empty() || interrupt == snapshot.room.interrupt, "the plan says {interrupt:?}");
     }
 
+    /// Each accepted act of moderation is noted once, directly before its answer, and nothing else is.
+    fn check_audits(&self, outputs: &[Output], actor: Option<(&Identity, Rank, &Act)>) {
+        let places: Vec<usize> = (0..)
+            .zip(outputs)
+            .filter(|(_, output)| matches!(output, Output::Audit(_)))
+            .map(|(place, _)| place)
+            .collect();
+        let Some((by, rank, act)) = actor.filter(|(by, rank, act)| moderates(by, *rank, act)) else {
+            assert!(places.is_empty(), "{actor:?} is no moderation: {outputs:?}");
+            return;
+        };
+        let [place] = places[..] else { panic!("{actor:?} is noted once: {outputs:?}") };
+        let Output::Audit(audit) = &outputs[place] else { unreachable!() };
+        assert!(matches!(&outputs[place + 1], Output::Reply { result: Ok(_), .. }), "{outputs:?}");
+        assert_eq!((&audit.by, audit.rank, &audit.act), (by, rank, act));
+        assert_eq!(audit.on, self.about(act, outputs), "whom {act:?} was about");
+    }
+
+    /// Whom an act was about, by how things were before it.
+    fn about(&self, act: &Act, outputs: &[Output]) -> Option<Identity> {
+        match act {
+            Act::SeatLock { seat, .. }
+            | Act::SeatMute { seat, .. }
+            | Act::SeatUnmute { seat, .. }
+            | Act::SeatKick { seat, .. } => self.picture.seats[usize::from(seat.get())].holder.clone(),
+            Act::SeatMove { identity, .. } => identity.clone(),
+            Act::HandNext => reply_of(outputs).unwrap().hand.map(|hand| hand.identity),
+            Act::InviteRevoke(InviteName::Id(id)) => {
+                let pending = self.picture.invites.iter().find(|invite| invite.id == id.0).map(|invite| &invite.to);
+                let mut ended = self.model.invites_ended.iter();
+                let ended = ended.find(|(invite, _)| invite.id == id.0).map(|(invite, _)| &invite.to);
+                pending.or(ended).cloned()
+            }
+            Act::InviteRevoke(InviteName::To(who)) => Some(who.clone()),
+            Act::SeatAssign { identity, .. }
+            | Act::HandApprove { identity }
+            | Act::HandDeny { identity }
+            | Act::MemberMute { identity }
+            | Act::MemberUnmute { identity }
+            | Act::MemberKick { identity, .. }
+            | Act::MemberBan { identity, .. }
+            | Act::MemberUnban { identity }
+            | Act::MemberRank { identity, .. }
+            | Act::HostTransfer { to: identity }
+            | Act::InviteSend { identity, .. } => Some(identity.clone()),
+            _ => None,
+        }
+    }
+
     fn hear(&mut self, outputs: &[Output]) {
         let moderators: BTreeSet<SessionId> = self.story.room.moderators().cloned().collect();
         let mut welcomed = Vec::new();
@@ -366,7 +424,7 @@ impl Trial {
     }
 
     /// Someone looks at the room as it is now.
-    fn watch(&mut self, session: &SessionId) {
+    pub(super) fn watch(&mut self, session: &SessionId) {
         let watcher = Watcher::begin(Some(session.clone()), self.snapshot_for(session));
         self.watchers.insert(session.clone(), watcher);
     }
@@ -443,6 +501,30 @@ fn check_mutes(before: &Picture, after: &Picture, actor: Option<(&Identity, Rank
         if was.muted != is.muted {
             assert!(moderates && matches!(act, Some(Act::SeatMute { .. } | Act::SeatUnmute { .. })), "{actor:?}");
         }
+    }
+}
+
+/// Whether an accepted act was one of moderation. Guests swap and move by themselves.
+fn moderates(by: &Identity, rank: Rank, act: &Act) -> bool {
+    match act {
+        Act::SeatSwap { .. } => rank != Rank::Member,
+        Act::SeatMove { identity, .. } => identity.as_ref().is_some_and(|who| who != by),
+        Act::SeatTake { .. }
+        | Act::SeatLeave
+        | Act::SeatConfirm { .. }
+        | Act::SeatDecline { .. }
+        | Act::HandRaise { .. }
+        | Act::HandLower
+        | Act::HostAccept
+        | Act::HostDecline
+        | Act::InviteAccept { .. }
+        | Act::InviteDecline { .. }
+        | Act::MuteSelf { .. }
+        | Act::Prefs { .. }
+        | Act::Reaction { .. }
+        | Act::Message { .. }
+        | Act::Leave => false,
+        _ => true,
     }
 }
 
