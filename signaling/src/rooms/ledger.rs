@@ -152,3 +152,19 @@ fn note_act(audit: &Audit, seq: u64, batch: &mut Batch) {
         batch.events.push(EventRow { kind, seq, body: server::moderation_event(audit).into() });
     }
 }
+
+/// Each act of moderation has one row in the audit log, and one event.
+fn note_act(audit: &Audit, seq: u64, batch: &mut Batch) {
+    batch.audits.push(AuditRow {
+        by: audit.by.to_string(),
+        role: server::audit_role(audit),
+        from_outside: audit.from_outside,
+        act: audit.act.code(),
+        on: audit.on.as_ref().map(ToString::to_string),
+        reason: server::audit_reason(&audit.act).map(ToOwned::to_owned),
+        details: server::audit_details(audit),
+        seq,
+    });
+    let kind = server::moderation_kind(&audit.act);
+    batch.events.extend(kind.map(|kind| EventRow { kind, seq, body: server::moderation_event(audit).into() }));
+}

@@ -108,3 +108,12 @@ pub(crate) enum OutboxChange {
         next_ms: u64,
     },
 }
+
+impl OutboxChange {
+    /// Which delivery: whose, and which event.
+    pub(super) fn key(&self) -> (String, u64) {
+        match self {
+            Self::Done { target, event } | Self::Retry { target, event, .. } => (target.clone(), *event),
+        }
+    }
+}
