@@ -5,6 +5,7 @@
 //! model by the same random steps and lays the two side by side after each.
 
 mod aims;
+mod damaged;
 mod fold;
 mod hands;
 mod invites;

@@ -85,7 +85,7 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    fn new(settings: Settings) -> Self {
+    pub(super) fn new(settings: Settings) -> Self {
         let story = Story::with(settings.clone());
         let begun = story.now;
         let twin = Room::new(RoomId::parse("demo").unwrap(), settings.clone(), begun);
@@ -111,7 +111,7 @@ impl Trial {
         }
     }
 
-    fn run(&mut self, step: Step) {
+    pub(super) fn run(&mut self, step: Step) {
         // Things that happen at one moment would be due at one moment, and their order then is the room's own affair.
         self.pass(Duration::from_millis(1));
         match step {
