@@ -28,7 +28,8 @@ const PODIUM: Imports = &[
     ("metrics", &["engine::counters", "engine::event", "latency::histogram", "runtime"]),
     ("admin", &["metrics", "runtime"]),
     ("bridge", &["config", "metrics", "runtime", "engine", "router", "sdp", "transport"]),
-    ("server", &["admin", "bridge", "config", "listener", "metrics", "runtime", "transport::certificate"]),
+    ("webhooks", &["config"]),
+    ("server", &["admin", "bridge", "config", "listener", "metrics", "runtime", "transport::certificate", "webhooks"]),
 ];
 
 /// The same for signaling.
@@ -43,7 +44,7 @@ const SIGNALING: Imports = &[
     ("metrics", &["room"]),
     ("auth", &["ids", "room"]),
     ("store", &["clock", "ids", "room"]),
-    ("webhook", &["clock", "random", "ids", "room", "store"]),
+    ("webhook", &["clock", "random", "metrics", "store"]),
     ("config", &["auth", "room", "store", "webhook"]),
     ("rooms", &["clock", "random", "limit", "ids", "room", "protocol", "media", "metrics", "config", "store"]),
     (
@@ -244,7 +245,7 @@ fn crates_of_ours(file: &Source) -> Vec<String> {
     let may_name: &[&str] = match &file.path {
         path if path.starts_with("signaling/") => &["podium_signaling"],
         path if path.starts_with("loadtest/") => &["podium_loadtest"],
-        path if ["src/bridge", "src/server", "src/metrics", "src/main.rs"]
+        path if ["src/bridge", "src/server", "src/metrics", "src/webhooks", "src/main.rs"]
             .iter()
             .any(|shell| path.starts_with(shell)) =>
         {

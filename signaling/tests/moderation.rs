@@ -204,7 +204,7 @@ async fn people_are_listed_by_pages() {
 async fn room() -> Server {
     let server = server_with(|_| {}).await;
     let settings = Settings { seat_mode: SeatMode::Free, ..Settings::default() };
-    server.signaling.create_room(&RoomId::parse("demo").unwrap(), settings);
+    server.signaling.create_room(&RoomId::parse("demo").unwrap(), settings).await;
     server
 }
 

@@ -51,10 +51,15 @@ impl TargetFilter {
     /// Whether events of this kind are for it.
     #[must_use]
     pub fn wants(&self, kind: &str) -> bool {
-        self.kinds.is_empty()
-            || self.kinds.iter().any(|wanted| match wanted.strip_suffix('*') {
-                Some(family) => kind.starts_with(family),
-                None => wanted == kind,
-            })
+        wants(&self.kinds, kind)
     }
+}
+
+/// Whether a kind of event is among these kinds and families of kinds; all are, if none is named.
+pub(super) fn wants(kinds: &[String], kind: &str) -> bool {
+    kinds.is_empty()
+        || kinds.iter().any(|wanted| match wanted.strip_suffix('*') {
+            Some(family) => kind.starts_with(family),
+            None => wanted == kind,
+        })
 }

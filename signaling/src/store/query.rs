@@ -1,6 +1,6 @@
 //! What is read back from the store, and what can go wrong.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use crate::ids::{Identity, RoomId};
 
@@ -106,10 +106,12 @@ pub struct Health {
     pub damaged: u64,
     /// How many deliveries wait, over all targets.
     pub outbox: u64,
-    /// Batches and transactions written since the start.
+    /// Batches that were written since the start.
     pub batches: u64,
     /// Transactions that were committed since the start.
     pub commits: u64,
+    /// How long those took, all together.
+    pub commit_time: Duration,
 }
 
 /// Why a file is not opened.

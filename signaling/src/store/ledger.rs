@@ -1,0 +1,225 @@
+//! The ledger is the file as its one writer has it: what is handed to it is written in one transaction, or not at all.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, config::DbConfig, params};
+
+use super::{
+    batch::{Batch, OutboxChange},
+    config::{StoreConfig, TargetFilter},
+    outbox::Delivery,
+    rows::{self, int},
+    totals::Totals,
+};
+
+/// The file, for writing.
+pub(super) struct Ledger {
+    pub(super) connection: Connection,
+    pub(super) totals: Totals,
+    targets: Vec<TargetFilter>,
+    /// Whether it is a file, not memory.
+    is_file: bool,
+    /// What was committed since the write-ahead log was last carried over.
+    commits: u32,
+    bytes: usize,
+    /// A transaction failed: what it left behind in the write-ahead log must go before the next.
+    is_stained: bool,
+}
+
+impl Ledger {
+    pub(super) fn new(connection: Connection, totals: Totals, config: &StoreConfig) -> Self {
+        let targets = config.targets.clone();
+        let is_file = config.path.is_some();
+        Self { connection, totals, targets, is_file, commits: 0, bytes: 0, is_stained: false }
+    }
+
+    /// Writes batches and the fate of deliveries in one transaction. Gives what came into the outbox.
+    pub(super) fn write<'a>(
+        &mut self,
+        batches: impl Iterator<Item = &'a Batch>,
+        notes: impl Iterator<Item = &'a OutboxChange>,
+    ) -> rusqlite::Result<Vec<Delivery>> {
+        let targets = std::mem::take(&mut self.targets);
+        let mut deliveries = Vec::new();
+        let outcome = self.transact(|to, totals| {
+            for batch in batches {
+                put_batch(to, totals, &targets, batch, &mut deliveries)?;
+            }
+            for note in notes {
+                put_note(to, totals, note)?;
+            }
+            Ok(())
+        });
+        self.targets = targets;
+        outcome.map(|()| deliveries)
+    }
+
+    /// Does something in a transaction of its own. If it fails everything is as before.
+    pub(super) fn transact<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, &mut Totals) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.clean()?;
+        let mut totals = self.totals;
+        let outcome = Self::commit(&self.connection, &mut totals, work);
+        match outcome {
+            Ok(done) => {
+                self.totals = totals;
+                self.commits += 1;
+                Ok(done)
+            }
+            Err(error) => {
+                self.is_stained = true;
+                Err(error)
+            }
+        }
+    }
+
+    fn commit<T>(
+        connection: &Connection,
+        totals: &mut Totals,
+        work: impl FnOnce(&Connection, &mut Totals) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        let done = work(&transaction, totals)?;
+        totals.save(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+
+    /// Carries the write-ahead log over into the file, if there is enough of it.
+    pub(super) fn checkpoint_if_due(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        if self.is_file && (self.commits >= CHECKPOINT_COMMITS || self.bytes >= CHECKPOINT_BYTES) {
+            self.checkpoint("PASSIVE").unwrap_or_else(|error| tracing::debug!(%error, "checkpoint failed"));
+        }
+    }
+
+    /// Carries the write-ahead log over into the file.
+    pub(super) fn checkpoint(&mut self, how: &str) -> rusqlite::Result<()> {
+        if !self.is_file {
+            return Ok(());
+        }
+        let sql = format!("PRAGMA wal_checkpoint({how})");
+        let is_busy: bool = self.connection.query_row(&sql, [], |row| row.get(0))?;
+        if is_busy {
+            let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+            return Err(rusqlite::Error::SqliteFailure(busy, None));
+        }
+        self.commits = 0;
+        self.bytes = 0;
+        Ok(())
+    }
+
+    /// Notes that nobody has the file any longer, and leaves all of it in one file.
+    pub(super) fn release(&mut self) -> rusqlite::Result<()> {
+        if !self.is_file {
+            return Ok(());
+        }
+        self.transact(|_, totals| {
+            totals.is_in_use = false;
+            Ok(())
+        })?;
+        self.checkpoint("TRUNCATE")?;
+        self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map(drop)
+    }
+
+    /// A transaction that failed may have left pages in the write-ahead log. They are void, but whoever looks for damage there must not find them among
+    /// what was committed.
+    fn clean(&mut self) -> rusqlite::Result<()> {
+        if self.is_stained {
+            self.checkpoint("TRUNCATE")?;
+            self.is_stained = false;
+        }
+        Ok(())
+    }
+}
+
+fn put_batch(
+    to: &Connection,
+    totals: &mut Totals,
+    targets: &[TargetFilter],
+    batch: &Batch,
+    deliveries: &mut Vec<Delivery>,
+) -> rusqlite::Result<()> {
+    put_state(to, totals, batch)?;
+    for event in &batch.events {
+        totals.events_last += 1;
+        rows::insert_event(to, totals.events_last, batch, event)?;
+        for target in targets.iter().filter(|target| target.wants(event.kind)) {
+            let delivery = Delivery {
+                target: target.name.clone(),
+                event: totals.events_last.unsigned_abs(),
+                room: batch.room.as_ref().map(|room| room.as_str().to_owned()),
+                since_ms: batch.at_ms,
+                attempts: 0,
+                next_ms: batch.at_ms,
+            };
+            totals.came(rows::put_delivery(to, &delivery)?);
+            deliveries.push(delivery);
+        }
+    }
+    for audit in &batch.audits {
+        totals.audits_last += 1;
+        rows::insert_audit(to, totals.audits_last, batch, audit)?;
+    }
+    for answer in &batch.answers {
+        let (came, went) = rows::put_answer(to, answer)?;
+        totals.came(came);
+        went.into_iter().for_each(|sum| totals.went(sum));
+    }
+    Ok(())
+}
+
+fn put_state(to: &Connection, totals: &mut Totals, batch: &Batch) -> rusqlite::Result<()> {
+    let Some(room) = &batch.room else { return Ok(()) };
+    let room = room.as_str();
+    if batch.ends {
+        let mut sums = to.prepare_cached("DELETE FROM state WHERE room = ? RETURNING sum")?;
+        for sum in sums.query_map([room], |row| row.get(0))? {
+            totals.went(sum?);
+        }
+        return Ok(());
+    }
+    for change in &batch.state {
+        let key = &change.key;
+        let mut before = to.prepare_cached("SELECT sum FROM state WHERE room = ? AND key = ?")?;
+        if let Some(sum) = before.query_row([room, key], |row| row.get(0)).optional()? {
+            totals.went(sum);
+        }
+        if let Some(value) = &change.value {
+            let sum = rows::state_sum(room, key, value);
+            let mut statement = to.prepare_cached("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)")?;
+            statement.execute(params![room, key, value, sum])?;
+            totals.came(sum);
+        } else {
+            to.prepare_cached("DELETE FROM state WHERE room = ? AND key = ?")?.execute([room, key])?;
+        }
+    }
+    Ok(())
+}
+
+fn put_note(to: &Connection, totals: &mut Totals, note: &OutboxChange) -> rusqlite::Result<()> {
+    match note {
+        OutboxChange::Done { target, event } => {
+            let mut statement = to.prepare_cached("DELETE FROM outbox WHERE target = ? AND event = ? RETURNING sum")?;
+            for sum in statement.query_map(params![target, int(*event)], |row| row.get(0))? {
+                totals.went(sum?);
+            }
+        }
+        OutboxChange::Retry { target, event, attempts, next_ms } => {
+            let sql = format!("{} WHERE target = ? AND event = ?", rows::DELIVERY);
+            let mut statement = to.prepare_cached(&sql)?;
+            let mut found = statement.query(params![target, int(*event)])?;
+            let Some((delivery, sum)) = found.next()?.and_then(rows::read_delivery) else { return Ok(()) };
+            drop(found);
+            totals.went(sum);
+            let delivery = Delivery { attempts: *attempts, next_ms: *next_ms, ..delivery };
+            totals.came(rows::put_delivery(to, &delivery)?);
+        }
+    }
+    Ok(())
+}
+
+/// After how many transactions the write-ahead log is carried over.
+const CHECKPOINT_COMMITS: u32 = 256;
+/// After how many bytes of rows the write-ahead log is carried over.
+const CHECKPOINT_BYTES: usize = 4 * 1024 * 1024;

@@ -1,0 +1,123 @@
+//! The outbox is what webhooks are still to tell: for each target and room a line of events, of which only the first is due at any time.
+//!
+//! It is held in memory as a whole, beside the table that it is read from at the start. It is pure: it is told what was committed and what time it is.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::batch::OutboxChange;
+
+/// A delivery that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Delivery {
+    /// Whose.
+    pub(super) target: String,
+    /// Which event.
+    pub(super) event: u64,
+    /// Of which room; none for what concerns the whole server.
+    pub(super) room: Option<String>,
+    /// When it was put here, in milliseconds since 1970.
+    pub(super) since_ms: u64,
+    /// How often it was tried.
+    pub(super) attempts: u32,
+    /// When it is to be tried, in milliseconds since 1970.
+    pub(super) next_ms: u64,
+}
+
+/// What webhooks are still to tell.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    targets: HashMap<String, Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: BTreeMap<u64, Delivery>,
+    rooms: HashMap<Option<String>, BTreeSet<u64>>,
+    /// The first of each room, by when it is to be tried.
+    heads: BTreeSet<(u64, u64)>,
+}
+
+impl Outbox {
+    /// How many deliveries wait, over all targets.
+    pub(super) fn len(&self) -> usize {
+        self.targets.values().map(|queue| queue.waiting.len()).sum()
+    }
+
+    /// The oldest event that is still to be told to anyone.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.targets.values().filter_map(|queue| queue.waiting.keys().next().copied()).min()
+    }
+
+    /// Adds a delivery. Gives those that had to go because more than `most` would wait for the target.
+    pub(super) fn add(&mut self, delivery: Delivery, most: u64) -> Vec<OutboxChange> {
+        let queue = self.targets.entry(delivery.target.clone()).or_default();
+        queue.add(delivery);
+        let mut gone = Vec::new();
+        while queue.waiting.len() as u64 > most
+            && let Some(event) = queue.waiting.keys().next().copied()
+            && let Some(oldest) = queue.remove(event)
+        {
+            gone.push(OutboxChange::Done { target: oldest.target, event });
+        }
+        gone
+    }
+
+    /// Notes the fate of a delivery. What does not wait has none.
+    pub(super) fn note(&mut self, change: &OutboxChange) {
+        match change {
+            OutboxChange::Done { target, event } => {
+                if let Some(queue) = self.targets.get_mut(target) {
+                    queue.remove(*event);
+                }
+            }
+            OutboxChange::Retry { target, event, attempts, next_ms } => {
+                if let Some(queue) = self.targets.get_mut(target)
+                    && let Some(delivery) = queue.remove(*event)
+                {
+                    queue.add(Delivery { attempts: *attempts, next_ms: *next_ms, ..delivery });
+                }
+            }
+        }
+    }
+
+    /// For a target, the first delivery of each room that is due, the longest due first, and when the next one is.
+    pub(super) fn due(&self, target: &str, now_ms: u64, count: usize) -> (Vec<Delivery>, Option<u64>) {
+        let Some(queue) = self.targets.get(target) else { return (Vec::new(), None) };
+        let due = queue.heads.iter().take_while(|(next_ms, _)| *next_ms <= now_ms).take(count);
+        let due: Vec<_> = due.filter_map(|(_, event)| queue.waiting.get(event).cloned()).collect();
+        let next_ms = queue.heads.iter().nth(due.len()).map(|(next_ms, _)| *next_ms);
+        (due, next_ms)
+    }
+}
+
+impl Queue {
+    fn add(&mut self, delivery: Delivery) {
+        let line = self.rooms.entry(delivery.room.clone()).or_default();
+        if let Some(head) = line.first().and_then(|first| self.waiting.get(first)) {
+            self.heads.remove(&(head.next_ms, head.event));
+        }
+        line.insert(delivery.event);
+        self.waiting.insert(delivery.event, delivery.clone());
+        self.put_head(&delivery.room);
+    }
+
+    fn remove(&mut self, event: u64) -> Option<Delivery> {
+        let delivery = self.waiting.remove(&event)?;
+        self.heads.remove(&(delivery.next_ms, event));
+        let line = self.rooms.get_mut(&delivery.room)?;
+        line.remove(&event);
+        if line.is_empty() {
+            self.rooms.remove(&delivery.room);
+        } else {
+            self.put_head(&delivery.room);
+        }
+        Some(delivery)
+    }
+
+    fn put_head(&mut self, room: &Option<String>) {
+        let first = self.rooms.get(room).and_then(BTreeSet::first);
+        if let Some(head) = first.and_then(|first| self.waiting.get(first)) {
+            self.heads.insert((head.next_ms, head.event));
+        }
+    }
+}
