@@ -306,6 +306,7 @@ fn rows_that_do_not_fit_are_refused() {
     assert_eq!(with("room", r#"{"who":"ben"}"#, r#"{"who":"eve"}"#), Some("person:eve".to_owned()));
     assert_eq!(with("room", r#"{"who":"ben"}"#, r#"{"who":"ada"}"#), Some("person:ada".to_owned()));
     assert_eq!(with("room", r#""phase":"live""#, r#""phase":"lively""#), Some("room".to_owned()));
+    assert_eq!(with("room", r#""phase":"live""#, r#""phase":"closed""#), Some("room".to_owned()));
     assert_eq!(with("room", r#""seat":3"#, r#""seat":30"#), Some("person:cleo".to_owned()));
     assert_eq!(with("room", r#""seq":"#, r#""seq":999999999999999999"#), Some("room".to_owned()));
     assert_eq!(with("person:dan", r#""wanted_seat":2"#, r#""wanted_seat":9"#), Some("person:dan".to_owned()));
