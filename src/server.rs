@@ -141,7 +141,8 @@ impl Server {
             tasks: TaskTracker::new(),
         };
         let metrics = Metrics::new(Arc::clone(&pool), signaling.clone(), &joins)?;
-        let pages = Arc::new(Admin { metrics, pool, draining: Arc::clone(&server.draining) });
+        let pages =
+            Arc::new(Admin { metrics, pool, draining: Arc::clone(&server.draining), signaling: signaling.clone() });
         let (stop, facts) = (server.stop.clone(), signaling.facts());
         server.tasks.spawn(async move {
             tokio::select! {

@@ -44,7 +44,7 @@ const SIGNALING: Imports = &[
     ("metrics", &["room"]),
     ("auth", &["ids", "room"]),
     ("store", &["clock", "ids", "room"]),
-    ("webhook", &["clock", "random", "metrics", "store"]),
+    ("webhook", &["clock", "random", "protocol::outside", "metrics", "store"]),
     ("config", &["auth", "room", "store", "webhook"]),
     ("rooms", &["clock", "random", "limit", "ids", "room", "protocol", "media", "metrics", "config", "store"]),
     (
@@ -245,7 +245,7 @@ fn crates_of_ours(file: &Source) -> Vec<String> {
     let may_name: &[&str] = match &file.path {
         path if path.starts_with("signaling/") => &["podium_signaling"],
         path if path.starts_with("loadtest/") => &["podium_loadtest"],
-        path if ["src/bridge", "src/server", "src/metrics", "src/webhooks", "src/main.rs"]
+        path if ["src/admin", "src/bridge", "src/server", "src/metrics", "src/webhooks", "src/main.rs"]
             .iter()
             .any(|shell| path.starts_with(shell)) =>
         {
