@@ -281,6 +281,9 @@ fn rows_of_other_versions_are_read_as_far_as_they_go() {
     assert!(with(row.replacen('{', r#"{"from_the_future":{"x":[1]},"#, 1)).is_ok());
     let without = row.replacen(r#","promote":"cohost""#, "", 1);
     assert!(without != row && with(without).is_ok());
+    let person = r#"{"mood":"fine","rank":"cohost","here":{"session":"PA_AAAAAAAAAAAAAAAAAAAAAA","name":"Cleo","arrival":2,"hat":1}}"#;
+    let rows = [("room".to_owned(), row.clone()), ("person:cleo".to_owned(), person.to_owned())];
+    assert!(kept.restored(&rows).is_ok());
     let newer = row.replacen(r#""version":1"#, r#""version":2"#, 1);
     assert!(newer != row && with(newer).is_err());
 }
