@@ -50,8 +50,9 @@ fn good(operation: &Operation, status: u16, description: &str, schema: Option<&s
         // What changes a room is not answered by the room.
         Tagged::Room | Tagged::Not => false,
     };
-    if is_tagged {
-        answer["headers"] = json!({"ETag": {"$ref": "#/components/headers/ETag"}});
+    for name in [is_tagged.then_some("ETag"), operation.is_keyed.then_some("Idempotent-Replayed")].into_iter().flatten()
+    {
+        answer["headers"][name] = json!({"$ref": format!("#/components/headers/{name}")});
     }
     answer
 }

@@ -211,6 +211,10 @@ fn headers() -> Value {
             "description": "What it was made from: a seat's `rev`, or the room's `seq`.",
             "schema": {"type": "string", "pattern": "^\"[0-9]+\"$"},
         },
+        "Idempotent-Replayed": {
+            "description": "This is an earlier answer to the same key.",
+            "schema": {"type": "string", "const": "true"},
+        },
         "Retry-After": {"description": "In so many seconds.", "schema": {"type": "integer", "minimum": 1}},
         "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string", "const": "Bearer"}},
     })
