@@ -44,7 +44,7 @@ const SIGNALING: Imports = &[
     ("metrics", &["room"]),
     ("auth", &["ids", "room"]),
     ("store", &["clock", "ids", "room"]),
-    ("webhook", &["clock", "random", "metrics", "store"]),
+    ("webhook", &["clock", "random", "protocol::outside", "metrics", "store"]),
     ("config", &["auth", "room", "store", "webhook"]),
     ("rooms", &["clock", "random", "limit", "ids", "room", "protocol", "media", "metrics", "config", "store"]),
     (

@@ -63,6 +63,7 @@ pub struct TargetCounts {
     pub tries: TryCounts,
     /// Deliveries that were tried for the whole time and never arrived.
     pub given_up: Count,
+    waiting: AtomicUsize,
     /// When the oldest that waits was put into the outbox, in milliseconds since 1970; 0 if none waits.
     oldest_ms: AtomicU64,
 }
@@ -75,12 +76,20 @@ impl TargetCounts {
             name: name.to_owned(),
             tries: TryCounts::default(),
             given_up: Count::default(),
+            waiting: AtomicUsize::default(),
             oldest_ms: AtomicU64::default(),
         }
     }
 
-    pub(crate) fn set_oldest(&self, since_ms: Option<u64>) {
+    pub(crate) fn set_waiting(&self, count: usize, since_ms: Option<u64>) {
+        self.waiting.store(count, Relaxed);
         self.oldest_ms.store(since_ms.unwrap_or(0), Relaxed);
+    }
+
+    /// How many deliveries wait, as was seen a few seconds ago.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed)
     }
 
     /// How long the oldest delivery waits at `now_ms`, as it was seen a few seconds ago. Zero if none waits.
@@ -281,7 +290,8 @@ mod tests {
         }
         assert_eq!(TryOutcome::ALL.map(|outcome| counts.tries.value(outcome)), [1, 2, 3, 4, 5, 6]);
         assert_eq!(counts.oldest_age(5_000), Duration::ZERO);
-        counts.set_oldest(Some(2_000));
+        counts.set_waiting(3, Some(2_000));
+        assert_eq!(counts.waiting(), 3);
         assert_eq!(counts.oldest_age(5_000), Duration::from_secs(3));
         assert_eq!(counts.oldest_age(1_000), Duration::ZERO, "the clock went back");
     }

@@ -29,7 +29,7 @@ impl Collector for SignalingCollector {
         families.extend(population(&self.signaling.population()));
         families.extend(sockets(&counters));
         families.extend(client_times(&counters));
-        families.extend(webhooks(&counters, self.signaling.store_health().outbox));
+        families.extend(webhooks(&counters));
         families
     }
 }
@@ -102,7 +102,7 @@ fn sockets(counters: &Counters) -> Vec<MetricFamily> {
 }
 
 /// The label is a name of the configuration.
-fn webhooks(counters: &Counters, waiting: u64) -> Vec<MetricFamily> {
+fn webhooks(counters: &Counters) -> Vec<MetricFamily> {
     let targets = &counters.webhooks;
     let each = |of: &dyn Fn(&TargetCounts) -> f64| -> Vec<Sample<'_>> {
         targets.iter().map(|target| (vec![("target", target.name.as_str())], of(target))).collect()
@@ -118,7 +118,7 @@ fn webhooks(counters: &Counters, waiting: u64) -> Vec<MetricFamily> {
         .collect();
     let now_ms = clock::unix_millis();
     vec![
-        gauge("podium_webhooks_waiting", "Webhooks that wait, for all targets.", &alone(waiting as f64)),
+        gauge("podium_webhooks_waiting", "Webhooks that wait.", &each(&|target| target.waiting() as f64)),
         counter("podium_webhook_tries_total", "Tries to deliver a webhook, by how they ended.", &tries),
         counter(
             "podium_webhooks_given_up_total",

@@ -201,6 +201,8 @@ impl Room {
         if self.roster.find(who).is_some() {
             self.depart(who, reason, Some(by), now);
         }
+        // A host without a socket may have offered the room.
+        self.withdraw_host_offers(|offer| offer.from == *who);
     }
 
     /// Whether someone is or was here, and the caller may act on them.

@@ -164,7 +164,7 @@ impl Room {
             self.life.enter(Phase::Closing, Some(now + self.settings.closing_notice));
             return self.tell_room(None, now);
         };
-        self.memory.demote_hosts();
+        self.demote_away();
         self.give_rank(&heir, Rank::Host, RankCause::Promoted, None, now);
         self.life.enter(Phase::Live, None);
         self.tell_room(None, now);

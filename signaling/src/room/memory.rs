@@ -79,13 +79,10 @@ impl Memory {
         }
     }
 
-    /// The room has a new host: whoever was host before comes back as cohost.
-    pub(super) fn demote_hosts(&mut self) {
+    /// The hosts who have left.
+    pub(super) fn hosts(&self) -> Vec<Identity> {
         let hosts = self.left.iter().filter(|(_, (_, what))| what.rank == Rank::Host);
-        let hosts: Vec<Identity> = hosts.map(|(who, _)| who.clone()).collect();
-        for who in hosts {
-            self.give_rank(&who, Rank::Cohost);
-        }
+        hosts.map(|(who, _)| who.clone()).collect()
     }
 
     /// Someone leaves.

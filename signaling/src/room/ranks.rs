@@ -36,7 +36,7 @@ impl Room {
             return Ok(self.done_with_person(who, now));
         }
         by.may_act_on(self.memory.rank_of(who).ok_or(Refusal::ParticipantNotFound)?)?;
-        self.memory.give_rank(who, rank);
+        self.give_rank_away(who, rank);
         Ok(Done::default())
     }
 
@@ -78,6 +78,21 @@ impl Room {
         }
         if rank != Rank::Host {
             self.withdraw_host_offers(|offer| offer.from == *who);
+        }
+    }
+
+    /// Gives another rank to someone who is away. Whoever is no host any more has nothing to offer.
+    fn give_rank_away(&mut self, who: &Identity, rank: Rank) {
+        self.memory.give_rank(who, rank);
+        if rank != Rank::Host {
+            self.withdraw_host_offers(|offer| offer.from == *who);
+        }
+    }
+
+    /// The room has a new host: whoever was host before and is away comes back as cohost.
+    pub(super) fn demote_away(&mut self) {
+        for who in self.memory.hosts() {
+            self.give_rank_away(&who, Rank::Cohost);
         }
     }
 
@@ -151,7 +166,7 @@ impl Room {
             self.give_rank(from, Rank::Cohost, RankCause::Transferred, Some(from), now);
         } else {
             // A host without a socket gave it away.
-            self.memory.give_rank(from, Rank::Cohost);
+            self.give_rank_away(from, Rank::Cohost);
         }
         self.withdraw_host_offers(|offer| offer.to == *to);
     }

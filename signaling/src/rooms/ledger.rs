@@ -14,7 +14,7 @@ use crate::{
     },
     room::{Audit, Calendar, Done, Output, Refused, Room},
     rooms::handle::Remember,
-    store::{AuditRow, Batch, EventRow, Store, Ticket},
+    store::{AuditRow, Batch, EventRow, Health, Store, Ticket},
 };
 
 /// What one room's task writes down.
@@ -123,9 +123,10 @@ impl Ledger {
 
     /// Whether all that was written down so far is on the disk.
     pub(crate) fn ticket(&mut self) -> Ticket {
-        // What could not be written then may have been since.
-        if self.last.outcome() == Some(false) && self.store.health().fault.is_none() {
-            self.last = self.store.barrier();
+        if self.last.outcome() == Some(false) {
+            // What could not be written then may have been since.
+            let Health { fault, waiting, .. } = self.store.health();
+            self.last = Ticket::settled(fault.is_none() && waiting == 0);
         }
         self.last.clone()
     }
@@ -151,20 +152,4 @@ fn note_act(audit: &Audit, seq: u64, batch: &mut Batch) {
     if let Some(kind) = server::moderation_kind(&audit.act) {
         batch.events.push(EventRow { kind, seq, body: server::moderation_event(audit).into() });
     }
-}
-
-/// Each act of moderation has one row in the audit log, and one event.
-fn note_act(audit: &Audit, seq: u64, batch: &mut Batch) {
-    batch.audits.push(AuditRow {
-        by: audit.by.to_string(),
-        role: server::audit_role(audit),
-        from_outside: audit.from_outside,
-        act: audit.act.code(),
-        on: audit.on.as_ref().map(ToString::to_string),
-        reason: server::audit_reason(&audit.act).map(ToOwned::to_owned),
-        details: server::audit_details(audit),
-        seq,
-    });
-    let kind = server::moderation_kind(&audit.act);
-    batch.events.extend(kind.map(|kind| EventRow { kind, seq, body: server::moderation_event(audit).into() }));
 }

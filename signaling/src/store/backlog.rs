@@ -139,7 +139,7 @@ impl Backlog {
     }
 
     fn count(&mut self, batch: &Batch) {
-        let Batch { room: _, at_ms: _, state, events, audits, answers, ends: _ } = batch;
+        let Batch { room: _, at_ms: _, state, events, audits, answers, ends: _, now_or_never: _ } = batch;
         self.rows += state.len() + events.len() + audits.len() + answers.len();
         self.bytes += BATCH_BYTES
             + state.iter().map(state_bytes).sum::<usize>()
@@ -181,3 +181,92 @@ pub(super) const BATCHES_MAX: usize = 250_000;
 const ROW_BYTES: usize = 100;
 /// What a batch takes beside its rows, about.
 const BATCH_BYTES: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
+
+    use super::*;
+
+    fn step(name: &str, rows: &[(&str, Option<&str>)]) -> Batch {
+        let state = rows.iter().map(|(key, value)| Change { key: (*key).to_owned(), value: value.map(str::to_owned) });
+        Batch { room: Some(RoomId::parse(name).unwrap()), state: state.collect(), ..Batch::default() }
+    }
+
+    fn event(length: usize) -> EventRow {
+        EventRow { kind: "seat.changed", seq: 1, body: "x".repeat(length).into() }
+    }
+
+    /// The rows of state that wait, in order.
+    fn rows(backlog: &Backlog) -> Vec<(String, String, Option<String>)> {
+        let rows = backlog.batches().flat_map(|batch| {
+            let room = batch.room.as_ref().unwrap().to_string();
+            batch.state.iter().map(move |change| (room.clone(), change.key.clone(), change.value.clone()))
+        });
+        rows.collect()
+    }
+
+    fn row(name: &str, key: &str, value: Option<&str>) -> (String, String, Option<String>) {
+        (name.to_owned(), key.to_owned(), value.map(str::to_owned))
+    }
+
+    #[test]
+    fn of_a_row_only_the_newest_value_waits() {
+        let mut backlog = Backlog::default();
+        backlog.push(step("a", &[("room", Some("1")), ("person:x", Some("1"))]));
+        backlog.push(step("b", &[("room", Some("2"))]));
+        backlog.push(step("a", &[("room", Some("3"))]));
+        backlog.push(step("a", &[("person:x", None), ("room", Some("4")), ("room", Some("5"))]));
+        let expected = [row("b", "room", Some("2")), row("a", "person:x", None), row("a", "room", Some("5"))];
+        assert_eq!(rows(&backlog), expected);
+        assert_eq!((backlog.len(), backlog.rows), (2, 3), "batches with nothing left are gone");
+    }
+
+    #[test]
+    fn a_room_that_is_over_leaves_only_its_end_and_its_log() {
+        let mut backlog = Backlog::default();
+        backlog.push(Batch { events: vec![event(1)], ..step("a", &[("room", Some("1"))]) });
+        backlog.push(Batch { ends: true, ..step("a", &[("room", Some("2"))]) });
+        backlog.push(step("a", &[("room", Some("anew"))]));
+        assert_eq!(rows(&backlog), [row("a", "room", Some("anew"))]);
+        assert_eq!(
+            backlog.batches().map(|batch| (batch.ends, batch.events.len())).collect::<Vec<_>>(),
+            [(false, 1), (true, 0), (false, 0)]
+        );
+    }
+
+    #[test]
+    fn when_too_much_waits_the_oldest_of_the_log_goes_and_state_never() {
+        let mut backlog = Backlog::default();
+        let mut dropped = 0;
+        for number in 0..100 {
+            let name = format!("r{number}");
+            dropped += backlog.push(Batch { events: vec![event(1_000_000)], ..step(&name, &[("room", Some("1"))]) });
+        }
+        let left = backlog.batches().filter(|batch| !batch.events.is_empty()).count();
+        assert_eq!(left, BYTES_MAX / 1_000_400, "as much as there is room for");
+        assert_eq!(dropped, 100 - left as u64);
+        assert_eq!(rows(&backlog).len(), 100);
+        assert!(backlog.batches().take(100 - left).all(|batch| batch.events.is_empty()), "the oldest went");
+        assert!(!backlog.is_full());
+    }
+
+    #[test]
+    fn what_is_counted_is_what_is_there() {
+        let mut backlog = Backlog::default();
+        for number in 0..2_000_u32 {
+            let (name, key) = (format!("r{}", number % 7), format!("k{}", number % 5));
+            let mut batch = step(&name, &[(&key, (number % 3 > 0).then_some("value"))]);
+            batch.ends = number % 11 == 0;
+            if number % 13 == 0 {
+                batch.events.push(event(number as usize));
+            }
+            backlog.push(batch);
+        }
+        let mut counted = Backlog::default();
+        backlog.batches().for_each(|batch| counted.count(batch));
+        assert_eq!((counted.rows, counted.bytes), (backlog.rows, backlog.bytes));
+        let waiting: usize = backlog.newest.values().map(HashMap::len).sum();
+        assert_eq!(waiting, rows(&backlog).len());
+    }
+}

@@ -81,18 +81,25 @@ impl Work {
 /// For those who give work.
 impl Shared {
     pub(super) fn new(config: &StoreConfig, waiting: Vec<Delivery>) -> Self {
-        let mut outbox = Outbox::default();
+        let news: HashMap<_, _> = config.targets.iter().map(|target| (target.name.clone(), Notify::new())).collect();
+        let (mut outbox, mut inbox) = (Outbox::default(), Inbox::default());
         for delivery in waiting {
-            outbox.add(delivery, u64::MAX);
+            if news.contains_key(&delivery.target) {
+                outbox.add(delivery, u64::MAX);
+            } else {
+                // A target that is no longer configured gets nothing more.
+                let gone = OutboxChange::Done { target: delivery.target, event: delivery.event };
+                inbox.notes.insert(gone.key(), gone);
+            }
         }
         Self {
             is_file: config.path.is_some(),
             outbox_max: config.outbox_max,
-            inbox: Mutex::default(),
+            inbox: Mutex::new(inbox),
             bell: Condvar::new(),
             end: Condvar::new(),
             outbox: Mutex::new(outbox),
-            news: config.targets.iter().map(|target| (target.name.clone(), Notify::new())).collect(),
+            news,
             damaged: Mutex::default(),
         }
     }
@@ -106,6 +113,9 @@ impl Shared {
         if inbox.is_closing {
             return Ticket::settled(false);
         }
+        if batch.now_or_never && inbox.is_hopeless() {
+            return Ticket::settled(false);
+        }
         let dropped = inbox.backlog.push(batch);
         if dropped > 0 {
             inbox.dropped += dropped;
@@ -115,8 +125,7 @@ impl Shared {
             // The writer comes by itself when it is time to try again.
             return Ticket::settled(false);
         }
-        let is_hopeless = dropped > 0 || inbox.backlog.is_full() || inbox.is_late();
-        let ticket = if is_hopeless {
+        let ticket = if dropped > 0 || inbox.is_hopeless() {
             Ticket::settled(false)
         } else if self.is_file {
             Ticket::awaited(inbox.teller.get_or_insert_with(|| watch::channel(None).0).subscribe())
@@ -170,6 +179,11 @@ impl Shared {
         let mut damaged = lock(&self.damaged);
         let room = DAMAGED_MAX.saturating_sub(damaged.len());
         damaged.extend(ids.iter().take(room).map(|id| (log, *id)));
+    }
+
+    /// Whether nothing keeps it from writing at present.
+    pub(super) fn is_well(&self) -> Result<(), StoreError> {
+        lock(&self.inbox).fault.clone().map_or(Ok(()), |fault| Err(StoreError::Failed(fault)))
     }
 
     pub(super) fn health(&self) -> Health {
@@ -252,8 +266,9 @@ impl Shared {
     pub(super) fn put_back(&self, backlog: Backlog, notes: HashMap<(String, u64), OutboxChange>, fault: String) {
         let mut inbox = lock(&self.inbox);
         inbox.writing = None;
-        let later = std::mem::replace(&mut inbox.backlog, backlog);
-        inbox.dropped += later.into_batches().map(|batch| inbox.backlog.push(batch)).sum::<u64>();
+        let later = std::mem::take(&mut inbox.backlog).into_batches();
+        let kept = backlog.into_batches().chain(later).filter(|batch| !batch.now_or_never);
+        inbox.dropped += kept.map(|batch| inbox.backlog.push(batch)).sum::<u64>();
         for (key, change) in notes {
             inbox.notes.entry(key).or_insert(change);
         }
@@ -291,6 +306,11 @@ impl Inbox {
             self.writing = work.is_write().then(|| (work.backlog.len(), now));
         }
         work
+    }
+
+    /// What comes now is not written in time.
+    fn is_hopeless(&self) -> bool {
+        self.fault.is_some() || self.backlog.is_full() || self.is_late()
     }
 
     /// The disk takes longer than anyone waits.

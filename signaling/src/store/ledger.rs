@@ -1,6 +1,6 @@
 //! The ledger is the file as its one writer has it: what is handed to it is written in one transaction, or not at all.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, config::DbConfig, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, config::DbConfig, params};
 
 use super::{
     batch::{Batch, OutboxChange},
@@ -50,6 +50,41 @@ impl Ledger {
         });
         self.targets = targets;
         outcome.map(|()| deliveries)
+    }
+
+    /// Writes the same, but without those batches that SQLite does not take. Gives how many rows these had as well.
+    pub(super) fn write_each<'a>(
+        &mut self,
+        batches: impl Iterator<Item = &'a Batch>,
+        notes: impl Iterator<Item = &'a OutboxChange>,
+    ) -> rusqlite::Result<(Vec<Delivery>, u64)> {
+        let targets = std::mem::take(&mut self.targets);
+        let (mut deliveries, mut dropped) = (Vec::new(), 0);
+        let outcome = self.transact(|to, totals| {
+            for batch in batches {
+                let (before, waiting) = (*totals, deliveries.len());
+                to.execute_batch("SAVEPOINT batch")?;
+                match put_batch(to, totals, &targets, batch, &mut deliveries) {
+                    Ok(()) => {}
+                    Err(error) if is_own_fault(&error) => {
+                        tracing::error!(%error, room = ?batch.room, "a batch cannot be written, and is dropped");
+                        to.execute_batch("ROLLBACK TO batch")?;
+                        *totals = before;
+                        deliveries.truncate(waiting);
+                        let Batch { room: _, at_ms: _, state, events, audits, answers, ends: _, now_or_never: _ } = batch;
+                        dropped += (state.len() + events.len() + audits.len() + answers.len()) as u64;
+                    }
+                    Err(error) => return Err(error),
+                }
+                to.execute_batch("RELEASE batch")?;
+            }
+            for note in notes {
+                put_note(to, totals, note)?;
+            }
+            Ok(())
+        });
+        self.targets = targets;
+        outcome.map(|()| (deliveries, dropped))
     }
 
     /// Does something in a transaction of its own. If it fails everything is as before.
@@ -217,6 +252,29 @@ fn put_note(to: &Connection, totals: &mut Totals, note: &OutboxChange) -> rusqli
         }
     }
     Ok(())
+}
+
+/// Whether SQLite refuses what was asked, not the disk.
+pub(super) fn is_own_fault(error: &rusqlite::Error) -> bool {
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::ReadOnly
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::CannotOpen
+            | ErrorCode::PermissionDenied
+            | ErrorCode::OutOfMemory
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::OperationAborted
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::NoLargeFileSupport,
+        ) => false,
+        Some(_) | None => true,
+    }
 }
 
 /// After how many transactions the write-ahead log is carried over.

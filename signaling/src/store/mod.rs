@@ -19,6 +19,7 @@ mod retention;
 mod rows;
 mod ticket;
 mod totals;
+mod wal;
 mod writer;
 
 #[cfg(test)]
@@ -116,11 +117,6 @@ impl Store {
         self.threads.shared.write(batch)
     }
 
-    /// A ticket for all that was handed over before.
-    pub(crate) fn barrier(&self) -> Ticket {
-        self.write(Batch::default())
-    }
-
     /// How it is with the disk.
     pub(crate) fn health(&self) -> Health {
         self.threads.shared.health()
@@ -189,6 +185,8 @@ impl Store {
     ///
     /// The state of rooms (a seat, a rank, a ban) is the rooms' own: they have it in memory and write it again. Whoever erases someone asks them.
     pub(crate) async fn erase(&self, who: Identity, keep_bans: bool) -> Result<u64, StoreError> {
+        // What waits in memory may name them as well.
+        self.threads.shared.is_well()?;
         let person = Person::new(who.as_str());
         let whose = person.clone();
         let mut count = self.threads.change(move |ledger| whose.erase_answers(ledger)).await?;
@@ -206,6 +204,7 @@ impl Store {
             count += erased;
             after = upto;
         }
+        self.threads.shared.is_well()?;
         Ok(count)
     }
 
@@ -231,6 +230,11 @@ impl Store {
             since_ms: delivery.since_ms,
         });
         Ok((due.collect(), next_ms))
+    }
+
+    /// How many deliveries wait for a target, due or not, and since when the oldest does, in milliseconds since 1970.
+    pub(crate) fn outbox_waiting(&self, target: &str) -> (usize, Option<u64>) {
+        self.threads.shared.outbox().waiting(target)
     }
 
     /// Waits until something was put into the outbox since the last call of this for the target. Spurious returns are allowed.

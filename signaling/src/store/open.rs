@@ -17,6 +17,7 @@ use super::{
     query::{OpenError, SavedRoom},
     rows,
     totals::Totals,
+    wal,
 };
 use crate::ids::RoomId;
 
@@ -42,8 +43,8 @@ pub(super) fn open(config: &StoreConfig, steps: &[Step]) -> Result<Opened, OpenE
             if is_new(path)? {
                 make(path, steps)?;
             }
-            check_header(path, steps)?;
-            let mut opened = believe(path, steps)?;
+            let page_bytes = check_header(path, steps)?;
+            let mut opened = believe(path, page_bytes, steps)?;
             opened.lock = Some(lock);
             Ok(opened)
         }
@@ -117,8 +118,9 @@ fn make(path: &Path, steps: &[Step]) -> Result<(), OpenError> {
     keep().map_err(|error| io(path, &error))
 }
 
-/// Looks at the first bytes before SQLite does: it would change a file of another kind, or one that another program left unfinished.
-fn check_header(path: &Path, steps: &[Step]) -> Result<(), OpenError> {
+/// Looks at the first bytes before SQLite does: it would change a file of another kind, or one that another program left unfinished. Gives the length of a
+/// page.
+fn check_header(path: &Path, steps: &[Step]) -> Result<u64, OpenError> {
     let metadata = std::fs::metadata(path).map_err(|error| io(path, &error))?;
     if !metadata.is_file() {
         return Err(OpenError::Io { path: path.to_owned(), why: "not a file".to_owned() });
@@ -142,6 +144,11 @@ fn check_header(path: &Path, steps: &[Step]) -> Result<(), OpenError> {
         (false, true) => return Err(damaged(path, "its header")),
         (true, true) => {}
     }
+    // The largest length of all does not fit, and is written as 1.
+    let page_bytes = match u16::from_be_bytes([header[16], header[17]]) {
+        1 => 65_536,
+        bytes => u64::from(bytes),
+    };
     let (found, known) = (word(60), format::latest(steps));
     // WAL mode, UTF-8, no automatic vacuum: as every file of ours was made.
     let is_plain = header[18..20] == [2, 2] && word(56) == 1 && word(52) == 0 && word(64) == 0;
@@ -150,16 +157,38 @@ fn check_header(path: &Path, steps: &[Step]) -> Result<(), OpenError> {
         _ if !is_whole => Err(damaged(path, "its header")),
         0 => Err(damaged(path, "its header")),
         found if found > known => Err(OpenError::Newer { path: path.to_owned(), found, known }),
-        _ => Ok(()),
+        _ => Ok(page_bytes.max(1)),
     }
 }
 
-fn believe(path: &Path, steps: &[Step]) -> Result<Opened, OpenError> {
-    let failed = |error: rusqlite::Error| refusal(path, &error);
-    let has_wal = beside(path, "-wal").exists();
+fn believe(path: &Path, page_bytes: u64, steps: &[Step]) -> Result<Opened, OpenError> {
+    let wal = beside(path, "-wal");
     if beside(path, "-journal").exists() {
         return Err(damaged(path, "another program has left a -journal beside it"));
     }
+    let log = match std::fs::read(&wal) {
+        Ok(log) if wal::is_damaged(&log) => return Err(damaged(path, "its -wal")),
+        Ok(log) => Some(log),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(io(&wal, &error)),
+    };
+    let length = std::fs::metadata(path).map_err(|error| io(path, &error))?.len();
+    if length % page_bytes != 0 && log.as_ref().is_none_or(Vec::is_empty) {
+        return Err(damaged(path, "it is cut off"));
+    }
+    let is_wal_there = log.is_some();
+    let opened = look(path, steps, is_wal_there);
+    if opened.is_err() && !is_wal_there {
+        // SQLite made one when it looked. It must not be taken for the one that is missing.
+        for suffix in ["-wal", "-shm"] {
+            drop(std::fs::remove_file(beside(path, suffix)));
+        }
+    }
+    opened
+}
+
+fn look(path: &Path, steps: &[Step], is_wal_there: bool) -> Result<Opened, OpenError> {
+    let failed = |error: rusqlite::Error| refusal(path, &error);
     let connection = connect(path).map_err(failed)?;
     let version = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     let known = format::latest(steps);
@@ -167,16 +196,17 @@ fn believe(path: &Path, steps: &[Step]) -> Result<Opened, OpenError> {
         return Err(OpenError::Newer { path: path.to_owned(), found: version, known });
     }
     check_structure(&connection, path, version, steps)?;
+    // An older file is brought to this version, and its rows are looked at, in one transaction: if they are damaged it stays as it was.
+    connection.execute_batch("BEGIN").map_err(failed)?;
     if version < known {
-        let transaction = connection.unchecked_transaction().map_err(failed)?;
-        format::upgrade(&transaction, version, steps).map_err(failed)?;
-        transaction.commit().map_err(failed)?;
+        format::upgrade(&connection, version, steps).map_err(failed)?;
     }
     let opened = check_rows(connection, path)?;
-    if opened.totals.is_in_use && !has_wal {
+    if opened.totals.is_in_use && !is_wal_there {
         let why = "its process was killed, and the -wal that was beside it is missing; a copy made by a backup is taken with an empty -wal beside it";
         return Err(damaged(path, why));
     }
+    opened.connection.execute_batch("COMMIT").map_err(failed)?;
     claim(opened).map_err(failed)
 }
 

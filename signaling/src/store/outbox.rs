@@ -88,6 +88,12 @@ impl Outbox {
         let next_ms = queue.heads.iter().nth(due.len()).map(|(next_ms, _)| *next_ms);
         (due, next_ms)
     }
+
+    /// How many deliveries wait for a target, and since when the oldest does.
+    pub(super) fn waiting(&self, target: &str) -> (usize, Option<u64>) {
+        let Some(queue) = self.targets.get(target) else { return (0, None) };
+        (queue.waiting.len(), queue.waiting.values().next().map(|oldest| oldest.since_ms))
+    }
 }
 
 impl Queue {
@@ -119,5 +125,55 @@ impl Queue {
         if let Some(head) = first.and_then(|first| self.waiting.get(first)) {
             self.heads.insert((head.next_ms, head.event));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivery(room: &str, event: u64) -> Delivery {
+        let (target, room) = ("hook".to_owned(), Some(room.to_owned()));
+        Delivery { target, event, room, since_ms: 0, attempts: 0, next_ms: event }
+    }
+
+    fn due(outbox: &Outbox, now_ms: u64, count: usize) -> (Vec<u64>, Option<u64>) {
+        let (due, next_ms) = outbox.due("hook", now_ms, count);
+        (due.into_iter().map(|delivery| delivery.event).collect(), next_ms)
+    }
+
+    fn outbox(deliveries: &[(&str, u64)]) -> Outbox {
+        let mut outbox = Outbox::default();
+        for (room, event) in deliveries {
+            assert!(outbox.add(delivery(room, *event), 100).is_empty());
+        }
+        outbox
+    }
+
+    #[test]
+    fn of_each_room_the_first_is_due() {
+        let mut outbox = outbox(&[("a", 1), ("a", 2), ("b", 3), ("c", 9)]);
+        assert_eq!(due(&outbox, 5, 10), (vec![1, 3], Some(9)));
+        assert_eq!(due(&outbox, 5, 1), (vec![1], Some(3)), "more is due at once");
+        outbox.note(&OutboxChange::Retry { target: "hook".to_owned(), event: 1, attempts: 1, next_ms: 7 });
+        assert_eq!(due(&outbox, 5, 10), (vec![3], Some(7)), "its room waits with it");
+        outbox.note(&OutboxChange::Done { target: "hook".to_owned(), event: 1 });
+        assert_eq!(due(&outbox, 5, 10), (vec![2, 3], Some(9)));
+        outbox.note(&OutboxChange::Done { target: "hook".to_owned(), event: 1 });
+        outbox.note(&OutboxChange::Done { target: "other".to_owned(), event: 2 });
+        assert_eq!((outbox.len(), outbox.oldest()), (3, Some(2)));
+        for event in [2, 3, 9] {
+            outbox.note(&OutboxChange::Done { target: "hook".to_owned(), event });
+        }
+        assert_eq!((due(&outbox, 99, 10), outbox.len(), outbox.oldest()), ((Vec::new(), None), 0, None));
+        assert!(outbox.targets.values().all(|queue| queue.rooms.is_empty() && queue.heads.is_empty()));
+    }
+
+    #[test]
+    fn beyond_the_bound_the_oldest_goes() {
+        let mut outbox = outbox(&[("a", 1), ("b", 2)]);
+        let gone = outbox.add(delivery("a", 3), 2);
+        assert_eq!(gone, [OutboxChange::Done { target: "hook".to_owned(), event: 1 }]);
+        assert_eq!(due(&outbox, 9, 10), (vec![2, 3], None));
     }
 }

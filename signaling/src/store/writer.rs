@@ -3,18 +3,21 @@
 //!   Well ──a group fails──► Fault: what waits is tried again every second ──a group is written──► Well
 
 use std::{
+    collections::HashMap,
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 
 use super::{
     backlog::Backlog,
+    batch::OutboxChange,
     config::StoreConfig,
     inbox::{Shared, Work, tell},
-    ledger::Ledger,
+    ledger::{self, Ledger},
+    outbox::Delivery,
     retention,
 };
 use crate::clock;
@@ -77,9 +80,11 @@ impl Writer {
                 self.ledger.checkpoint_if_due(backlog.bytes());
                 None
             }
-            Err(error) if is_own_fault(&error) => {
+            Err(error) if ledger::is_own_fault(&error) => {
+                let outcome = self.ledger.write_each(backlog.batches(), notes.values());
+                let retry_at = self.settle_each(outcome, backlog, notes);
                 settle(false);
-                self.write_singly(backlog, notes.into_values().collect())
+                retry_at
             }
             Err(error) => {
                 self.shared.put_back(backlog, notes, error.to_string());
@@ -89,35 +94,24 @@ impl Writer {
         }
     }
 
-    /// Writes batch by batch, and drops those that SQLite does not take whatever the disk is like: they must not keep all others waiting.
-    fn write_singly(&mut self, backlog: Backlog, notes: Vec<super::OutboxChange>) -> Option<Instant> {
-        let mut left = Backlog::default();
-        let mut fault = None;
-        for batch in backlog.into_batches() {
-            if fault.is_some() {
-                left.push(batch);
-                continue;
+    /// Drops those batches that SQLite does not take whatever the disk is like: they must not keep all others waiting.
+    fn settle_each(
+        &self,
+        outcome: rusqlite::Result<(Vec<Delivery>, u64)>,
+        backlog: Backlog,
+        notes: HashMap<(String, u64), OutboxChange>,
+    ) -> Option<Instant> {
+        match outcome {
+            Ok((deliveries, dropped)) => {
+                self.shared.note_dropped(dropped);
+                self.shared.written(backlog.len(), 1, deliveries);
+                None
             }
-            match self.ledger.write(std::iter::once(&batch), std::iter::empty()) {
-                Ok(deliveries) => self.shared.written(1, 1, deliveries),
-                Err(error) if is_own_fault(&error) => {
-                    tracing::error!(%error, room = ?batch.room, "a batch cannot be written, and is dropped");
-                    self.shared.note_dropped((batch.events.len() + batch.audits.len() + batch.answers.len()) as u64);
-                }
-                Err(error) => {
-                    fault = Some(error.to_string());
-                    left.push(batch);
-                }
+            Err(error) => {
+                self.shared.put_back(backlog, notes, error.to_string());
+                Some(clock::now() + RETRY_AFTER)
             }
         }
-        let left_notes = match self.ledger.write(std::iter::empty(), notes.iter()) {
-            Ok(_) => Vec::new(),
-            Err(_) => notes,
-        };
-        let fault = fault?;
-        let left_notes = left_notes.into_iter().map(|note| (note.key(), note)).collect();
-        self.shared.put_back(left, left_notes, fault);
-        Some(clock::now() + RETRY_AFTER)
     }
 
     /// Lets go what need not be kept any longer, a step at a time. Gives when it is to be called again.
@@ -164,29 +158,6 @@ pub(super) fn start_reader(connection: Connection, jobs: mpsc::Receiver<ReadJob>
             job(&connection);
         }
     })
-}
-
-/// Whether SQLite refuses what was asked, not the disk.
-fn is_own_fault(error: &rusqlite::Error) -> bool {
-    match error.sqlite_error_code() {
-        Some(
-            ErrorCode::DiskFull
-            | ErrorCode::SystemIoFailure
-            | ErrorCode::ReadOnly
-            | ErrorCode::DatabaseBusy
-            | ErrorCode::DatabaseLocked
-            | ErrorCode::DatabaseCorrupt
-            | ErrorCode::NotADatabase
-            | ErrorCode::CannotOpen
-            | ErrorCode::PermissionDenied
-            | ErrorCode::OutOfMemory
-            | ErrorCode::FileLockingProtocolFailed
-            | ErrorCode::OperationAborted
-            | ErrorCode::OperationInterrupted
-            | ErrorCode::NoLargeFileSupport,
-        ) => false,
-        Some(_) | None => true,
-    }
 }
 
 /// How long after a failure it is tried again.

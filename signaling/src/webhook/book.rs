@@ -98,6 +98,20 @@ impl Book {
         choice
     }
 
+    /// Nothing that was tried before need wait any longer. Gives those of `waiting` for which the store must be told.
+    pub(super) fn hasten(&mut self, waiting: Vec<DueDelivery>, now_ms: u64) -> Vec<DueDelivery> {
+        for noted in self.noted.values_mut() {
+            noted.next_ms = noted.next_ms.map(|next_ms| next_ms.min(now_ms));
+        }
+        let mut waiting = waiting;
+        waiting.retain(|delivery| {
+            let room = &delivery.event.room;
+            let is_done = self.noted.get(room).is_some_and(|noted| noted.next_ms.is_none());
+            delivery.attempts > 0 && !is_done && !self.under_way.contains(room)
+        });
+        waiting
+    }
+
     /// A try has ended: the delivery is done with, or due again at `next_ms`, after so many attempts.
     pub(super) fn note(&mut self, delivery: &DueDelivery, attempts: u32, next_ms: Option<u64>) {
         self.under_way.remove(&delivery.event.room);
@@ -163,6 +177,19 @@ mod tests {
         assert_eq!((early.now.len(), early.wake_ms), (0, Some(500)));
         let then = book.choose(vec![due("a", 1, 0)], 8, 500);
         assert_eq!((ids(&then), then.now[0].attempts), (vec![1], 1), "the first try is not forgotten");
+    }
+
+    #[test]
+    fn what_waits_can_be_hastened_but_not_what_is_done_or_under_way() {
+        let mut book = Book::default();
+        book.choose(vec![due("done", 1, 0), due("waits", 2, 0), due("goes", 3, 1)], 8, 0);
+        book.note(&due("done", 1, 0), 1, None);
+        book.note(&due("waits", 2, 0), 1, Some(9_000));
+        let waiting =
+            vec![due("done", 1, 1), due("waits", 2, 1), due("goes", 3, 1), due("late", 4, 7), due("new", 5, 0)];
+        let hastened = book.hasten(waiting, 100);
+        assert_eq!(hastened.iter().map(|delivery| delivery.event.id).collect::<Vec<_>>(), [2, 4]);
+        assert_eq!(ids(&book.choose(vec![due("waits", 2, 0)], 8, 100)), [2]);
     }
 
     #[test]

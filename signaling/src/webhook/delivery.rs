@@ -25,6 +25,8 @@ use crate::{
 pub(super) trait Outbox: Clone + Send + Sync + 'static {
     /// The first delivery of each room that is due at `now_ms`, at most `count`, and when the next one is due.
     fn due(&self, target: &str, now_ms: u64, count: usize) -> impl Future<Output = Offer> + Send;
+    /// How many deliveries wait, due or not, and since when the oldest does.
+    fn waiting(&self, target: &str) -> (usize, Option<u64>);
     /// Waits until something was put into it.
     fn news(&self, target: &str) -> impl Future<Output = ()> + Send;
     /// Writes down the fate of a delivery.
@@ -36,6 +38,10 @@ type Offer = Result<(Vec<DueDelivery>, Option<u64>), StoreError>;
 impl Outbox for Store {
     async fn due(&self, target: &str, now_ms: u64, count: usize) -> Offer {
         self.due_deliveries(target.to_owned(), now_ms, count).await
+    }
+
+    fn waiting(&self, target: &str) -> (usize, Option<u64>) {
+        self.outbox_waiting(target)
     }
 
     async fn news(&self, target: &str) {
@@ -62,10 +68,12 @@ pub(super) struct Delivery<O> {
     under_way: HashMap<Id, DueDelivery>,
     /// Failed tries since the last that did not.
     failed_in_a_row: u32,
-    /// Deliveries given up since then.
+    /// Tries since the last answer of any kind.
+    unanswered_in_a_row: u32,
+    /// It answers again after it did not.
+    is_back: bool,
+    /// Deliveries given up since the last that arrived.
     given_up_in_a_row: u64,
-    /// When the age of the oldest was last looked at.
-    oldest_seen_ms: u64,
     /// How long it waits for a store that is behind.
     behind: Duration,
 }
@@ -90,8 +98,9 @@ impl<O: Outbox> Delivery<O> {
             tries: JoinSet::new(),
             under_way: HashMap::new(),
             failed_in_a_row: 0,
+            unanswered_in_a_row: 0,
+            is_back: false,
             given_up_in_a_row: 0,
-            oldest_seen_ms: 0,
             behind: BEHIND_FIRST,
         }
     }
@@ -114,7 +123,11 @@ impl<O: Outbox> Delivery<O> {
     /// Starts tries while there are places and something is due. Gives how long nothing need be done unless something happens.
     async fn fill(&mut self) -> Result<Duration, Closed> {
         let now_ms = clock::unix_millis();
-        self.look_at_oldest(now_ms).await;
+        let (waiting, since_ms) = self.outbox.waiting(&self.target);
+        self.counts().set_waiting(waiting, since_ms);
+        if std::mem::take(&mut self.is_back) {
+            self.hasten(now_ms).await;
+        }
         let places = self.book.places(PARALLEL - self.tries.len());
         let offer = self.outbox.due(&self.target, now_ms, self.book.count(places)).await;
         let (offered, next_ms) = match offer {
@@ -188,7 +201,9 @@ impl<O: Outbox> Delivery<O> {
         if self.failed_in_a_row >= NOTABLE {
             tracing::info!(target_name = self.target, failed = self.failed_in_a_row, "webhooks arrive again");
         }
+        self.is_back |= self.unanswered_in_a_row >= NOTABLE;
         self.failed_in_a_row = 0;
+        self.unanswered_in_a_row = 0;
         self.given_up_in_a_row = 0;
     }
 
@@ -196,6 +211,9 @@ impl<O: Outbox> Delivery<O> {
         let Attempt { outcome, status, fault } = attempt;
         let (target_name, event, outcome) = (&self.target, delivery.event.id, outcome.label());
         let fault = fault.as_deref();
+        // A status is an answer, unless a proxy gives it for a receiver that is away.
+        let is_answer = status.is_some_and(|status| !(502..=504).contains(&status));
+        self.unanswered_in_a_row = if is_answer { 0 } else { self.unanswered_in_a_row.saturating_add(1) };
         tracing::debug!(target_name, event, attempts, outcome, status, fault, "a webhook did not arrive");
         self.failed_in_a_row = self.failed_in_a_row.saturating_add(1);
         if self.failed_in_a_row == NOTABLE {
@@ -214,14 +232,14 @@ impl<O: Outbox> Delivery<O> {
         }
     }
 
-    /// Sees now and then since when the oldest delivery waits, whether or not it is due.
-    async fn look_at_oldest(&mut self, now_ms: u64) {
-        if now_ms.abs_diff(self.oldest_seen_ms) < OLDEST_EVERY_MS {
+    /// A target that was away and answers again gets what waits for it now, and not when each wait is over, which may be an hour.
+    async fn hasten(&mut self, now_ms: u64) {
+        let Ok((waiting, _)) = self.outbox.due(&self.target, END_OF_TIME_MS, HASTENED_MAX).await else {
             return;
-        }
-        self.oldest_seen_ms = now_ms;
-        if let Ok((oldest, _)) = self.outbox.due(&self.target, END_OF_TIME_MS, 1).await {
-            self.counts().set_oldest(oldest.first().map(|delivery| delivery.since_ms));
+        };
+        for delivery in self.book.hasten(waiting, now_ms) {
+            let (target, event) = (self.target.clone(), delivery.event.id);
+            self.outbox.note(OutboxChange::Retry { target, event, attempts: delivery.attempts, next_ms: now_ms });
         }
     }
 
@@ -245,8 +263,9 @@ const UNREADABLE: Duration = Duration::from_secs(1);
 /// How long a store that is behind is left alone, at first and at most.
 const BEHIND_FIRST: Duration = Duration::from_millis(5);
 const BEHIND_MAX: Duration = Duration::from_secs(1);
-const OLDEST_EVERY_MS: u64 = 5_000;
 /// Later than anything is due. Databases have signed numbers.
 const END_OF_TIME_MS: u64 = i64::MAX.unsigned_abs();
+/// How many rooms are hastened at once when a target is back. The others come when their wait is over.
+const HASTENED_MAX: usize = 256;
 /// So many failures in a row are worth a word: one or two are what tries again are for.
 const NOTABLE: u32 = 3;

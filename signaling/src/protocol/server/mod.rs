@@ -67,16 +67,6 @@ pub fn reply_ok_in_memory(request: &RequestId, done: &Done) -> String {
     reply(request, OkJson { durable: Some(false), ..OkJson::from(done) })
 }
 
-/// A `reply` that [`reply_ok`] wrote, as [`reply_ok_in_memory`] would have written it. Whoever waits for the disk need not keep more than the text.
-#[must_use]
-pub fn in_memory(reply: &str) -> String {
-    let Some(open) = reply.strip_suffix("}}") else {
-        return reply.to_owned();
-    };
-    let comma = if open.ends_with('{') { "" } else { "," };
-    format!(r#"{open}{comma}"durable":false}}}}"#)
-}
-
 /// `reply` to `ping`.
 #[must_use]
 pub fn pong(request: &RequestId, time_ms: u64) -> String {

@@ -122,10 +122,10 @@ fn kinds_and_their_families_are_known() {
 }
 
 #[test]
-fn a_reply_can_be_told_afterwards_that_it_is_not_on_the_disk() {
+fn an_answer_says_if_it_is_not_on_the_disk() {
     for done in [Done::default(), Done { seat: Some(occupied(1)), ..Done::default() }] {
-        let reply = server::reply_ok(&request("7"), &done);
-        assert_eq!(server::in_memory(&reply), server::reply_ok_in_memory(&request("7"), &done));
+        assert_eq!(parsed(&server::reply_ok_in_memory(&request("7"), &done))["ok"]["durable"], false);
+        assert_eq!(parsed(&server::reply_ok(&request("7"), &done))["ok"].get("durable"), None);
         let answer = parsed(&server::done_in_memory(&done));
         assert_eq!(answer["durable"], false);
         assert_eq!(parsed(&server::done(&done)).get("durable"), None);

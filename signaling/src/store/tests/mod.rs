@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
 
+mod damage;
+mod faults;
 mod kept;
+mod past;
+mod refused;
+mod speed;
 
 use std::{
     fs,

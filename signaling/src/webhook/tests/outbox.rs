@@ -105,6 +105,12 @@ impl Outbox for FakeOutbox {
         Ok((due.map(|row| row.delivery.clone()).collect(), next_ms))
     }
 
+    fn waiting(&self, target: &str) -> (usize, Option<u64>) {
+        let rows = self.0.rows.lock().unwrap();
+        let rows: Vec<&Row> = rows.iter().filter(|row| row.target == target).collect();
+        (rows.len(), rows.first().map(|row| row.delivery.since_ms))
+    }
+
     async fn news(&self, _target: &str) {
         self.0.news.notified().await;
     }

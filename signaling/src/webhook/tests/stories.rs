@@ -143,12 +143,14 @@ async fn more_rooms_than_places_are_told_each_in_order() {
 }
 
 #[tokio::test]
-async fn the_age_of_the_oldest_is_told() {
+async fn how_many_wait_and_for_how_long_is_told() {
     let outbox = FakeOutbox::default();
     outbox.put_for("a", "demo", 1, clock::unix_millis() - 60_000, 3);
+    outbox.put("demo", 2);
     let target = FakeTarget::start(|_, _| Answer::Status(500)).await;
     let world = World::start(&outbox, &[target.url()]);
     let age = || world.counters.webhooks[0].oldest_age(clock::unix_millis());
     world.until("it is seen", || (60..120).contains(&age().as_secs())).await;
+    assert_eq!(world.counters.webhooks[0].waiting(), 2);
     world.stop().await;
 }

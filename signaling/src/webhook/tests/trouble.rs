@@ -1,5 +1,7 @@
 //! Targets that are down, slow, hostile or not to be reached.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use super::*;
 
 /// What a target does, and what is counted for it.
@@ -95,6 +97,28 @@ async fn a_dead_and_a_silent_target_cost_the_third_nothing() {
     world.until("the dead one was tried", || world.counted(0, TryOutcome::Connect) > 20).await;
     assert_eq!((outbox.waiting("a").len(), outbox.waiting("b").len()), (200, 200));
     assert_eq!(silent.received().len(), super::super::delivery::PARALLEL, "so many at once, and no more");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_target_that_is_back_gets_at_once_what_waits_for_it() {
+    let is_up = Arc::new(AtomicBool::new(false));
+    let up = Arc::clone(&is_up);
+    let target = FakeTarget::start(move |_, _| match up.load(Relaxed) {
+        true => Answer::Status(200),
+        false => Answer::Bytes(Vec::new()),
+    })
+    .await;
+    let outbox = FakeOutbox::default();
+    // Whoever waits, waits for longer than this test has.
+    let slow = Pace { wait_first: PATIENCE * 100, wait_max: PATIENCE * 100, ..PACE };
+    let world = World::configured(&outbox, &[target.url()], |_| {}, slow);
+    (0..40).for_each(|id| outbox.put(&format!("room{}", id % 20), id + 1));
+    world.until("each room was tried once", || world.counted(0, TryOutcome::Protocol) == 20).await;
+    is_up.store(true, Relaxed);
+    outbox.put("another", 41);
+    world.until("all arrive", || outbox.waiting("a").is_empty()).await;
+    assert_eq!(target.received().len(), 61);
     world.stop().await;
 }
 

@@ -117,7 +117,7 @@ impl Model {
     }
 
     /// Tokens from before a ban or a denying kick are no longer good. One that does not say its age counts as old.
-    fn is_denied(&self, who: &Identity, token_age: Option<Duration>) -> bool {
+    pub(super) fn is_denied(&self, who: &Identity, token_age: Option<Duration>) -> bool {
         let Some(since) = self.denied.get(who) else {
             return false;
         };

@@ -5,13 +5,37 @@ use super::*;
 
 /// What is written down of a room.
 pub(super) struct Ledger {
-    calendar: Calendar,
+    pub(super) calendar: Calendar,
     rows: BTreeMap<String, String>,
 }
 
 impl Ledger {
     pub(super) fn begin(now: Instant) -> Self {
         Self { calendar: Calendar { now, unix_ms: 1_790_000_000_000 }, rows: BTreeMap::new() }
+    }
+
+    pub(super) fn of(calendar: &Calendar, rows: Vec<(String, String)>) -> Self {
+        Self { calendar: *calendar, rows: rows.into_iter().collect() }
+    }
+
+    pub(super) fn rows(&self) -> Vec<(String, String)> {
+        self.rows.iter().map(|(key, text)| (key.clone(), text.clone())).collect()
+    }
+
+    /// Writes down what has changed, and sees that nothing is missing.
+    pub(super) fn keep(&mut self, room: &mut Room) -> Vec<Change> {
+        let changes = room.take_changes(&self.calendar);
+        self.write(&changes);
+        if !room.is_closed() {
+            let whole = room.whole_record(&self.calendar);
+            assert_eq!(self.rows, whole, "what was written bit by bit (left) is all there is to write (right)");
+        }
+        changes
+    }
+
+    /// The room as another process would go on with it, if it is not over.
+    pub(super) fn restored(&self, room: &Room, now: Instant) -> Option<Room> {
+        (!room.is_closed()).then(|| self.restore(&room.settings, now))
     }
 
     fn write(&mut self, changes: &[Change]) {
@@ -37,21 +61,15 @@ impl Ledger {
             opens_in: Some(seconds(3)),
             ..set.clone()
         };
-        let rows: Vec<(String, String)> = self.rows.iter().map(|(key, text)| (key.clone(), text.clone())).collect();
-        Room::restore(RoomId::parse("demo").unwrap(), configured, &rows, &self.calendar, now).unwrap()
+        Room::restore(RoomId::parse("demo").unwrap(), configured, &self.rows(), &self.calendar, now).unwrap()
     }
 }
 
 impl Trial {
     /// Writes down what has changed, and sees that nothing is missing.
     pub(super) fn write_down(&mut self) -> Vec<Change> {
-        let changes = self.story.room.take_changes(&self.ledger.calendar);
+        let changes = self.ledger.keep(&mut self.story.room);
         assert_eq!(self.twin.take_changes(&self.ledger.calendar), changes, "what the twin (left) writes down");
-        self.ledger.write(&changes);
-        if !self.story.room.is_closed() {
-            let whole = self.story.room.whole_record(&self.ledger.calendar);
-            assert_eq!(self.ledger.rows, whole, "what was written bit by bit (left) is all there is to write (right)");
-        }
         changes
     }
 
