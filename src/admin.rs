@@ -9,6 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use podium_signaling::{Health, Signaling};
 
 use crate::metrics::Metrics;
 use crate::runtime::pool::Pool;
@@ -22,6 +23,8 @@ pub struct Admin {
     pub pool: Arc<Pool>,
     /// Set while the server lets its sessions go.
     pub draining: Arc<AtomicBool>,
+    /// Whose store is looked at.
+    pub signaling: Signaling,
 }
 
 /// `/metrics`, `/healthz`, `/readyz`.
@@ -52,12 +55,39 @@ async fn healthz(State(admin): State<Arc<Admin>>) -> Response {
     (status, Json(serde_json::json!({ "ok": !stalled, "workers_silent_ms": silent_ms }))).into_response()
 }
 
-/// 200 while new sessions are welcome, 503 while draining.
+/// 200 while new sessions are welcome and what they do can be written down, else 503 with the reason.
 async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
-    let draining = admin.draining.load(Ordering::Relaxed);
-    let status = if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    (status, Json(serde_json::json!({ "ready": !draining }))).into_response()
+    let why = unready(admin.draining.load(Ordering::Relaxed), &admin.signaling.store_health());
+    match why {
+        None => Json(serde_json::json!({ "ready": true })).into_response(),
+        Some(why) => {
+            let told = Json(serde_json::json!({ "ready": false, "why": why }));
+            (StatusCode::SERVICE_UNAVAILABLE, told).into_response()
+        }
+    }
+}
+
+/// Why nobody should be sent here at present, if so.
+fn unready(is_draining: bool, health: &Health) -> Option<String> {
+    if is_draining {
+        return Some("draining".to_owned());
+    }
+    health.fault.as_ref().map(|fault| format!("storage: {fault}"))
 }
 
 /// A worker turns five times a second even when nothing happens.
 const STALLED_AFTER: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_unready_while_it_drains_or_cannot_write() {
+        let (well, faulty) = (Health::default(), Health { fault: Some("disk full".to_owned()), ..Health::default() });
+        assert_eq!(unready(false, &well), None);
+        assert_eq!(unready(false, &faulty).as_deref(), Some("storage: disk full"));
+        assert_eq!(unready(true, &well).as_deref(), Some("draining"));
+        assert_eq!(unready(true, &faulty).as_deref(), Some("draining"));
+    }
+}

@@ -18,4 +18,5 @@ pub mod sdp;
 pub mod server;
 pub mod telemetry;
 pub mod transport;
+pub mod webhooks;
 pub mod wire;

@@ -1,6 +1,7 @@
 //! The `podium` binary: serves, mints tokens, checks configurations.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,7 +9,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use podium::config::{Config, Faults};
 use podium::server::{Mode, Server, StartError};
+use podium::webhooks::listen;
 use podium::{server, telemetry};
+use podium_signaling::webhook::{SecretFault, WebhookSecret};
 
 /// A real-time voice-room server. Without a command and a configuration it serves in development mode on loopback.
 #[derive(Debug, Parser)]
@@ -34,6 +37,8 @@ enum Command {
     CheckConfig,
     /// Print the whole configuration as it holds, secrets hidden.
     PrintConfig,
+    /// Receive webhooks, for developers: verify each one and print it in a line, or say why it is refused.
+    WebhookListen(ListenArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -61,6 +66,22 @@ struct TokenArguments {
     key: Option<String>,
 }
 
+#[derive(Debug, clap::Args)]
+struct ListenArguments {
+    /// What deliveries must be signed with, whsec_…; a new one if there is none.
+    #[arg(long, env = "PODIUM_WEBHOOK_SECRET", hide_env_values = true, value_parser = parse_secret)]
+    secret: Option<WebhookSecret>,
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+    /// Answer the first so many with 500, to see them come again.
+    #[arg(long, default_value_t = 0)]
+    fail: u64,
+    /// End after so many that were taken.
+    #[arg(long)]
+    count: Option<u64>,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Rank {
     Host,
@@ -84,6 +105,7 @@ fn main() -> ExitCode {
             Ok(()) => say("the configuration is sound"),
             Err(faults) => configuration_fault(&faults),
         },
+        Some(Command::WebhookListen(options)) => webhook_listen(options),
         Some(Command::PrintConfig) => match toml::to_string_pretty(&config) {
             Ok(text) => say(text.trim_end()),
             Err(error) => complain(&error.to_string(), EXIT_FAILURE),
@@ -131,6 +153,26 @@ fn mint(config: &Config, token: &TokenArguments) -> ExitCode {
         Ok(token) => say(&token),
         Err(error) => complain(&error, EXIT_FAILURE),
     }
+}
+
+fn webhook_listen(arguments: ListenArguments) -> ExitCode {
+    let ListenArguments { secret, listen, fail, count } = arguments;
+    let Some(secret) = secret.or_else(WebhookSecret::generate) else {
+        return complain("no randomness for a secret", EXIT_FAILURE);
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error.to_string(), EXIT_FAILURE),
+    };
+    let options = listen::Options { listen, secret, fail, count };
+    match runtime.block_on(listen::listen(options, |line| writeln!(std::io::stdout(), "{line}").is_ok())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&format!("--listen {listen}: {error}"), EXIT_FAILURE),
+    }
+}
+
+fn parse_secret(text: &str) -> Result<WebhookSecret, SecretFault> {
+    WebhookSecret::parse(text)
 }
 
 fn parse_duration(text: &str) -> Result<std::time::Duration, String> {

@@ -9,7 +9,6 @@ use std::time::Duration;
 use podium_signaling::auth;
 use podium_signaling::ids::{Identity, RoomId};
 use podium_signaling::room::{Duplicates, Interrupt, Promote, Rank, SeatMode, Settings};
-use podium_signaling::webhook::WebhookConfig;
 use podium_signaling::{DevMode, Limits, Signaling, SignalingConfig, StoreConfig};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,6 +24,7 @@ use crate::metrics::{JoinMetrics, Metrics};
 use crate::runtime::clock;
 use crate::runtime::pool::Pool;
 use crate::transport::certificate::Certificate;
+use crate::webhooks;
 
 /// How the server came to its configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Server {
             slots_max: config.limits.slots_max,
             joins: Arc::clone(&joins),
         }));
-        let signaling = Signaling::open(signaling_config(&config, mode), Arc::clone(&bridge) as _)?;
+        let signaling = Signaling::open(signaling_config(&config, mode)?, Arc::clone(&bridge) as _)?;
         let server = Self {
             http: http.local_addr()?,
             admin: admin.local_addr()?,
@@ -141,7 +141,8 @@ impl Server {
             tasks: TaskTracker::new(),
         };
         let metrics = Metrics::new(Arc::clone(&pool), signaling.clone(), &joins)?;
-        let pages = Arc::new(Admin { metrics, pool, draining: Arc::clone(&server.draining) });
+        let pages =
+            Arc::new(Admin { metrics, pool, draining: Arc::clone(&server.draining), signaling: signaling.clone() });
         let (stop, facts) = (server.stop.clone(), signaling.facts());
         server.tasks.spawn(async move {
             tokio::select! {
@@ -239,12 +240,16 @@ impl Server {
 ///
 /// # Errors
 ///
-/// No API key.
+/// No API key, or webhooks that can go nowhere.
 pub fn check(config: &Config) -> Result<(), Faults> {
+    let mut faults = Vec::new();
     if config.auth.keys.is_empty() {
-        return Err(Faults(vec!["auth.keys: at least one key is needed, or nobody can join".into()]));
+        faults.push("auth.keys: at least one key is needed, or nobody can join".into());
     }
-    Ok(())
+    if let Err(Faults(more)) = webhooks::targets(&config.webhooks, false) {
+        faults.extend(more);
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
 }
 
 /// Mints an access token with a configured key.
@@ -293,10 +298,10 @@ fn prepare_development(config: &mut Config) -> Result<(), StartError> {
     Ok(())
 }
 
-fn signaling_config(config: &Config, mode: Mode) -> SignalingConfig {
+fn signaling_config(config: &Config, mode: Mode) -> Result<SignalingConfig, Faults> {
     let keys: HashMap<String, auth::Secret> =
         config.auth.keys.iter().map(|(id, secret)| (id.clone(), auth::Secret::new(secret.expose()))).collect();
-    SignalingConfig {
+    Ok(SignalingConfig {
         keys,
         dev: match mode {
             Mode::Development => Some(DevMode { key_id: DEVELOPMENT_KEY.into() }),
@@ -307,8 +312,8 @@ fn signaling_config(config: &Config, mode: Mode) -> SignalingConfig {
         settings: room_settings(&config.rooms),
         limits: limits(config),
         store: store(&config.store, mode),
-        webhooks: WebhookConfig::default(),
-    }
+        webhooks: webhooks::targets(&config.webhooks, mode == Mode::Development)?,
+    })
 }
 
 fn store(store: &config::Store, mode: Mode) -> StoreConfig {
@@ -328,6 +333,8 @@ fn limits(config: &Config) -> Limits {
         json_depth: limits.json_depth_max,
         commands_per_second: limits.commands_per_second,
         burst: limits.commands_burst,
+        http_per_second: limits.http_per_second,
+        http_burst: limits.http_burst,
         name_chars: limits.name_chars_max,
         sessions_per_address: limits.sessions_per_address,
         sessions_max: limits.sessions_max,

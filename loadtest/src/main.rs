@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use podium_loadtest::report::{AudienceReport, Budgets, JoinsReport, Outcome, Report};
-use podium_loadtest::scenario::{Audience, Joins, Smoke, Stand, Venue};
+use podium_loadtest::report::{
+    AudienceReport, Budgets, DurableReport, JoinsReport, Outcome, Pace, Report, RestartReport,
+};
+use podium_loadtest::scenario::{Audience, Durable, Joins, Restart, Scratch, Smoke, Stand, Venue};
 
 /// Brings synthetic participants into Podium's rooms and measures what they hear.
 #[derive(Parser)]
@@ -26,6 +28,10 @@ enum Scenario {
     Audience(AudienceArgs),
     /// People join one room without media, so many a second.
     Joins(JoinsArgs),
+    /// Hosts in many rooms act, first as fast as they are answered and then at a rate, and what is acknowledged as being on the disk counts.
+    Durable(DurableArgs),
+    /// A server with many rooms and a long log is killed and started again.
+    Restart(RestartArgs),
 }
 
 #[derive(Args)]
@@ -96,6 +102,48 @@ struct JoinsArgs {
 }
 
 #[derive(Args)]
+struct DurableArgs {
+    #[command(flatten)]
+    stand: StandArgs,
+    /// Rooms.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    rooms: u16,
+    /// Hosts in each.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=8))]
+    hosts: u16,
+    /// At full speed, the acts of each that are not answered yet.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
+    unanswered: u32,
+    /// Acts a second, of all together, after that.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: u32,
+    /// How long people act, at each pace.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+    /// Where the store lies meanwhile; the system's folder for what is temporary if absent.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct RestartArgs {
+    #[command(flatten)]
+    stand: StandArgs,
+    /// Rooms.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    rooms: u16,
+    /// The length of the log.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    events: u64,
+    /// How often the server is killed and started again.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
+    times: u16,
+    /// Where the store lies meanwhile; the system's folder for what is temporary if absent.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+}
+
+#[derive(Args)]
 struct StandArgs {
     /// The server to start; the `podium` beside this program if absent.
     #[arg(long)]
@@ -117,6 +165,8 @@ async fn main() -> ExitCode {
         Scenario::Smoke(args) => smoke(&args).await,
         Scenario::Audience(args) => audience(&args).await,
         Scenario::Joins(args) => joins(&args).await,
+        Scenario::Durable(args) => durable(&args).await,
+        Scenario::Restart(args) => restart(&args).await,
     };
     match outcome {
         Ok(Outcome::Kept) => ExitCode::SUCCESS,
@@ -174,6 +224,37 @@ async fn joins(args: &JoinsArgs) -> Result<Outcome, Box<dyn std::error::Error>> 
     let figures = stand.play(|| joins.run(&stand, &progress))??;
     progress.finish_and_clear();
     let report = JoinsReport::new(seed, &figures);
+    show(if args.stand.json { report.json() } else { report.tables() })?;
+    Ok(if args.stand.check { report.outcome() } else { Outcome::Kept })
+}
+
+async fn durable(args: &DurableArgs) -> Result<Outcome, Box<dyn std::error::Error>> {
+    let seed = args.stand.seed.map_or_else(getrandom::u64, Ok)?;
+    let durable = Durable {
+        rooms: args.rooms.into(),
+        hosts: args.hosts.into(),
+        paces: vec![Pace::Unanswered(args.unanswered), Pace::Rate(args.rate)],
+        length: Duration::from_secs(args.seconds),
+        seed,
+    };
+    let scratch = Scratch::new(args.folder.as_deref())?;
+    let stand = Stand::storing_in(&server_binary(args.stand.binary.as_deref())?, &scratch.store()).await?;
+    let progress = progress_bar(args.stand.json);
+    let figures = stand.play(|| durable.run(&stand, &progress))??;
+    progress.finish_and_clear();
+    let report = DurableReport::new(seed, durable.rooms, durable.rooms * durable.hosts, &figures);
+    show(if args.stand.json { report.json() } else { report.tables() })?;
+    Ok(if args.stand.check { report.outcome() } else { Outcome::Kept })
+}
+
+async fn restart(args: &RestartArgs) -> Result<Outcome, Box<dyn std::error::Error>> {
+    let seed = args.stand.seed.map_or_else(getrandom::u64, Ok)?;
+    let restart = Restart { rooms: args.rooms.into(), events: args.events, times: args.times.into(), seed };
+    let scratch = Scratch::new(args.folder.as_deref())?;
+    let progress = progress_bar(args.stand.json);
+    let figures = restart.run(&server_binary(args.stand.binary.as_deref())?, &scratch, &progress).await?;
+    progress.finish_and_clear();
+    let report = RestartReport::new(seed, &figures);
     show(if args.stand.json { report.json() } else { report.tables() })?;
     Ok(if args.stand.check { report.outcome() } else { Outcome::Kept })
 }

@@ -18,6 +18,7 @@ pub struct ServerProcess {
     http: u16,
     admin: u16,
     log: PathBuf,
+    ready_after: Duration,
 }
 
 impl ServerProcess {
@@ -46,13 +47,15 @@ impl ServerProcess {
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors);
+        let started = clock::now();
         let child = match core {
             Some(core) => cores::on(core, || command.spawn()).and_then(|spawned| spawned),
             None => command.spawn(),
         };
         let child = child.map_err(ServerError::Start)?;
-        let mut server = Self { child, http: ports.http, admin: ports.admin, log };
+        let mut server = Self { child, http: ports.http, admin: ports.admin, log, ready_after: Duration::ZERO };
         server.wait_until_ready().await?;
+        server.ready_after = clock::since(started);
         Ok(server)
     }
 
@@ -69,6 +72,16 @@ impl ServerProcess {
     /// `http://host:port` of the admin side.
     pub fn admin_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.admin)
+    }
+
+    /// The port of the admin side.
+    pub fn admin_port(&self) -> u16 {
+        self.admin
+    }
+
+    /// How long it took from its start until it was ready.
+    pub fn ready_after(&self) -> Duration {
+        self.ready_after
     }
 
     /// The process id.
@@ -204,7 +217,7 @@ fn ran_and_waited_in(schedstat: &str) -> Option<(Duration, Duration)> {
 }
 
 const READY_WITHIN: Duration = Duration::from_secs(10);
-const READY_POLL: Duration = Duration::from_millis(25);
+const READY_POLL: Duration = Duration::from_millis(10);
 const READY_POLL_TIMEOUT: Duration = Duration::from_millis(500);
 /// Linux counts processor time in hundredths of a second towards programs, whatever it does inside.
 const TICK_MS: u64 = 10;

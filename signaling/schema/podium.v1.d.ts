@@ -130,6 +130,8 @@ export interface CommandError {
 export interface CommandResult {
   /** The answer to the offer, after `ice_restart`. */
   answer?: string;
+  /** False if it was carried out and holds, but could not be written down yet: a crash of the server may undo it. Otherwise absent. */
+  durable?: boolean;
   /** The hand it was about. */
   hand?: Hand;
   /** The invite it was about. */

@@ -69,6 +69,10 @@ pub struct Limits {
     pub strikes_max: u32,
     /// The longest name of a person, in characters.
     pub name_chars: usize,
+    /// Requests a second of one caller of the HTTP API: of one bearer of tokens, or of one address (of one /64 network for IPv6) without a good one.
+    pub http_per_second: u32,
+    /// Such requests at once.
+    pub http_burst: u32,
     /// How long after the upgrade `join` must have come.
     pub join_timeout: Duration,
     /// How long the media plane may take to answer an offer.
@@ -103,6 +107,8 @@ impl Default for Limits {
             flood_patience: Duration::from_secs(5),
             strikes_max: 3,
             name_chars: NAME_CHARS_MAX,
+            http_per_second: 200,
+            http_burst: 400,
             join_timeout: Duration::from_secs(10),
             open_timeout: Duration::from_secs(5),
             ping_interval: Duration::from_secs(5),

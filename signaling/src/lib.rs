@@ -22,4 +22,4 @@ mod random;
 pub use config::{DevMode, Limits, SignalingConfig};
 pub use rooms::directory::Creation;
 pub use signaling::{FactSink, Signaling};
-pub use store::{OpenError, StoreConfig};
+pub use store::{Health, OpenError, StoreConfig};

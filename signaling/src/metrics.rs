@@ -50,6 +50,109 @@ pub struct Counters {
     pub frames_out: Count,
     /// Facts for rooms whose mailbox was full.
     pub facts_deferred: Count,
+    /// Webhooks, one entry a target.
+    pub webhooks: Vec<TargetCounts>,
+}
+
+/// What is counted of the webhooks to one target.
+#[derive(Debug)]
+pub struct TargetCounts {
+    /// The name that the configuration gives it.
+    pub name: String,
+    /// Tries by how they ended.
+    pub tries: TryCounts,
+    /// Deliveries that were tried for the whole time and never arrived.
+    pub given_up: Count,
+    waiting: AtomicUsize,
+    /// When the oldest that waits was put into the outbox, in milliseconds since 1970; 0 if none waits.
+    oldest_ms: AtomicU64,
+}
+
+impl TargetCounts {
+    /// Those of a target that nothing was sent to yet.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            tries: TryCounts::default(),
+            given_up: Count::default(),
+            waiting: AtomicUsize::default(),
+            oldest_ms: AtomicU64::default(),
+        }
+    }
+
+    pub(crate) fn set_waiting(&self, count: usize, since_ms: Option<u64>) {
+        self.waiting.store(count, Relaxed);
+        self.oldest_ms.store(since_ms.unwrap_or(0), Relaxed);
+    }
+
+    /// How many deliveries wait, as was seen a few seconds ago.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed)
+    }
+
+    /// How long the oldest delivery waits at `now_ms`, as it was seen a few seconds ago. Zero if none waits.
+    #[must_use]
+    pub fn oldest_age(&self, now_ms: u64) -> Duration {
+        match self.oldest_ms.load(Relaxed) {
+            0 => Duration::ZERO,
+            since_ms => Duration::from_millis(now_ms.saturating_sub(since_ms)),
+        }
+    }
+}
+
+/// How a try to deliver a webhook ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TryOutcome {
+    /// It arrived: the status is 2xx.
+    Delivered,
+    /// Another status, redirects included.
+    Status,
+    /// No answer in time.
+    Timeout,
+    /// No connection: no such name, nobody there, no TLS.
+    Connect,
+    /// The name has private addresses only, which are not permitted.
+    Private,
+    /// Closed before the answer, or no HTTP.
+    Protocol,
+}
+
+impl TryOutcome {
+    /// All of them, as they are declared.
+    pub const ALL: [Self; 6] =
+        [Self::Delivered, Self::Status, Self::Timeout, Self::Connect, Self::Private, Self::Protocol];
+
+    /// Its name in metrics and logs.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Status => "status",
+            Self::Timeout => "timeout",
+            Self::Connect => "connect",
+            Self::Private => "private",
+            Self::Protocol => "protocol",
+        }
+    }
+}
+
+/// One count for each way in which a try ends.
+#[derive(Debug, Default)]
+pub struct TryCounts([Count; TryOutcome::ALL.len()]);
+
+impl TryCounts {
+    /// One more that ended so.
+    pub fn add_one(&self, outcome: TryOutcome) {
+        self.0[outcome as usize].add_one();
+    }
+
+    /// How many ended so.
+    #[must_use]
+    pub fn value(&self, outcome: TryOutcome) -> u64 {
+        self.0[outcome as usize].value()
+    }
 }
 
 /// How many rooms there are, and who is in them.
@@ -177,6 +280,20 @@ mod tests {
         let counts = histogram.cumulative();
         assert_eq!((counts[0], counts[9], counts[10], counts[11], counts[14]), (1, 1, 2, 3, 4));
         assert!((histogram.sum_seconds() - 61.206).abs() < 1e-6);
+    }
+
+    #[test]
+    fn every_end_of_a_try_has_its_count() {
+        let counts = TargetCounts::of("billing");
+        for (index, outcome) in TryOutcome::ALL.into_iter().enumerate() {
+            (0..=index).for_each(|_| counts.tries.add_one(outcome));
+        }
+        assert_eq!(TryOutcome::ALL.map(|outcome| counts.tries.value(outcome)), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(counts.oldest_age(5_000), Duration::ZERO);
+        counts.set_waiting(3, Some(2_000));
+        assert_eq!(counts.waiting(), 3);
+        assert_eq!(counts.oldest_age(5_000), Duration::from_secs(3));
+        assert_eq!(counts.oldest_age(1_000), Duration::ZERO, "the clock went back");
     }
 
     #[test]

@@ -14,15 +14,16 @@ use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    clock,
     config::SignalingConfig,
     http::{self, addresses::Addresses, idempotency::Answers},
     ids::RoomId,
     media::{MediaFact, MediaPlane},
-    metrics::{Counters, Population},
+    metrics::{Counters, Population, TargetCounts},
     protocol::server::LimitsJson,
-    room::Settings,
+    room::{Calendar, Room, Settings},
     rooms::directory::{Creation, Directory, RoomContext},
-    store::{Health, OpenError, Store, StoreConfig, TargetFilter},
+    store::{Health, OpenError, SavedRoom, Store, StoreConfig, TargetFilter},
     webhook,
 };
 
@@ -66,8 +67,11 @@ impl Signaling {
         let targets = config.webhooks.targets.iter();
         let targets = targets.map(|target| TargetFilter { name: target.name.clone(), kinds: target.kinds.clone() });
         let store = StoreConfig { targets: targets.collect(), ..config.store.clone() };
-        let (store, _recovered) = Store::open(&store)?;
-        let counters = Arc::new(Counters::default());
+        let path = store.path.clone().unwrap_or_default();
+        let (store, recovered) = Store::open(&store)?;
+        let calendar = Calendar { now: clock::now(), unix_ms: clock::unix_millis() };
+        let webhooks = config.webhooks.targets.iter().map(|target| TargetCounts::of(&target.name)).collect();
+        let counters = Arc::new(Counters { webhooks, ..Counters::default() });
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let limits = LimitsJson {
             frame_bytes: config.limits.frame_bytes,
@@ -76,6 +80,8 @@ impl Signaling {
         };
         let context = RoomContext {
             media: Arc::clone(&media),
+            store: store.clone(),
+            calendar,
             counters: Arc::clone(&counters),
             limits,
             session_max: config.limits.session_max,
@@ -83,15 +89,21 @@ impl Signaling {
             tasks: tasks.clone(),
         };
         let directory = Directory::new(config.limits.rooms_max, context);
+        for SavedRoom { id, state } in recovered.rooms {
+            let room = Room::restore(id.clone(), config.settings.clone(), &state, &calendar, clock::now());
+            let room =
+                room.map_err(|error| OpenError::Damaged { path: path.clone(), why: format!("room {id}: {error}") })?;
+            directory.take_in(room);
+        }
         let addresses = Addresses::new(config.limits.sessions_per_address, config.limits.sessions_max);
         let pending_joins = Arc::new(Semaphore::new(config.limits.pending_joins_max.min(Semaphore::MAX_PERMITS)));
         let draining = AtomicBool::new(false);
-        webhook::start(&config.webhooks, &store, &shutdown, &tasks);
+        webhook::start(&config.webhooks, &store, &counters, &shutdown, &tasks);
         Ok(Self {
             shared: Arc::new(Shared {
                 config,
                 store,
-                answers: Answers::default(),
+                answers: Answers::restore(recovered.answers, clock::unix_millis()),
                 media,
                 directory,
                 counters,
@@ -154,7 +166,11 @@ impl Signaling {
         self.drain();
         self.shared.shutdown.cancel();
         self.shared.tasks.close();
-        tokio::time::timeout(patience, self.shared.tasks.wait()).await.is_ok()
+        let is_over = tokio::time::timeout(patience, self.shared.tasks.wait()).await.is_ok();
+        let store = self.shared.store.clone();
+        // It is bounded by itself; if it cannot even begin, the process ends as if it were killed, and that loses nothing either.
+        let _closed = tokio::task::spawn_blocking(move || store.close()).await;
+        is_over
     }
 }
 

@@ -142,7 +142,7 @@ async fn room() -> Server {
     })
     .await;
     let settings = Settings { seat_mode: SeatMode::Free, participants_max: 100_000, ..Default::default() };
-    server.signaling.create_room(&RoomId::parse("demo").unwrap(), settings);
+    server.signaling.create_room(&RoomId::parse("demo").unwrap(), settings).await;
     server
 }
 

@@ -166,6 +166,37 @@ async fn sockets_that_have_not_joined() {
     server.join("demo", "dan", Rank::Member).await;
 }
 
+#[tokio::test]
+async fn http_requests_of_a_caller() {
+    let server = limited(|limits| (limits.http_per_second, limits.http_burst) = (1, 3)).await;
+    let lists = |who: &str| token_with(json!({"sub": who, "video": {"roomList": true}}));
+    for (token, status) in [(lists("ada"), 200), (lists("ben"), 200), ("rubbish".to_owned(), 401)] {
+        for _ in 0..3 {
+            assert_eq!(
+                server.http_json("GET", "/v1/rooms", &token, "").await.0,
+                status,
+                "each has a rate of their own"
+            );
+        }
+    }
+    let mut refused = 0;
+    // A token comes back each second, and machines may be slow.
+    for _ in 0..10 {
+        let bearer = format!("Bearer {}", lists("ada"));
+        let (status, head, body) = server.http("GET", "/v1/rooms", &[("authorization", &bearer)], "").await;
+        if status == 429 {
+            assert!(head.contains("retry-after: 1") && body.contains("rate_limited"), "{head}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 0);
+    // Sessions and files are counted by nobody.
+    for _ in 0..10 {
+        assert_eq!(server.http("GET", "/", &[], "").await.0, 200);
+    }
+    server.join("demo", "ada", Rank::Host).await;
+}
+
 async fn limited(change: impl FnOnce(&mut Limits)) -> Server {
     server_with(|config| change(&mut config.limits)).await
 }

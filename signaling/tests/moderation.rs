@@ -201,10 +201,59 @@ async fn people_are_listed_by_pages() {
     assert_eq!(status, 403);
 }
 
+#[tokio::test]
+async fn hands_are_listed_in_the_order_of_the_queue_and_invites_by_name() {
+    let server = room().await;
+    let mut sockets = Vec::new();
+    for person in ["eve", "dan", "cy", "ben", "amy"] {
+        let (mut client, _) = server.join("demo", person, Rank::Member).await;
+        client.ask(json!({"type": "hand_raise"})).await;
+        sockets.push(client);
+    }
+    let mut seen = Vec::new();
+    let mut path = "/v1/rooms/demo/hands?limit=2".to_owned();
+    loop {
+        let (status, page) = server.http_json("GET", &path, &admin(), "").await;
+        assert_eq!(status, 200, "{page}");
+        seen.extend(page["items"].as_array().unwrap().iter().map(|hand| hand["identity"].clone()));
+        let Some(next) = page["next"].as_u64() else { break };
+        path = format!("/v1/rooms/demo/hands?limit=2&after={next}");
+    }
+    assert_eq!(seen, ["eve", "dan", "cy", "ben", "amy"]);
+    for person in ["eve", "amy", "cy"] {
+        ok(&server, "POST", "invites", json!({"identity": person})).await;
+    }
+    let (_, page) = server.http_json("GET", "/v1/rooms/demo/invites?limit=2", &admin(), "").await;
+    let names: Vec<_> = page["items"].as_array().unwrap().iter().map(|invite| &invite["to"]).collect();
+    assert_eq!((names, &page["next"]), (vec![&json!("amy"), &json!("cy")], &json!("cy")));
+    let (_, page) = server.http_json("GET", "/v1/rooms/demo/invites?after=cy", &admin(), "").await;
+    assert_eq!((&page["items"][0]["to"], page.get("next")), (&json!("eve"), None));
+    for list in ["hands", "invites"] {
+        let path = format!("/v1/rooms/demo/{list}");
+        assert_eq!(server.http_json("GET", &path, &claiming("demo", "eve"), "").await.0, 403);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_given_again_says_so() {
+    let named = "https://console.example.org";
+    let server = server_with(|config| config.cors_origins = vec![named.to_owned()]).await;
+    server.signaling.create_room(&RoomId::parse("demo").unwrap(), Settings::default()).await;
+    let bearer = format!("Bearer {}", admin());
+    let headers = [("authorization", bearer.as_str()), ("idempotency-key", "k"), ("origin", named)];
+    let lock = async || server.http("POST", "/v1/rooms/demo/seats/3/lock", &headers, "").await;
+    let (first, again) = (lock().await, lock().await);
+    assert!(!first.1.contains("idempotent-replayed:") && again.1.contains("idempotent-replayed: true"), "{}", again.1);
+    assert!(first.1.contains("etag: \"1\"") && again.1.contains("etag: \"1\""));
+    assert_eq!(first.2, again.2);
+    let exposed = again.1.lines().find(|line| line.starts_with("access-control-expose-headers")).unwrap();
+    assert!(["etag", "retry-after", "idempotent-replayed"].iter().all(|name| exposed.contains(name)), "{exposed}");
+}
+
 async fn room() -> Server {
     let server = server_with(|_| {}).await;
     let settings = Settings { seat_mode: SeatMode::Free, ..Settings::default() };
-    server.signaling.create_room(&RoomId::parse("demo").unwrap(), settings);
+    server.signaling.create_room(&RoomId::parse("demo").unwrap(), settings).await;
     server
 }
 

@@ -63,7 +63,7 @@ async fn an_approval_that_crosses_a_leave_leaves_the_seat_open() {
 async fn whoever_is_on_their_way_in_when_the_room_closes_is_told_so() {
     for _ in 0..10 {
         let server = server_with(|config| config.auto_create = false).await;
-        server.signaling.create_room(&RoomId::parse("demo").unwrap(), Settings::default());
+        server.signaling.create_room(&RoomId::parse("demo").unwrap(), Settings::default()).await;
         let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;
         let mut late = join_all((0..20).map(|person| {
             let token = token("demo", &name(person), Rank::Member);
@@ -142,7 +142,7 @@ async fn room_with(change: impl FnOnce(&mut Settings)) -> Server {
     .await;
     let mut settings = Settings { seat_mode: SeatMode::Free, ..Default::default() };
     change(&mut settings);
-    server.signaling.create_room(&RoomId::parse("demo").unwrap(), settings);
+    server.signaling.create_room(&RoomId::parse("demo").unwrap(), settings).await;
     server
 }
 

@@ -380,7 +380,7 @@ async fn configured(config: impl FnOnce(&mut SignalingConfig), change: impl FnOn
     .await;
     let mut settings = Settings { seat_mode: SeatMode::Free, ..Default::default() };
     change(&mut settings);
-    server.signaling.create_room(&RoomId::parse("demo").unwrap(), settings);
+    server.signaling.create_room(&RoomId::parse("demo").unwrap(), settings).await;
     server
 }
 

@@ -347,7 +347,7 @@ async fn a_shutdown_says_so_to_everyone() {
 async fn free_room() -> Server {
     let server = server().await;
     let settings = podium_signaling::room::Settings { seat_mode: SeatMode::Free, ..Default::default() };
-    server.signaling.create_room(&RoomId::parse("demo").unwrap(), settings);
+    server.signaling.create_room(&RoomId::parse("demo").unwrap(), settings).await;
     server
 }
 

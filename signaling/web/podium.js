@@ -10,7 +10,8 @@
  * each slot), `slots` (4), `media: false` (a console, no audio), `processing` ({ echoCancellation, noiseSuppression, autoGainControl }, on),
  * `platform` (see podium/platform.js: what to use instead of the browser's own).
  *
- * events: `change` (the state), `phase` (idle, joining, joined, rejoining, over), `status` (the same for people: `connected`,
+ * events: `change` (the state), `phase` (idle, joining, joined, rejoining, over), `unsaved` (something was done that the server
+ * could not write to disk), `status` (the same for people: `connected`,
  * `reconnecting` since when and which try, `ended` and why), `timing` (a stage of the join), `connection` (the peer connection's
  * state), `stats` (once a second), `problem` (a PodiumError nobody asked for), `gap`, and every event of the server by its own type,
  * as `seat_changed` or `seat_cue`; `event` is all of those, each with the state before it. A refused command throws PodiumError.
@@ -335,7 +336,11 @@ export class Room {
   // --- frames ---
 
   #ask(type, fields) {
-    return this.#link ? this.#link.ask(type, fields) : Promise.reject(new PodiumError('offline'));
+    if (!this.#link) return Promise.reject(new PodiumError('offline'));
+    return this.#link.ask(type, fields).then((ok) => {
+      if (ok?.durable === false) this.#emit('unsaved', { type });
+      return ok;
+    });
   }
 
   #receive(frame) {

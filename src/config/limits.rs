@@ -20,6 +20,10 @@ pub struct Limits {
     pub commands_per_second: u32,
     /// Commands at once.
     pub commands_burst: u32,
+    /// HTTP requests a second of one caller, on average: of one bearer of tokens, or of one address where there is no good token.
+    pub http_per_second: u32,
+    /// HTTP requests at once.
+    pub http_burst: u32,
     /// The longest frame of a client, in bytes.
     pub frame_bytes_max: usize,
     /// How deep the JSON of a frame may nest.
@@ -39,6 +43,8 @@ impl Default for Limits {
             session_max_s: 86_400,
             commands_per_second: 20,
             commands_burst: 40,
+            http_per_second: 200,
+            http_burst: 400,
             frame_bytes_max: 65_536,
             json_depth_max: 16,
             name_chars_max: 64,
@@ -57,6 +63,8 @@ impl Limits {
             ("limits.session_max_s", self.session_max_s, 1, u64::MAX),
             ("limits.commands_per_second", u64::from(self.commands_per_second), 1, u64::MAX),
             ("limits.commands_burst", u64::from(self.commands_burst), 1, u64::MAX),
+            ("limits.http_per_second", u64::from(self.http_per_second), 1, u64::MAX),
+            ("limits.http_burst", u64::from(self.http_burst), 1, u64::MAX),
             ("limits.frame_bytes_max", self.frame_bytes_max as u64, 1024, 16_777_216),
             ("limits.json_depth_max", self.json_depth_max as u64, 4, 64),
             ("limits.name_chars_max", self.name_chars_max as u64, 1, 256),

@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub use limits::Limits;
 pub use rooms::{Duplicates, Interrupt, Promote, Rooms, SeatMode};
 pub use store::Store;
+pub use webhooks::{WebhookTarget, Webhooks};
 
 mod limits;
 mod rooms;
 mod store;
+mod webhooks;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -32,6 +34,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[store]`
     pub store: Store,
+    /// `[webhooks]`
+    pub webhooks: Webhooks,
     /// `[log]`
     pub log: Log,
 }
@@ -198,12 +202,14 @@ impl Config {
             rooms: section(&mut table, "rooms", faults),
             limits: section(&mut table, "limits", faults),
             store: section(&mut table, "store", faults),
+            webhooks: section(&mut table, "webhooks", faults),
             log: section(&mut table, "log", faults),
         };
         for unknown in table.keys() {
             faults.push(format!("[{unknown}]: unknown section"));
         }
         config.auth.read_secret_files(base, faults);
+        config.webhooks.read_secret_files(base, faults);
         config
     }
 

@@ -5,6 +5,7 @@
 mod family;
 mod media;
 mod signaling;
+mod store;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::runtime::pool::Pool;
 
 use media::MediaCollector;
 use signaling::SignalingCollector;
+use store::StoreCollector;
 
 /// Joins as the media plane sees them, counted as they happen.
 #[derive(Debug)]
@@ -105,6 +107,10 @@ impl Metrics {
         registry.register(Box::new(joins.complete.clone()))?;
         registry.register(Box::new(joins.failed.clone()))?;
         registry.register(Box::new(MediaCollector { pool, desc: described("podium_media", "The media plane.")? }))?;
+        registry.register(Box::new(StoreCollector {
+            signaling: signaling.clone(),
+            desc: described("podium_store", "What lies on the disk.")?,
+        }))?;
         registry.register(Box::new(SignalingCollector {
             signaling,
             desc: described("podium_signaling", "The signaling side.")?,

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use podium_signaling::Signaling;
-use podium_signaling::metrics::{BUCKETS_MS, CodeCounts, Counters, Histogram as ClientHistogram, Population};
+use podium_signaling::clock;
+use podium_signaling::metrics::{
+    BUCKETS_MS, CodeCounts, Counters, Histogram as ClientHistogram, Population, TargetCounts, TryOutcome,
+};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 
@@ -26,6 +29,7 @@ impl Collector for SignalingCollector {
         families.extend(population(&self.signaling.population()));
         families.extend(sockets(&counters));
         families.extend(client_times(&counters));
+        families.extend(webhooks(&counters));
         families
     }
 }
@@ -93,6 +97,38 @@ fn sockets(counters: &Counters) -> Vec<MetricFamily> {
             "podium_facts_deferred_total",
             "Reports of the media plane that a room had no room for yet.",
             &alone(counters.facts_deferred.value() as f64),
+        ),
+    ]
+}
+
+/// The label is a name of the configuration.
+fn webhooks(counters: &Counters) -> Vec<MetricFamily> {
+    let targets = &counters.webhooks;
+    let each = |of: &dyn Fn(&TargetCounts) -> f64| -> Vec<Sample<'_>> {
+        targets.iter().map(|target| (vec![("target", target.name.as_str())], of(target))).collect()
+    };
+    let tries: Vec<Sample<'_>> = targets
+        .iter()
+        .flat_map(|target| {
+            TryOutcome::ALL.map(|outcome| {
+                let labels = vec![("target", target.name.as_str()), ("outcome", outcome.label())];
+                (labels, target.tries.value(outcome) as f64)
+            })
+        })
+        .collect();
+    let now_ms = clock::unix_millis();
+    vec![
+        gauge("podium_webhooks_waiting", "Webhooks that wait.", &each(&|target| target.waiting() as f64)),
+        counter("podium_webhook_tries_total", "Tries to deliver a webhook, by how they ended.", &tries),
+        counter(
+            "podium_webhooks_given_up_total",
+            "Webhooks that were tried for a day and did not arrive.",
+            &each(&|target| target.given_up.value() as f64),
+        ),
+        gauge(
+            "podium_webhook_oldest_seconds",
+            "How long the oldest webhook that waits has waited; 0 if none waits.",
+            &each(&|target| target.oldest_age(now_ms).as_secs_f64()),
         ),
     ]
 }

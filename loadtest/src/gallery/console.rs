@@ -187,12 +187,12 @@ impl Console {
                     welcome: now.saturating_duration_since(self.joined_at),
                 });
             }
-            Word::Reply { request: Some(JOIN_REQUEST), refused: Some(code) } => {
+            Word::Reply { request: Some(JOIN_REQUEST), refused: Some(code), .. } => {
                 return Err(Some(format!("the join was refused: {code}")));
             }
-            Word::Reply { request: Some(request), refused } => {
+            Word::Reply { request: Some(request), refused, durable } => {
                 self.awaited = self.awaited.saturating_sub(1);
-                happened.push(Happening::Replied { console: number, request, refused, at: clock::now() });
+                happened.push(Happening::Replied { console: number, request, refused, durable, at: clock::now() });
             }
             Word::Bye { reason } => return Err(self.closed(&format!("bye: {reason}"))),
             Word::Event => tally.events += 1,

@@ -71,6 +71,8 @@ pub(crate) enum Happening {
         request: u64,
         /// The code, if it was refused.
         refused: Option<String>,
+        /// False if it was done, but is not written down.
+        durable: bool,
         /// When.
         at: Instant,
     },
@@ -103,6 +105,12 @@ impl Gallery {
 
     /// Begins to connect one more and says its number; it asks for the upgrade and joins by itself. `due` is when this was to happen.
     pub(crate) fn open(&mut self, token: &str, due: Instant) -> io::Result<usize> {
+        let room = self.room.clone();
+        self.open_in(&room, token, due)
+    }
+
+    /// The same before another room.
+    pub(crate) fn open_in(&mut self, room: &str, token: &str, due: Instant) -> io::Result<usize> {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
         match connect(socket.as_raw_fd(), &SockaddrIn::from(self.server)) {
@@ -118,7 +126,7 @@ impl Gallery {
         let upgrade = format!(
             "GET /v1/rooms/{}/session HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\nAuthorization: Bearer {token}\r\n\r\n",
-            self.room, self.server
+            room, self.server
         );
         self.consoles.push(Some(Console::new(stream, upgrade.into_bytes(), due)));
         self.present += 1;

@@ -9,12 +9,14 @@ use serde::Deserialize;
 pub(crate) enum Word {
     /// The join succeeded.
     Welcome,
-    /// The answer to a request: its number, and the code if it was refused.
+    /// The answer to a request: its number, the code if it was refused, and whether what was done is kept.
     Reply {
         /// Which request, if it was one of ours.
         request: Option<u64>,
         /// Why not.
         refused: Option<String>,
+        /// False if it was done, but is not written down.
+        durable: bool,
     },
     /// The session is over.
     Bye {
@@ -35,6 +37,7 @@ pub(crate) fn read(text: &[u8]) -> Word {
             Ok(reply) => Word::Reply {
                 request: reply.request_id.and_then(|id| id.parse().ok()),
                 refused: reply.error.map(|error| error.code.to_owned()),
+                durable: reply.ok.and_then(|ok| ok.durable).unwrap_or(true),
             },
             Err(_) => Word::Unknown,
         },
@@ -66,6 +69,12 @@ struct Typed<'a> {
 struct Reply<'a> {
     request_id: Option<&'a str>,
     error: Option<Refused<'a>>,
+    ok: Option<Done>,
+}
+
+#[derive(Deserialize)]
+struct Done {
+    durable: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -86,10 +95,15 @@ mod tests {
 
     #[test]
     fn words_are_told_apart_by_their_type() {
-        let reply = |request, refused: Option<&str>| Word::Reply { request, refused: refused.map(str::to_owned) };
+        let told = |request, refused: Option<&str>, durable| {
+            let refused = refused.map(str::to_owned);
+            Word::Reply { request, refused, durable }
+        };
+        let reply = |request, refused| told(request, refused, true);
         let cases = [
             (r#"{"type":"welcome","request_id":"1","room":{}}"#, Word::Welcome),
             (r#"{"type":"reply","request_id":"17","ok":{"position":3}}"#, reply(Some(17), None)),
+            (r#"{"type":"reply","request_id":"18","ok":{"durable":false}}"#, told(Some(18), None, false)),
             (
                 r#"{"type":"reply","request_id":"x","error":{"code":"forbidden","message":"no"}}"#,
                 reply(None, Some("forbidden")),

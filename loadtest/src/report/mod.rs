@@ -3,8 +3,10 @@
 //! It is shown as tables for people, or as JSON for machines. It measures nothing itself.
 
 mod audience;
+mod durable;
 mod joins;
 mod promptness;
+mod restart;
 
 use std::time::Duration;
 
@@ -13,8 +15,10 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 pub use audience::{AudienceFigures, AudienceReport};
+pub use durable::{DurableFigures, DurableReport, DurableStep, Pace};
 pub use joins::{JoinsFigures, JoinsReport, JoinsStep};
 pub use promptness::Promptness;
+pub use restart::{RestartFigures, RestartReport};
 
 use promptness::PromptnessShown;
 

@@ -1,12 +1,16 @@
 //! A stand is where signaling is measured: a server of our own on one core, the client on another, and the key to any room.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use crate::clock;
 use crate::cores::{self, Apart};
 use crate::server::{ServerError, ServerProcess, own_cpu_time};
-use crate::token::{Claims, TokenError, mint};
+use crate::token::{Claims, TokenError, mint, sign};
 
 /// A server to be measured.
 pub struct Stand {
@@ -27,6 +31,11 @@ pub(super) struct Used {
 impl Stand {
     /// Starts one with limits that one machine full of participants does not reach.
     pub async fn started(binary: &Path) -> Result<Self, StandError> {
+        Self::storing_in(binary, ":memory:".as_ref()).await
+    }
+
+    /// The same with a store in a file. It ends with its handle as by SIGKILL; the file stays.
+    pub async fn storing_in(binary: &Path, store: &Path) -> Result<Self, StandError> {
         let descriptors = cores::raise_descriptors().map_err(StandError::System)?;
         let apart = Apart::find().map_err(StandError::System)?;
         let mut random = [0; 32];
@@ -38,6 +47,10 @@ impl Stand {
             ("PODIUM__AUTH__KEYS__LOADTEST", &format!("\"{secret}\"")),
             ("PODIUM__LIMITS__SESSIONS_PER_ADDRESS", SESSIONS_MAX),
             ("PODIUM__ROOMS__PARTICIPANTS_MAX", SESSIONS_MAX),
+            // The commands of these scenarios are as many as the server takes.
+            ("PODIUM__LIMITS__COMMANDS_PER_SECOND", COMMANDS_MAX),
+            ("PODIUM__LIMITS__COMMANDS_BURST", COMMANDS_MAX),
+            ("PODIUM__STORE__PATH", &format!("{:?}", store.display().to_string())),
             ("PODIUM__MEDIA__PIN", "false"),
             ("TOKIO_WORKER_THREADS", "1"),
         ];
@@ -79,6 +92,33 @@ impl Stand {
         }
     }
 
+    /// A token to read and make whatever concerns the whole server.
+    pub(super) fn token_of_all(&self) -> Result<String, TokenError> {
+        let claims = serde_json::json!({
+            "iss": KEY, "sub": "loadtest", "exp": clock::unix_seconds() + 3_600,
+            "video": { "roomCreate": true, "roomList": true },
+        });
+        sign(&claims, &self.secret)
+    }
+
+    pub(super) fn ready_after(&self) -> Duration {
+        self.server.ready_after()
+    }
+
+    /// A page of the server's public side, as JSON.
+    pub(super) fn read(&self, path: &str) -> Result<Value, String> {
+        let token = self.token_of_all().map_err(|error| error.to_string())?;
+        let body = get(self.address(), path, &format!("Authorization: Bearer {token}\r\n"))?;
+        serde_json::from_str(&body).map_err(|error| format!("GET {path}: {error}: {body}"))
+    }
+
+    /// The value of one series of its metrics; 0 if there is none.
+    pub(super) fn metric(&self, series: &str) -> Result<f64, String> {
+        let page = get(SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.server.admin_port()), "/metrics", "")?;
+        let line = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        Ok(line.and_then(|value| value.parse().ok()).unwrap_or_default())
+    }
+
     pub(super) fn resident_kb(&self) -> u64 {
         self.server.resident_kb().unwrap_or_default()
     }
@@ -101,6 +141,20 @@ impl Used {
     }
 }
 
+/// The body of a page, read with no more of a client than a measurement can bear.
+fn get(server: SocketAddrV4, path: &str, headers: &str) -> Result<String, String> {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(server)?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n{headers}\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = ask().map_err(|error| format!("GET {path}: {error}"))?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| format!("GET {path}: no answer"))?;
+    if head.starts_with("HTTP/1.1 200 ") { Ok(body.to_owned()) } else { Err(format!("GET {path}: {answer}")) }
+}
+
 /// Why there is nothing to measure.
 #[derive(Debug, thiserror::Error)]
 pub enum StandError {
@@ -118,5 +172,7 @@ pub enum StandError {
 const KEY: &str = "loadtest";
 /// The most that the server lets in all together.
 const SESSIONS_MAX: &str = "50000";
+/// More than any session sends.
+const COMMANDS_MAX: &str = "1000000";
 /// Descriptors for what is not a participant.
 const DESCRIPTORS_SPARE: u64 = 64;

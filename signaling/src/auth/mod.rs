@@ -58,6 +58,8 @@ impl From<String> for Secret {
 /// What a token that was found good allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
+    /// The id of the API key that signed it.
+    pub key_id: String,
     /// `sub`: who this is. Tokens of a back end may lack it; then nobody can join with them.
     pub identity: Option<Identity>,
     /// `name`: what others see.
@@ -149,13 +151,13 @@ pub fn verify(keys: &HashMap<String, Secret>, token: &str, now_s: u64) -> Result
 
 /// Judges a token at `now_s` seconds since 1970 where names have up to `name_chars_max` characters. What has only expired is not refused.
 pub fn judge(keys: &HashMap<String, Secret>, token: &str, now_s: u64, name_chars_max: usize) -> Result<Judged, Denied> {
-    let claims = signed_claims(keys, token).ok_or(Denied::Unauthenticated)?;
+    let (key_id, claims) = signed_claims(keys, token).ok_or(Denied::Unauthenticated)?;
     let is_expired = match check_times(&claims, now_s) {
         Ok(()) => false,
         Err(Denied::Expired) => true,
         Err(denied @ (Denied::Unauthenticated | Denied::Forbidden)) => return Err(denied),
     };
-    let access = access(claims, name_chars_max).ok_or(Denied::Unauthenticated)?;
+    let access = access(key_id, claims, name_chars_max).ok_or(Denied::Unauthenticated)?;
     Ok(Judged { access, is_expired })
 }
 
@@ -236,8 +238,8 @@ pub fn mint(key_id: &str, secret: &Secret, request: &TokenRequest, now_s: u64) -
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).map_err(|_| MintError::Signing)
 }
 
-/// The claims of a token whose signature is right, whatever they say.
-fn signed_claims(keys: &HashMap<String, Secret>, token: &str) -> Option<Claims> {
+/// The claims of a token whose signature is right, whatever they say, and the id of the key.
+fn signed_claims(keys: &HashMap<String, Secret>, token: &str) -> Option<(String, Claims)> {
     if token.len() > TOKEN_BYTES_MAX {
         return None;
     }
@@ -251,9 +253,9 @@ fn signed_claims(keys: &HashMap<String, Secret>, token: &str) -> Option<Claims> 
         return None;
     }
     let issuer = decoded::<IssuerOnly>(payload)?.iss;
-    let secret = match (&header.kid, &issuer) {
+    let (key_id, secret) = match (&header.kid, &issuer) {
         (Some(kid), Some(issuer)) if kid != issuer => return None,
-        (Some(name), Some(_) | None) | (None, Some(name)) => keys.get(name)?,
+        (Some(name), Some(_) | None) | (None, Some(name)) => keys.get_key_value(name)?,
         (None, None) => return None,
     };
     let mut validation = Validation::new(Algorithm::HS256);
@@ -261,7 +263,7 @@ fn signed_claims(keys: &HashMap<String, Secret>, token: &str) -> Option<Claims> 
     validation.validate_exp = false;
     validation.required_spec_claims.clear();
     let key = DecodingKey::from_secret(secret.0.as_bytes());
-    jsonwebtoken::decode::<Claims>(token, &key, &validation).ok().map(|token| token.claims)
+    jsonwebtoken::decode::<Claims>(token, &key, &validation).ok().map(|token| (key_id.clone(), token.claims))
 }
 
 fn check_times(claims: &Claims, now_s: u64) -> Result<(), Denied> {
@@ -282,7 +284,11 @@ fn check_times(claims: &Claims, now_s: u64) -> Result<(), Denied> {
 }
 
 /// Ids and names are parsed here, once; a token that names an impossible room or person is not ours.
-fn access(claims: Claims, name_chars_max: usize) -> Option<Access> {
+fn access(key_id: String, mut claims: Claims, name_chars_max: usize) -> Option<Access> {
+    // LiveKit's library for Python writes an empty `sub` where a back end names nobody.
+    for text in [&mut claims.sub, &mut claims.name] {
+        text.take_if(|text| text.is_empty());
+    }
     if claims.aud.is_some() {
         return None;
     }
@@ -305,6 +311,7 @@ fn access(claims: Claims, name_chars_max: usize) -> Option<Access> {
         None => Rank::Member,
     };
     Some(Access {
+        key_id,
         identity,
         name: claims.name,
         room,

@@ -37,6 +37,12 @@ static ASSETS: &[Asset] = assets! {
     "favicon.svg": SVG,
     "app.js": JS,
     "invitation.js": JS,
+    "docs/attempt.js": JS,
+    "docs/description.js": JS,
+    "docs/docs.css": CSS,
+    "docs/docs.js": JS,
+    "docs/index.html": HTML,
+    "docs/parts.js": JS,
     "words.js": JS,
     "words/en.js": JS,
     "words/zh.js": JS,
@@ -88,7 +94,7 @@ pub(super) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Respon
     }
 }
 
-fn serve(path: &str, request: &HeaderMap) -> Response {
+pub(super) fn serve(path: &str, request: &HeaderMap) -> Response {
     let Some(asset) = ASSETS.iter().find(|asset| asset.path == path) else {
         return Problem::not_found().into_response();
     };

@@ -6,47 +6,70 @@ use axum::{
     Router,
     extract::Request,
     http::{HeaderName, HeaderValue, Method, header},
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::Response,
-    routing::{delete, get, post},
+    routing::{MethodRouter, delete, get, post},
 };
 
 use tower_http::cors::CorsLayer;
 
-use self::problem::Problem;
+use self::{callers::Callers, problem::Problem};
 use crate::signaling::Shared;
 
 pub(crate) mod addresses;
+pub(crate) mod idempotency;
 
 mod access;
 mod admission;
+mod answer;
 mod assets;
+mod callers;
 mod dev;
 mod ending;
-pub(crate) mod idempotency;
+mod held;
+mod history;
+mod lists;
 mod moderation;
+mod openapi;
+mod page;
+mod people;
 mod problem;
 mod restart;
 mod rooms;
 mod session;
 mod upgrade;
 
-/// Every route there is. A path is written one way only; anything else is not found.
+/// Every route there is, but for that of development mode. A path is written one way only; anything else is not found.
+fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
+    vec![
+        ("/v1/rooms", get(rooms::list).post(rooms::create)),
+        ("/v1/rooms/{room}", get(rooms::look).patch(moderation::update).delete(moderation::close)),
+        ("/v1/rooms/{room}/seats/{seat}/{verb}", post(moderation::seat)),
+        ("/v1/rooms/{room}/hands/{identity}/{verb}", post(moderation::hand)),
+        ("/v1/rooms/{room}/hands/{verb}", post(moderation::hands)),
+        ("/v1/rooms/{room}/participants/{identity}/{verb}", post(moderation::participant)),
+        ("/v1/rooms/{room}/{noun}", get(lists::list).post(moderation::noun)),
+        ("/v1/rooms/{room}/{noun}/{name}", delete(moderation::take_back)),
+        ("/v1/rooms/{room}/session", get(upgrade::upgrade)),
+        ("/v1/events", get(history::events)),
+        ("/v1/audit", get(history::audits)),
+        ("/v1/people/{identity}/data", get(people::export).delete(people::erase)),
+        ("/v1/openapi.json", get(openapi::document)),
+        ("/v1/docs", get(openapi::page)),
+        ("/", get(assets::index)),
+    ]
+}
+
+/// The ways in, all of them.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    let mut router = Router::new()
-        .route("/v1/rooms", get(rooms::list).post(rooms::create))
-        .route("/v1/rooms/{room}", get(rooms::look).patch(moderation::update).delete(moderation::close))
-        .route("/v1/rooms/{room}/seats/{seat}/{verb}", post(moderation::seat))
-        .route("/v1/rooms/{room}/hands/{identity}/{verb}", post(moderation::hand))
-        .route("/v1/rooms/{room}/hands/{verb}", post(moderation::hands))
-        .route("/v1/rooms/{room}/participants/{identity}/{verb}", post(moderation::participant))
-        .route("/v1/rooms/{room}/{noun}", get(moderation::list).post(moderation::noun))
-        .route("/v1/rooms/{room}/{noun}/{name}", delete(moderation::take_back))
-        .route("/v1/rooms/{room}/session", get(upgrade::upgrade))
-        .route("/", get(assets::index));
+    let (uncounted, counted): (Vec<_>, Vec<_>) = routes().into_iter().partition(|(path, _)| UNCOUNTED.contains(path));
+    let mut api = with_routes(Router::new(), counted);
     if shared.config.dev.is_some() {
-        router = router.route("/dev/token", post(dev::token));
+        api = api.route("/dev/token", post(dev::token));
     }
+    let callers = Arc::new(Callers::new(&shared.config.limits));
+    let api = api.route_layer(from_fn_with_state((Arc::clone(&shared), callers), callers::pace));
+    let router = with_routes(api, uncounted);
     let mut router = router
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback(assets::file)
@@ -56,6 +79,13 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     }
     router.with_state(shared)
 }
+
+fn with_routes(router: Router<Arc<Shared>>, routes: Vec<(&str, MethodRouter<Arc<Shared>>)>) -> Router<Arc<Shared>> {
+    routes.into_iter().fold(router, |router, (path, methods)| router.route(path, methods))
+}
+
+/// What no caller is counted for: sessions have limits of their own, and files cost next to nothing.
+const UNCOUNTED: [&str; 4] = ["/v1/rooms/{room}/session", "/v1/openapi.json", "/v1/docs", "/"];
 
 /// Pages of these origins may use the API. Tokens travel in a header that a page must set itself, so no cookie is ever allowed along.
 fn cors(origins: &[String]) -> CorsLayer {
@@ -69,7 +99,7 @@ fn cors(origins: &[String]) -> CorsLayer {
             header::IF_MATCH,
             HeaderName::from_static("idempotency-key"),
         ])
-        .expose_headers([header::ETAG, header::RETRY_AFTER])
+        .expose_headers([header::ETAG, header::RETRY_AFTER, HeaderName::from_static("idempotent-replayed")])
         .max_age(PREFLIGHT_AGE)
 }
 

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use axum::{
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use tracing::warn;
 
-use super::idempotency::Answer;
+use super::answer::Answer;
 use crate::{
     auth::Denied,
     protocol::{body, server},
     room::{Refusal, Refused},
+    store::StoreError,
 };
 
 /// An error of the HTTP API.
@@ -78,6 +80,14 @@ impl From<Refused> for Problem {
     }
 }
 
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        // What the system says may name files, so it is for the log and not for whoever asks.
+        warn!(%error, "the store cannot be read or written");
+        Refusal::Storage.into()
+    }
+}
+
 impl From<Denied> for Problem {
     fn from(denied: Denied) -> Self {
         Self::from(Refusal::from(denied))
@@ -112,15 +122,22 @@ impl Problem {
             details: self.details.as_ref(),
         };
         let text = serde_json::to_string(&body).expect("a problem has string keys");
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let content_type = HeaderValue::from_static("application/problem+json");
+        let mut answer = Answer::of_type(self.status, content_type, text.into());
         if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            answer.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if let Some(retry_after) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
+        let is_busy = matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        if let Some(retry_after) = self.retry_after.or(is_busy.then_some(RETRY_AFTER)) {
+            // Whole seconds, and never so few that the next try comes too early.
+            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+            answer.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
-        Answer { status: self.status, headers, body: text.into() }
+        // A room that is not there yet has done nothing that could be done twice.
+        answer.is_passing = is_busy || self.status.is_server_error() || self.code == Refusal::RoomNotFound.code();
+        answer
     }
 }
+
+/// When to try again, where nothing better is known.
+const RETRY_AFTER: Duration = Duration::from_secs(2);

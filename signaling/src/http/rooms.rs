@@ -1,20 +1,25 @@
 //! `/v1/rooms`: rooms are made, listed and looked at by back ends.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::{
     Json,
     body::{Body, Bytes},
-    extract::{Path, Query, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::{Path, Query, Request, State, rejection::QueryRejection},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     access,
-    idempotency::{self, Answer},
+    answer::Answer,
+    idempotency::{Carried, Keyed},
     moderation::BACK_END,
+    page,
     problem::Problem,
 };
 use crate::{
@@ -25,33 +30,41 @@ use crate::{
         body::{CreateRoom, RoomList},
         view::SnapshotJson,
     },
-    room::{Refusal, Viewer},
-    rooms::{directory::Creation, handle::Asker},
+    room::{Refusal, Snapshot, Viewer},
+    rooms::{
+        directory::{Creation, RememberRoom},
+        handle::Asker,
+    },
     signaling::Shared,
 };
 
 /// `POST /v1/rooms`: makes a room, or shows the one that is there.
-pub(super) async fn create(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let access = access::of_request(&shared, &headers)?;
+pub(super) async fn create(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let access = access::of_request(&shared, &head.headers)?;
     if !access.room_create {
         return Err(Denied::Forbidden.into());
     }
     let body = read_bytes(body).await?;
-    let Some(key) = idempotency::key_of(&headers)? else {
-        return make(&shared, &access, &body).await;
-    };
     // Back ends need not name themselves; then the key is the back ends' in common.
-    let whose = access.identity.as_ref().map_or(BACK_END, Identity::as_str);
-    let request = format!("POST rooms\n{}", String::from_utf8_lossy(&body));
-    let making = || async { Answer::of(make(&shared, &access, &body).await.into_response()).await };
-    Ok(shared.answers.once((whose.to_owned(), key.to_owned()), request, making).await?.into_response())
+    let keyed = Keyed::of(access.identity.as_ref().map_or(BACK_END, Identity::as_str), &head, &body)?;
+    let making = make(Arc::clone(&shared), access, body, keyed.clone());
+    let answer = match keyed {
+        Some(keyed) => shared.answers.once(&keyed, &shared.tasks, making).await?,
+        None => making.await.given,
+    };
+    Ok(answer.into_response())
 }
 
-async fn make(shared: &Arc<Shared>, access: &Access, body: &[u8]) -> Result<Response, Problem> {
+async fn make(shared: Arc<Shared>, access: Access, body: Bytes, keyed: Option<Keyed>) -> Carried {
+    let answer = made(&shared, &access, &body, keyed.clone()).await.unwrap_or_else(Problem::into_answer);
+    if let Some(keyed) = keyed {
+        keyed.keep(&shared.store, &answer);
+    }
+    answer.into()
+}
+
+async fn made(shared: &Arc<Shared>, access: &Access, body: &[u8], keyed: Option<Keyed>) -> Result<Answer, Problem> {
     let wanted: CreateRoom = json_of(body)?;
     if access.room.as_ref().is_some_and(|room| *room != wanted.id) {
         return Err(Problem::from(Denied::Forbidden).detail("this token is for another room"));
@@ -60,16 +73,30 @@ async fn make(shared: &Arc<Shared>, access: &Access, body: &[u8]) -> Result<Resp
         .settings(&shared.config.settings, clock::unix_millis())
         .map_err(|why| Problem::from(Refusal::InvalidArgument).detail(why))?;
     if shared.is_draining() {
-        return Err(Problem::from(Refusal::Draining).retry_after(RETRY_AFTER));
+        return Err(Refusal::Draining.into());
     }
-    let status = match shared.directory.create(&wanted.id, settings, None).await {
+    // What is written down is what is answered, also if the room has changed since.
+    let first = Arc::new(OnceLock::new());
+    let remember = keyed.map(|keyed| {
+        let first = Arc::clone(&first);
+        let remember: RememberRoom = Box::new(move |snapshot| {
+            let answer = shown(StatusCode::CREATED, snapshot);
+            let row = keyed.row(&answer);
+            let _first = first.set(answer);
+            row
+        });
+        remember
+    });
+    let status = match shared.directory.create(&wanted.id, settings, remember).await {
         Creation::Created => StatusCode::CREATED,
         Creation::Existed => StatusCode::OK,
-        Creation::Unstored => return Err(Problem::from(Refusal::Storage).retry_after(RETRY_AFTER)),
-        Creation::Full => return Err(Problem::from(Refusal::NodeFull).retry_after(RETRY_AFTER)),
+        Creation::Unstored => return Err(Refusal::Storage.into()),
+        Creation::Full => return Err(Refusal::NodeFull.into()),
     };
-    let room = snapshot(shared, &wanted.id, Viewer::Admin, None).await?;
-    Ok((status, room).into_response())
+    if let Some(answer) = first.get().filter(|_| status == StatusCode::CREATED) {
+        return Ok(answer.clone());
+    }
+    Ok(shown(status, &*look_at(shared, &wanted.id, Viewer::Admin, None).await?))
 }
 
 /// The query of `GET /v1/rooms`.
@@ -83,18 +110,16 @@ pub(super) struct ListQuery {
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
-    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let access = access::of_request(&shared, &headers)?;
     if !access.room_list {
         return Err(Denied::Forbidden.into());
     }
-    let Query(query) = query.map_err(|error| Problem::from(Refusal::InvalidArgument).detail(error.body_text()))?;
-    let limit = query.limit.unwrap_or(LIST_MAX).clamp(1, LIST_MAX);
-    let mut rooms = shared.directory.list(query.after.as_ref(), limit + 1);
-    let has_more = rooms.len() > limit;
-    rooms.truncate(limit);
-    let next = rooms.last().filter(|_| has_more).map(|room| room.id.clone());
+    let ListQuery { after, limit } = page::query(query)?;
+    let limit = page::limit(limit, LIST_MAX)?;
+    let mut rooms = shared.directory.list(after.as_ref(), limit + 1);
+    let next = page::cut(&mut rooms, limit, |room| room.id.clone());
     Ok(Json(RoomList { rooms, next }).into_response())
 }
 
@@ -113,20 +138,24 @@ pub(super) async fn look(
         Some(identity) if !is_back_end => (Viewer::Participant(identity.clone()), Some(Asker { identity, token_age })),
         Some(_) | None => (Viewer::Admin, None),
     };
-    snapshot(&shared, &room, viewer, asker).await
+    Ok(shown(StatusCode::OK, &*look_at(&shared, &room, viewer, asker).await?).into_response())
 }
 
-async fn snapshot(shared: &Shared, room: &RoomId, viewer: Viewer, asker: Option<Asker>) -> Result<Response, Problem> {
+async fn look_at(
+    shared: &Shared,
+    room: &RoomId,
+    viewer: Viewer,
+    asker: Option<Asker>,
+) -> Result<Box<Snapshot>, Refusal> {
     let handle = shared.directory.find(room).ok_or(Refusal::RoomNotFound)?;
-    let snapshot = handle.look(viewer, asker).await?;
-    let tag = HeaderValue::from_str(&format!("\"{}\"", snapshot.seq)).ok();
-    let mut response = Json(SnapshotJson::from(&*snapshot)).into_response();
-    // The log's number: for `If-Match` of whoever changes the room. Counts and times change without it, so nothing may be cached by it.
-    if let Some(tag) = tag {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    handle.look(viewer, asker).await
+}
+
+/// A room, with the number of its last event: for `If-Match` of whoever changes the room. Counts and times change without it, so nothing may be cached
+/// by it.
+fn shown(status: StatusCode, snapshot: &Snapshot) -> Answer {
+    let text = serde_json::to_string(&SnapshotJson::from(snapshot)).expect("rooms have string keys and finite numbers");
+    Answer::json(status, text).tagged(snapshot.seq)
 }
 
 /// Reads a whole body as JSON.
@@ -167,6 +196,4 @@ pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most rooms in one answer.
-const LIST_MAX: usize = 1000;
-
-const RETRY_AFTER: Duration = Duration::from_secs(2);
+pub(super) const LIST_MAX: usize = 1000;

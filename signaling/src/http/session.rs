@@ -21,6 +21,7 @@ use tracing::{Span, debug};
 use super::{
     admission::Admission,
     ending::{Ending, FAREWELL_TIMEOUT, LINGER, close_code_of},
+    held::HeldReplies,
     restart::{Restart, Restarts},
 };
 use crate::{
@@ -54,6 +55,7 @@ pub(super) struct Session {
     /// Its place among those that have not joined yet.
     pending: Option<OwnedSemaphorePermit>,
     attached: Option<Attached>,
+    held: HeldReplies,
     restarts: Restarts,
 }
 
@@ -73,6 +75,7 @@ struct Attached {
 enum Wake {
     Read(Option<Result<Message, axum::Error>>),
     Parcel(Option<Parcel>),
+    Settled(Frame),
     Cut,
     Tick,
     Restarted(Box<Restart>),
@@ -103,6 +106,7 @@ impl Session {
             ticks,
             pending,
             attached: None,
+            held: HeldReplies::default(),
             restarts,
         }
     }
@@ -129,6 +133,7 @@ impl Session {
             let flow = match wake {
                 Wake::Read(read) => self.read(read, admission).await,
                 Wake::Parcel(parcel) => self.deliver(parcel).await,
+                Wake::Settled(reply) => self.write(reply).await,
                 Wake::Cut => Break(self.cut()),
                 Wake::Tick => self.tick(clock::now()).await,
                 Wake::Restarted(restart) => self.restarted(*restart).await,
@@ -152,6 +157,7 @@ impl Session {
         let is_alone = self.attached.is_none();
         tokio::select! {
             parcel = next_parcel(self.attached.as_mut()) => parcel,
+            reply = self.held.next() => Wake::Settled(reply),
             read = self.socket.recv(), if !is_joining => Wake::Read(read),
             _ = self.ticks.tick() => Wake::Tick,
             restart = self.restarts.next() => Wake::Restarted(Box::new(restart)),
@@ -428,9 +434,17 @@ impl Session {
     async fn deliver(&mut self, parcel: Option<Parcel>) -> Flow {
         match parcel {
             Some(Parcel::Frame(frame)) => self.write(frame).await,
+            Some(Parcel::Reply(reply)) => match self.held.push(*reply) {
+                Some(reply) => self.write(reply).await,
+                None => Continue(()),
+            },
             Some(Parcel::Welcome(welcomed)) => self.welcome(*welcomed).await,
             Some(Parcel::Last(farewell)) => {
                 self.attached = None;
+                while !self.held.is_empty() {
+                    let reply = self.held.next().await;
+                    self.write(reply).await?;
+                }
                 Break(Ending::last(farewell))
             }
             None => {

@@ -18,26 +18,35 @@ use crate::{
 
 /// The body of `POST /v1/rooms`. What is absent is as the server's configuration has it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CreateRoom {
     /// The id of the room.
     pub id: RoomId,
     /// How many seats, 1 to 32.
+    #[cfg_attr(test, schemars(range(min = 1, max = SEATS_MAX)))]
     pub seats: Option<u8>,
     /// Who may take an open seat.
+    #[cfg_attr(test, schemars(with = "Option<crate::room::SeatMode>"))]
     pub seat_mode: Option<SeatModeWord>,
     /// Whether hands may be raised.
+    #[cfg_attr(test, schemars(with = "Option<crate::protocol::tests::codes::OnOff>"))]
     pub hands: Option<HandsWord>,
     /// What becomes of others while a host or cohost speaks.
+    #[cfg_attr(test, schemars(with = "Option<crate::room::Interrupt>"))]
     pub interrupt: Option<InterruptWord>,
     /// Whether an opened seat is offered to the hands in the queue, one after the other.
     pub auto_offer: Option<bool>,
     /// How long a guest may hold a seat: 0 (as long as they like), or 10000 to 3600000.
+    #[cfg_attr(test, schemars(range(max = *super::TURN_MS.end())))]
     pub turn_ms: Option<u64>,
     /// Who becomes host when the last one has gone.
+    #[cfg_attr(test, schemars(with = "Option<crate::room::Promote>"))]
     pub promote: Option<PromoteWord>,
     /// What becomes of a second session of an identity.
+    #[cfg_attr(test, schemars(with = "Option<crate::room::Duplicates>"))]
     pub duplicates: Option<DuplicatesWord>,
     /// The most participants.
+    #[cfg_attr(test, schemars(range(min = 1, max = PARTICIPANTS_MAX)))]
     pub participants_max: Option<usize>,
     /// When it opens, if not at once.
     pub scheduled: Option<Scheduled>,
@@ -45,6 +54,7 @@ pub struct CreateRoom {
 
 /// When a room opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Scheduled {
     /// The Unix time in milliseconds.
     pub at: u64,
@@ -115,6 +125,7 @@ pub struct DevToken<'a> {
 
 /// One room in the answer to `GET /v1/rooms`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RoomSummary {
     /// Which.
     pub id: RoomId,
@@ -139,6 +150,7 @@ impl RoomSummary {
 
 /// The answer to `GET /v1/rooms`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RoomList {
     /// The rooms, by id.
     pub rooms: Vec<RoomSummary>,
@@ -149,6 +161,7 @@ pub struct RoomList {
 
 /// An error as `application/problem+json` (RFC 9457).
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Problem<'a> {
     /// Always `about:blank`: the code says what it is.
     #[serde(rename = "type")]
@@ -164,15 +177,17 @@ pub struct Problem<'a> {
     pub detail: Option<&'a str>,
     /// What may help, as in the `details` of a refused frame.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<super::server::frame::DetailsJson<'a>>"))]
     pub details: Option<&'a serde_json::Value>,
 }
 
-/// A page of a list, by identity.
+/// A page of a list. By what it goes on is the list's own: identities, places, ids.
 #[derive(Debug, Serialize)]
-pub struct Page<T> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Page<T, C = Identity> {
     /// What is listed.
     pub items: Vec<T>,
     /// There is more: ask again with this as `after`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<Identity>,
+    pub next: Option<C>,
 }

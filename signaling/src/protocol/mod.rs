@@ -4,12 +4,13 @@
 
 pub mod body;
 pub mod client;
+pub mod outside;
 pub mod server;
 pub mod view;
 
 mod depth;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// The name of this protocol as a WebSocket subprotocol.
 pub const SUBPROTOCOL: &str = "podium.v1";

@@ -2,7 +2,7 @@
 //!
 //! A kick ends a session; with `deny` it also ends the tokens issued until then. A ban keeps a person out until it is lifted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,14 +21,16 @@ pub(super) struct Bans {
     bans: BTreeMap<Identity, Ban>,
     /// Since when the tokens of someone are refused that were issued before.
     denied: BTreeMap<Identity, Instant>,
+    /// Whose ban or denial may be otherwise than the record says.
+    unwritten: BTreeSet<Identity>,
 }
 
 /// A person is kept out.
 #[derive(Clone, Debug)]
-struct Ban {
-    by: Identity,
-    reason: Option<Arc<str>>,
-    since: Instant,
+pub(super) struct Ban {
+    pub(super) by: Identity,
+    pub(super) reason: Option<Arc<str>>,
+    pub(super) since: Instant,
 }
 
 impl Bans {
@@ -48,14 +50,60 @@ impl Bans {
         denied_for < TOKEN_AGE_MAX && token_age.is_none_or(|age| age + CLOCK_SKEW_MAX >= denied_for)
     }
 
-    fn deny(&mut self, who: &Identity, now: Instant) {
+    /// The ban of someone.
+    pub(super) fn ban(&self, who: &Identity) -> Option<&Ban> {
+        self.bans.get(who)
+    }
+
+    /// Since when the tokens of someone are denied.
+    pub(super) fn denied_since(&self, who: &Identity) -> Option<Instant> {
+        self.denied.get(who).copied()
+    }
+
+    #[cfg(test)]
+    pub(super) fn everyone(&self) -> BTreeSet<Identity> {
+        self.bans.keys().chain(self.denied.keys()).cloned().collect()
+    }
+
+    /// Those whose ban or denial was changed since this was last asked.
+    pub(super) fn take_unwritten(&mut self) -> BTreeSet<Identity> {
+        std::mem::take(&mut self.unwritten)
+    }
+
+    /// Bans someone who is not banned.
+    pub(super) fn add(&mut self, who: Identity, ban: Ban) {
+        self.unwritten.insert(who.clone());
+        self.bans.insert(who, ban);
+    }
+
+    /// Lifts someone's ban, if there is one, and with it the denial of older tokens.
+    fn lift(&mut self, who: &Identity) -> Option<Ban> {
+        let ban = self.bans.remove(who)?;
+        self.denied.remove(who);
+        self.unwritten.insert(who.clone());
+        Some(ban)
+    }
+
+    /// Denies the tokens of someone that were issued before now.
+    pub(super) fn deny(&mut self, who: &Identity, now: Instant) {
         if self.denied.len() >= DENIED_MAX {
-            self.denied.retain(|_, since| now.saturating_duration_since(*since) < TOKEN_AGE_MAX);
+            let unwritten = &mut self.unwritten;
+            self.denied.retain(|who, since| {
+                let counts = now.saturating_duration_since(*since) < TOKEN_AGE_MAX;
+                if !counts {
+                    unwritten.insert(who.clone());
+                }
+                counts
+            });
         }
         if self.denied.len() >= DENIED_MAX {
             let oldest = self.denied.iter().min_by_key(|(_, since)| **since).map(|(who, _)| who.clone());
-            oldest.and_then(|who| self.denied.remove(&who));
+            if let Some(oldest) = oldest {
+                self.denied.remove(&oldest);
+                self.unwritten.insert(oldest);
+            }
         }
+        self.unwritten.insert(who.clone());
         self.denied.insert(who.clone(), now);
     }
 
@@ -126,7 +174,7 @@ impl Room {
         }
         let ban = Ban { by: by.identity.clone(), reason: reason.map(Arc::from), since: now };
         self.tell_ban(true, by, ban.view(who, now));
-        self.bans.bans.insert(who.clone(), ban);
+        self.bans.add(who.clone(), ban);
         self.bans.deny(who, now);
         self.put_out(who, LeftReason::Banned, &by.identity, now);
         Ok(Done::default())
@@ -135,8 +183,7 @@ impl Room {
     /// Lifts a ban, and with it the denial of older tokens. Not banned: nothing to do.
     pub(super) fn unban_member(&mut self, by: &Caller, who: &Identity, now: Instant) -> Result<Done, Refused> {
         by.may(Power::Bans)?;
-        if let Some(ban) = self.bans.bans.remove(who) {
-            self.bans.denied.remove(who);
+        if let Some(ban) = self.bans.lift(who) {
             self.tell_ban(false, by, ban.view(who, now));
         }
         Ok(Done::default())
@@ -154,6 +201,8 @@ impl Room {
         if self.roster.find(who).is_some() {
             self.depart(who, reason, Some(by), now);
         }
+        // A host without a socket may have offered the room.
+        self.withdraw_host_offers(|offer| offer.from == *who);
     }
 
     /// Whether someone is or was here, and the caller may act on them.

@@ -18,13 +18,13 @@ pub(super) struct Hand {
     pub(super) tier: u32,
     pub(super) raised_at: Instant,
     /// Its owner lost a seat, and goes first.
-    front: bool,
+    pub(super) front: bool,
     /// The openings that it let pass, a bit a seat.
-    passed: u32,
+    pub(super) passed: u32,
     /// How many offers were not answered.
     pub(super) missed: u8,
     /// The position that its owner was last told.
-    told: Option<usize>,
+    pub(super) told: Option<usize>,
 }
 
 /// A wish to speak.
@@ -57,7 +57,8 @@ impl Hand {
 pub(super) struct HandQueue {
     hands: Vec<Hand>,
     places: BTreeMap<Identity, usize>,
-    raised: u64,
+    /// How many hands were ever raised.
+    pub(super) raised: u64,
 }
 
 impl HandQueue {
@@ -95,20 +96,29 @@ impl HandQueue {
             missed: 0,
             told: None,
         };
+        self.insert(hand)
+    }
+
+    /// Puts a hand where it belongs; gives its position.
+    pub(super) fn insert(&mut self, hand: Hand) -> usize {
         let place = self.hands.partition_point(|other| other.key() < hand.key());
         for later in self.places.values_mut().filter(|later| **later >= place) {
             *later += 1;
         }
-        self.places.insert(who.clone(), place);
+        self.places.insert(hand.identity.clone(), place);
         self.hands.insert(place, hand);
         place + 1
     }
 
-    /// The opening of a seat is over: when it opens again it is a new one.
-    pub(super) fn forget_passed(&mut self, seat: SeatIndex) {
-        for hand in &mut self.hands {
-            hand.passed &= !(1 << seat.get());
-        }
+    /// The opening of a seat is over: when it opens again it is a new one. Gives those who had let it pass.
+    pub(super) fn forget_passed(&mut self, seat: SeatIndex) -> Vec<Identity> {
+        let passing = self.hands.iter_mut().filter(|hand| hand.has_passed(seat));
+        passing
+            .map(|hand| {
+                hand.passed &= !(1 << seat.get());
+                hand.identity.clone()
+            })
+            .collect()
     }
 
     /// Takes someone's hand out of the queue, with the position it had.

@@ -39,7 +39,8 @@ pub(super) struct EndedInvite {
 pub(super) struct InviteBook {
     pending: BTreeMap<Identity, Invite>,
     ended: VecDeque<EndedInvite>,
-    made: u64,
+    /// How many invites were ever made.
+    pub(super) made: u64,
 }
 
 impl InviteBook {
@@ -88,6 +89,12 @@ impl InviteBook {
     pub(super) fn ended(&self, id: Option<InviteId>, who: &Identity) -> Option<&EndedInvite> {
         let named = |ended: &&EndedInvite| id.map_or(ended.to == *who, |id| ended.id == id);
         self.ended.iter().rev().find(named)
+    }
+
+    /// Whom an invite names or named, if it is remembered.
+    pub(super) fn named(&self, id: InviteId) -> Option<&Identity> {
+        let ended = || self.ended.iter().find(|ended| ended.id == id).map(|ended| &ended.to);
+        self.find(id).map(|invite| &invite.to).or_else(ended)
     }
 
     /// The invite that is the first to expire.

@@ -255,7 +255,7 @@ impl Room {
         let person = self.roster.remove(identity).expect("whoever departs is in the room");
         self.withdraw_host_offers(|offer| offer.from == *identity || offer.to == *identity);
         if person.copy_of.is_none() {
-            self.memory.keep(identity.clone(), person.remembered());
+            self.memory.keep(identity.clone(), person.remembered(now));
         }
         if was_on_stage || (person.rank.is_moderator() && !person.hidden) {
             self.log(Recipients::Everyone, Event::ParticipantLeft { identity: identity.clone(), reason });

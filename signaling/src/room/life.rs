@@ -22,15 +22,15 @@ use super::settings::{Interrupt, Phase, Promote};
 use super::view::RoomView;
 
 /// Where a room is in its life, and until when.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Life {
     pub(super) phase: Phase,
     /// When the present phase ends by itself.
     pub(super) until: Option<Instant>,
     /// There was a host once: only then can a room be without one.
-    had_host: bool,
+    pub(super) had_host: bool,
     /// It closes because nobody could be made host; then a host who comes back saves it.
-    for_want_of_host: bool,
+    pub(super) for_want_of_host: bool,
 }
 
 impl Life {
@@ -164,7 +164,7 @@ impl Room {
             self.life.enter(Phase::Closing, Some(now + self.settings.closing_notice));
             return self.tell_room(None, now);
         };
-        self.memory.demote_hosts();
+        self.demote_away();
         self.give_rank(&heir, Rank::Host, RankCause::Promoted, None, now);
         self.life.enter(Phase::Live, None);
         self.tell_room(None, now);

@@ -2,7 +2,7 @@
 //!
 //! Without it a mute or a denial would end by leaving and coming back, and a fresh token could raise a rank.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use crate::ids::Identity;
@@ -13,6 +13,8 @@ use super::rank::Rank;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Remembered {
     pub(super) rank: Rank,
+    /// The room gave them this rank: no token can claim another.
+    pub(super) rank_given: bool,
     pub(super) host_muted: bool,
     pub(super) cooling_until: Option<Instant>,
     pub(super) invite_cooling_until: Option<Instant>,
@@ -22,7 +24,20 @@ pub(super) struct Remembered {
 impl Remembered {
     /// What is known of someone who was never here: nothing but the rank that their token claims.
     pub(super) fn stranger(rank: Rank) -> Self {
-        Self { rank, host_muted: false, cooling_until: None, invite_cooling_until: None, do_not_invite: false }
+        Self {
+            rank,
+            rank_given: false,
+            host_muted: false,
+            cooling_until: None,
+            invite_cooling_until: None,
+            do_not_invite: false,
+        }
+    }
+
+    /// Whether there is more to know than that they were here.
+    pub(super) fn is_remarkable(&self) -> bool {
+        let cooling = self.cooling_until.is_some() || self.invite_cooling_until.is_some();
+        self.weighs() || self.rank_given || cooling || self.do_not_invite
     }
 
     /// Whether forgetting it would undo a host's decision.
@@ -37,6 +52,8 @@ pub(super) struct Memory {
     /// With the number of the leaving, so that the oldest can be told.
     left: BTreeMap<Identity, (u64, Remembered)>,
     leavings: u64,
+    /// Of whom something else is known than the record may say.
+    unwritten: BTreeSet<Identity>,
 }
 
 impl Memory {
@@ -48,15 +65,24 @@ impl Memory {
         self.left.get(who).map(|(_, what)| what.rank)
     }
 
-    pub(super) fn find_mut(&mut self, who: &Identity) -> Option<&mut Remembered> {
-        self.left.get_mut(who).map(|(_, what)| what)
+    /// What is known of someone, with the number of their leaving.
+    pub(super) fn find(&self, who: &Identity) -> Option<(u64, &Remembered)> {
+        self.left.get(who).map(|(leaving, what)| (*leaving, what))
     }
 
-    /// The room has a new host: whoever was host before comes back as cohost.
-    pub(super) fn demote_hosts(&mut self) {
-        for (_, what) in self.left.values_mut().filter(|(_, what)| what.rank == Rank::Host) {
-            what.rank = Rank::Cohost;
+    /// Someone who is away has another rank from now on.
+    pub(super) fn give_rank(&mut self, who: &Identity, rank: Rank) {
+        if let Some((_, what)) = self.left.get_mut(who).filter(|(_, what)| what.rank != rank) {
+            what.rank = rank;
+            what.rank_given = true;
+            self.unwritten.insert(who.clone());
         }
+    }
+
+    /// The hosts who have left.
+    pub(super) fn hosts(&self) -> Vec<Identity> {
+        let hosts = self.left.iter().filter(|(_, (_, what))| what.rank == Rank::Host);
+        hosts.map(|(who, _)| who.clone()).collect()
     }
 
     /// Someone leaves.
@@ -65,7 +91,25 @@ impl Memory {
             self.forget_oldest();
         }
         self.leavings += 1;
+        self.unwritten.insert(who.clone());
         self.left.insert(who, (self.leavings, what));
+    }
+
+    /// What a record tells of someone who has left.
+    pub(super) fn restore(&mut self, who: Identity, leaving: u64, what: Remembered) {
+        self.leavings = self.leavings.max(leaving);
+        self.unwritten.insert(who.clone());
+        self.left.insert(who, (leaving, what));
+    }
+
+    #[cfg(test)]
+    pub(super) fn everyone(&self) -> impl Iterator<Item = &Identity> {
+        self.left.keys()
+    }
+
+    /// Those of whom something else is known since this was last asked.
+    pub(super) fn take_unwritten(&mut self) -> BTreeSet<Identity> {
+        std::mem::take(&mut self.unwritten)
     }
 
     /// Someone is back.
@@ -80,6 +124,7 @@ impl Memory {
         order.sort_unstable();
         for (_, _, who) in order.into_iter().take(FORGOTTEN_AT_ONCE) {
             self.left.remove(&who);
+            self.unwritten.insert(who);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod answers;
 mod audience;
+mod audit;
 mod bans;
 mod connection;
 mod cue;
@@ -76,6 +77,7 @@ use memory::Memory;
 use moving::SwapProposal;
 use permit::Caller;
 use ranks::HostOffer;
+use record::Written;
 use roster::Roster;
 use stage::Stage;
 use talk::Tally;
@@ -112,6 +114,8 @@ pub struct Room {
     /// Who was last said to speak.
     speakers: Vec<Speaker>,
     empty_since: Option<Instant>,
+    /// What was given out to be written down.
+    written: Written,
     outputs: Vec<Output>,
 }
 
@@ -140,9 +144,25 @@ impl Room {
             planned_interrupt: settings.interrupt,
             speakers: Vec::new(),
             empty_since: Some(now + settings.opens_in.unwrap_or_default()),
+            written: Written::default(),
             outputs: Vec::new(),
             settings,
         }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &RoomId {
+        &self.id
+    }
+
+    /// The number of the last event of its log.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Everyone's present session, and whose it is.
+    pub fn sessions(&self) -> impl Iterator<Item = (&SessionId, &Identity)> {
+        self.roster.iter().map(|(who, person)| (&person.session, person.shown(who)))
     }
 
     /// Takes in what happened and says what follows. What is due by then is carried out first.
@@ -219,15 +239,17 @@ impl Room {
             return self.reply(session, request, result);
         }
         let caller = Caller { identity, rank: person.rank, is_admin: false, can_publish: person.can_publish };
-        let result = self.carry_out(&caller, act, now);
+        let result = self.carry_out_audited(&caller, act, false, now);
         self.keep_answer(&session, &request, Answer::Replied(Box::new(result.clone())));
         self.reply(session, request, result);
     }
 
     /// Answers what someone asks who has no session here: acts of moderation only.
     fn act_from_outside(&mut self, by: &Outsider, act: Act, now: Instant) {
-        let result =
-            self.outside_caller(by, &act, now).map_err(Refused::from).and_then(|by| self.carry_out(&by, act, now));
+        let result = self
+            .outside_caller(by, &act, now)
+            .map_err(Refused::from)
+            .and_then(|by| self.carry_out_audited(&by, act, true, now));
         self.outputs.push(Output::Answer { result });
     }
 
@@ -249,6 +271,15 @@ impl Room {
             return Err(Refusal::PreconditionFailed);
         }
         Ok(Caller { identity, rank: rank.unwrap_or(Rank::Member), is_admin, can_publish })
+    }
+
+    fn carry_out_audited(&mut self, by: &Caller, act: Act, from_outside: bool, now: Instant) -> Result<Done, Refused> {
+        let audit = self.begin_audit(by, &act, from_outside);
+        let done = self.carry_out(by, act, now)?;
+        if let Some(audit) = audit {
+            self.end_audit(audit, &done);
+        }
+        Ok(done)
     }
 
     fn carry_out(&mut self, by: &Caller, act: Act, now: Instant) -> Result<Done, Refused> {

@@ -18,12 +18,12 @@ use super::view::ReservedWhy;
 /// A guest would change seats with another.
 #[derive(Clone, Debug)]
 pub(super) struct SwapProposal {
-    from: Identity,
-    to: Identity,
+    pub(super) from: Identity,
+    pub(super) to: Identity,
     /// Where the two sat: whoever agrees, agrees to these seats.
-    own: SeatIndex,
-    theirs: SeatIndex,
-    until: Instant,
+    pub(super) own: SeatIndex,
+    pub(super) theirs: SeatIndex,
+    pub(super) until: Instant,
 }
 
 impl Room {
@@ -103,6 +103,7 @@ impl Room {
         if self.stage.seat(with).muted_by_host {
             return Err(Refusal::Forbidden.into());
         }
+        self.written.mark_room();
         self.swaps.retain(|swap| swap.until > now && swap.from != by.identity);
         let is_the_same = |swap: &SwapProposal| (swap.own, swap.theirs) == (with, own);
         let agreed =

@@ -22,6 +22,8 @@ pub(super) struct Participant {
     pub(super) session: SessionId,
     pub(super) name: Arc<str>,
     pub(super) rank: Rank,
+    /// The room gave them this rank: no token can claim another.
+    pub(super) rank_given: bool,
     /// May ever hold a seat: the token allows it and others may see them.
     pub(super) can_publish: bool,
     pub(super) can_publish_data: bool,
@@ -67,6 +69,7 @@ impl Participant {
             session: arrival.session,
             name: arrival.name,
             rank: remembered.rank,
+            rank_given: remembered.rank_given,
             can_publish: arrival.can_publish,
             can_publish_data: arrival.can_publish_data,
             hidden: arrival.hidden,
@@ -109,9 +112,22 @@ impl Participant {
         std::mem::replace(&mut self.session, arrival.session)
     }
 
-    pub(super) fn remembered(&self) -> Remembered {
+    /// What is to be remembered of someone who leaves now.
+    pub(super) fn remembered(&self, now: Instant) -> Remembered {
+        let lasts = |until: &Instant| *until > now;
+        let known = self.known();
+        Remembered {
+            cooling_until: known.cooling_until.filter(lasts),
+            invite_cooling_until: known.invite_cooling_until.filter(lasts),
+            ..known
+        }
+    }
+
+    /// What is known of them apart from this session.
+    pub(super) fn known(&self) -> Remembered {
         Remembered {
             rank: self.rank,
+            rank_given: self.rank_given,
             host_muted: self.host_muted,
             cooling_until: self.cooling_until,
             invite_cooling_until: self.invite_cooling_until,

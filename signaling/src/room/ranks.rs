@@ -35,9 +35,8 @@ impl Room {
             self.give_rank(who, rank, RankCause::Given, Some(&by.identity), now);
             return Ok(self.done_with_person(who, now));
         }
-        let remembered = self.memory.find_mut(who).ok_or(Refusal::ParticipantNotFound)?;
-        by.may_act_on(remembered.rank)?;
-        remembered.rank = rank;
+        by.may_act_on(self.memory.rank_of(who).ok_or(Refusal::ParticipantNotFound)?)?;
+        self.give_rank_away(who, rank);
         Ok(Done::default())
     }
 
@@ -82,6 +81,21 @@ impl Room {
         }
     }
 
+    /// Gives another rank to someone who is away. Whoever is no host any more has nothing to offer.
+    fn give_rank_away(&mut self, who: &Identity, rank: Rank) {
+        self.memory.give_rank(who, rank);
+        if rank != Rank::Host {
+            self.withdraw_host_offers(|offer| offer.from == *who);
+        }
+    }
+
+    /// The room has a new host: whoever was host before and is away comes back as cohost.
+    pub(super) fn demote_away(&mut self) {
+        for who in self.memory.hosts() {
+            self.give_rank_away(&who, Rank::Cohost);
+        }
+    }
+
     /// Whoever is no moderator any more can no longer wish for the host seat.
     fn forget_host_seat(&mut self, who: &Identity, now: Instant) {
         let wish = self.queue.find_mut(who).filter(|hand| hand.wanted_seat == Some(SeatIndex::HOST));
@@ -112,6 +126,7 @@ impl Room {
         }
         self.withdraw_host_offers(|offer| offer.from == by.identity || offer.to == *to);
         let expires_in = self.settings.proposal_expiry;
+        self.written.mark_room();
         self.host_offers.push(HostOffer { from: by.identity.clone(), to: to.clone(), until: now + expires_in });
         let session = self.roster.person_mut(to).session.clone();
         let event = Event::HostOffer { from: by.identity.clone(), expires_in };
@@ -149,15 +164,16 @@ impl Room {
         self.give_rank(to, Rank::Host, RankCause::Transferred, Some(from), now);
         if self.roster.find(from).is_some() {
             self.give_rank(from, Rank::Cohost, RankCause::Transferred, Some(from), now);
-        } else if let Some(away) = self.memory.find_mut(from) {
+        } else {
             // A host without a socket gave it away.
-            away.rank = Rank::Cohost;
+            self.give_rank_away(from, Rank::Cohost);
         }
         self.withdraw_host_offers(|offer| offer.to == *to);
     }
 
     fn take_host_offer(&mut self, to: &Identity) -> Result<HostOffer, Refusal> {
         let place = self.host_offers.iter().position(|offer| offer.to == *to).ok_or(Refusal::OfferExpired)?;
+        self.written.mark_room();
         Ok(self.host_offers.remove(place))
     }
 
@@ -167,6 +183,7 @@ impl Room {
         self.host_offers = kept;
         let gone: Vec<HostOffer> = gone;
         for offer in gone {
+            self.written.mark_room();
             self.tell_host_offer_ended(&offer, OfferOutcome::Withdrawn);
         }
     }

@@ -18,6 +18,8 @@ pub(super) struct Roster {
     moderators: BTreeSet<Identity>,
     detached: BTreeSet<(Instant, Identity)>,
     touched: BTreeSet<Identity>,
+    /// Who may be otherwise than the record says.
+    unwritten: BTreeSet<Identity>,
     /// Second sessions, by the identity that they share.
     copies: BTreeSet<(Identity, Identity)>,
     visible: usize,
@@ -48,9 +50,8 @@ impl Roster {
     }
 
     pub(super) fn find_mut(&mut self, who: &Identity) -> Option<&mut Participant> {
-        let person = self.people.get_mut(who)?;
-        self.touched.insert(who.clone());
-        Some(person)
+        self.touch(who);
+        self.people.get_mut(who)
     }
 
     pub(super) fn person_mut(&mut self, who: &Identity) -> &mut Participant {
@@ -83,7 +84,9 @@ impl Roster {
 
     /// Changes someone's rank; gives the one that was.
     pub(super) fn set_rank(&mut self, who: &Identity, rank: Rank) -> Rank {
-        let before = std::mem::replace(&mut self.person_mut(who).rank, rank);
+        let person = self.person_mut(who);
+        let before = std::mem::replace(&mut person.rank, rank);
+        person.rank_given |= before != rank;
         if rank.is_moderator() {
             self.moderators.insert(who.clone());
         } else {
@@ -101,8 +104,9 @@ impl Roster {
         if person.rank.is_moderator() {
             self.moderators.insert(who.clone());
         }
-        self.touched.insert(who.clone());
-        self.people.insert(who, person);
+        self.arrivals = self.arrivals.max(person.arrival);
+        self.people.insert(who.clone(), person);
+        self.touch(&who);
     }
 
     /// Someone who is here comes by a new session; gives the one that was.
@@ -122,6 +126,7 @@ impl Roster {
         self.sessions.remove(&person.session);
         self.moderators.remove(who);
         self.touched.remove(who);
+        self.unwritten.insert(who.clone());
         if let Some(original) = &person.copy_of {
             self.copies.remove(&(original.clone(), who.clone()));
         }
@@ -152,12 +157,18 @@ impl Roster {
     pub(super) fn touch(&mut self, who: &Identity) {
         if self.people.contains_key(who) {
             self.touched.insert(who.clone());
+            self.unwritten.insert(who.clone());
         }
     }
 
     /// Those who were changed since this was last asked.
     pub(super) fn take_touched(&mut self) -> BTreeSet<Identity> {
         std::mem::take(&mut self.touched)
+    }
+
+    /// Those who were changed, came or went since this was last asked.
+    pub(super) fn take_unwritten(&mut self) -> BTreeSet<Identity> {
+        std::mem::take(&mut self.unwritten)
     }
 
     /// Someone here, to note what they were told; this is no change.

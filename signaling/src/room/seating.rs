@@ -263,7 +263,11 @@ impl Room {
             (true, true) => {}
         }
         match self.stage.seat(seat).state {
-            SeatState::Locked | SeatState::Occupied { .. } => self.queue.forget_passed(seat),
+            SeatState::Locked | SeatState::Occupied { .. } => {
+                for who in self.queue.forget_passed(seat) {
+                    self.roster.touch(&who);
+                }
+            }
             SeatState::Open | SeatState::Reserved { .. } => {}
         }
         // Also a seat that is no longer kept for someone lets them be offered another one.

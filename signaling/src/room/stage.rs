@@ -13,7 +13,7 @@ use super::seat::{Seat, SeatState};
 #[derive(Debug)]
 pub(super) struct Stage {
     seats: Vec<Seat>,
-    last_grant: u32,
+    pub(super) last_grant: u32,
 }
 
 impl Stage {

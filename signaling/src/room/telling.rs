@@ -116,7 +116,7 @@ impl Room {
     }
 
     /// Tells those whose own state is not what they were told. A newcomer is told by the welcome.
-    fn settle_own_states(&mut self, now: Instant) {
+    pub(super) fn settle_own_states(&mut self, now: Instant) {
         for who in self.roster.take_touched() {
             let state = self.self_state(&who);
             let Some(person) = self.roster.untouched_mut(&who) else {

@@ -16,7 +16,7 @@ use super::output::{Output, Recipients};
 pub(super) struct Turn {
     pub(super) until: Instant,
     /// When its holder is to be warned, unless that is done.
-    warn_at: Option<Instant>,
+    pub(super) warn_at: Option<Instant>,
 }
 
 impl Turn {

@@ -131,7 +131,7 @@ impl Crowd {
     }
 
     /// Tells everyone: some at once, the audience with the next batch.
-    pub(crate) fn tell_everyone(&mut self, seq: Option<u64>, event: &Event, text: String, now: Instant) {
+    pub(crate) fn tell_everyone(&mut self, seq: Option<u64>, event: &Event, text: Frame, now: Instant) {
         let frame = Frame::from(text);
         let passing = PassingKind::of(event);
         for session in &self.prompt {
@@ -153,7 +153,7 @@ impl Crowd {
     }
 
     /// Tells hosts and cohosts, whose sessions are these.
-    pub(crate) fn tell_hosts(&mut self, hosts: &[SessionId], seq: Option<u64>, event: &Event, text: String) {
+    pub(crate) fn tell_hosts(&mut self, hosts: &[SessionId], seq: Option<u64>, event: &Event, text: Frame) {
         let frame = Frame::from(text);
         self.tell_at_once(hosts, seq, event, &frame);
         if seq.is_some() {
@@ -167,7 +167,7 @@ impl Crowd {
         sessions: &[SessionId],
         seq: Option<u64>,
         event: &Event,
-        text: String,
+        text: Frame,
         now: Instant,
     ) {
         let frame = Frame::from(text);

@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 
-use dashmap::{DashMap, mapref::entry::Entry};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use dashmap::DashMap;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -21,15 +21,20 @@ use crate::{
     ids::RoomId,
     media::{MediaFact, MediaPlane},
     metrics::{Counters, Population},
-    protocol::{body::RoomSummary, server::LimitsJson},
-    room::{RoleCounts, Room, Settings, Snapshot},
-    store::AnswerRow,
+    protocol::{
+        body::RoomSummary,
+        server::{self, LimitsJson, lifecycle::ROOM_CREATED},
+    },
+    room::{Calendar, RoleCounts, Room, Settings, Snapshot, Viewer},
+    store::{AnswerRow, Batch, EventRow, Store},
 };
 
 /// The rooms of this process.
 pub(crate) struct Directory {
     rooms: DashMap<RoomId, RoomHandle>,
     places: Arc<Semaphore>,
+    /// Whoever makes a room holds the lock that its name falls on: two do not make the same one.
+    making: [Mutex<()>; MAKERS],
     generations: AtomicU64,
     context: RoomContext,
 }
@@ -38,6 +43,9 @@ pub(crate) struct Directory {
 #[derive(Clone)]
 pub(crate) struct RoomContext {
     pub(crate) media: Arc<dyn MediaPlane>,
+    pub(crate) store: Store,
+    /// What the rooms' instants are by the calendar. It is the same for as long as the process runs, so that what did not change is written the same.
+    pub(crate) calendar: Calendar,
     pub(crate) counters: Arc<Counters>,
     pub(crate) limits: LimitsJson,
     /// How old a session can be resumed.
@@ -67,6 +75,7 @@ impl Directory {
         Arc::new(Self {
             rooms: DashMap::new(),
             places: Arc::new(Semaphore::new(rooms_max.min(Semaphore::MAX_PERMITS))),
+            making: std::array::from_fn(|_| Mutex::new(())),
             generations: AtomicU64::new(0),
             context,
         })
@@ -79,28 +88,49 @@ impl Directory {
 
     /// Makes a room unless it is there, and writes it down first, together with what is answered to whoever asked with an idempotency key. Must be called
     /// within a tokio runtime.
-    #[allow(clippy::unused_async, reason = "the store comes next")]
     pub(crate) async fn create(
         self: &Arc<Self>,
         id: &RoomId,
         settings: Settings,
-        _remember: Option<RememberRoom>,
+        remember: Option<RememberRoom>,
     ) -> Creation {
-        // The place is taken before the entry: two locks are never held together.
-        let place = Arc::clone(&self.places).try_acquire_owned();
-        let task = match self.rooms.entry(id.clone()) {
-            Entry::Occupied(_) => return Creation::Existed,
-            Entry::Vacant(vacant) => {
-                let Ok(place) = place else {
-                    return Creation::Full;
-                };
-                let (handle, task) = self.task(id, settings, place);
-                vacant.insert(handle);
-                task
-            }
+        let _making = self.making[self.rooms.hash_usize(id) % MAKERS].lock().await;
+        if self.find(id).is_some() {
+            return Creation::Existed;
+        }
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            return Creation::Full;
         };
-        self.context.tasks.spawn(task.run());
+        let now = clock::now();
+        let mut room = Room::new(id.clone(), settings, now);
+        let answer = remember.map(|remember| remember(&room.snapshot(&Viewer::Admin, now)));
+        let created = EventRow { kind: ROOM_CREATED, seq: 0, body: server::lifecycle::room_created(id).into() };
+        let batch = Batch {
+            room: Some(id.clone()),
+            at_ms: clock::unix_millis(),
+            state: room.take_changes(&self.context.calendar),
+            events: vec![created],
+            answers: answer.into_iter().collect(),
+            now_or_never: true,
+            ..Batch::default()
+        };
+        if !self.context.store.write(batch).is_durable_by(now + STORED_WITHIN).await {
+            return Creation::Unstored;
+        }
+        self.open(room, Some(place));
         Creation::Created
+    }
+
+    /// Takes in a room that the store knows. It has a place even where there is none for new ones. Must be called within a tokio runtime.
+    pub(crate) fn take_in(self: &Arc<Self>, room: Room) {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+        self.open(room, place);
+    }
+
+    fn open(self: &Arc<Self>, room: Room, place: Option<OwnedSemaphorePermit>) {
+        let (handle, task) = self.task(room, place);
+        self.rooms.insert(task.id().clone(), handle);
+        self.context.tasks.spawn(task.run());
     }
 
     /// Forgets a room, unless another one has taken its name since.
@@ -149,7 +179,7 @@ impl Directory {
         rooms
     }
 
-    fn task(self: &Arc<Self>, id: &RoomId, settings: Settings, place: OwnedSemaphorePermit) -> (RoomHandle, RoomTask) {
+    fn task(self: &Arc<Self>, room: Room, place: Option<OwnedSemaphorePermit>) -> (RoomHandle, RoomTask) {
         let (mail, mailbox) = mpsc::channel(MAIL_MAX);
         let (facts, fact_box) = mpsc::channel(FACTS_MAX);
         let handle = RoomHandle {
@@ -158,9 +188,8 @@ impl Directory {
             facts,
             roles: Arc::new(RoleGauge::default()),
         };
-        let room = Room::new(id.clone(), settings, clock::now());
         let entry = RoomEntry {
-            id: id.clone(),
+            id: room.id().clone(),
             generation: handle.generation,
             directory: Arc::downgrade(self),
             media: Arc::clone(&self.context.media),
@@ -177,7 +206,7 @@ pub(crate) struct RoomEntry {
     generation: u64,
     directory: std::sync::Weak<Directory>,
     media: Arc<dyn MediaPlane>,
-    _place: OwnedSemaphorePermit,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for RoomEntry {
@@ -189,3 +218,9 @@ impl Drop for RoomEntry {
         }
     }
 }
+
+/// How many rooms can be made at once.
+const MAKERS: usize = 64;
+
+/// How long the making of a room may wait for the disk.
+const STORED_WITHIN: Duration = Duration::from_secs(5);

@@ -36,6 +36,8 @@ pub(crate) enum Mail {
     Outside { by: Outsider, act: Act, remember: Option<Remember>, reply: oneshot::Sender<Acted> },
     /// A back end lists people or bans.
     List { list: List, reply: oneshot::Sender<Listed> },
+    /// A back end asks how it is with someone here.
+    Find { who: Identity, reply: oneshot::Sender<Found> },
     /// Someone outside wants to look.
     Look { viewer: Viewer, asker: Option<Asker>, reply: oneshot::Sender<Result<Box<Snapshot>, Refusal>> },
 }
@@ -72,6 +74,15 @@ pub(crate) enum ListOf {
 pub(crate) enum Listed {
     People(Vec<ParticipantView>),
     Bans(Vec<BanView>),
+}
+
+/// How it is with someone in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// They are there, be it without a socket.
+    pub(crate) is_present: bool,
+    /// They are banned.
+    pub(crate) is_banned: bool,
 }
 
 /// Someone who wants to look without being a back end: by which token.
@@ -172,6 +183,13 @@ impl RoomHandle {
         let (reply, listed) = oneshot::channel();
         self.tell(Mail::List { list, reply }).await.map_err(|_| Refusal::RoomClosed)?;
         listed.await.map_err(|_| Refusal::RoomClosed)
+    }
+
+    /// How it is with someone there.
+    pub(crate) async fn find(&self, who: Identity) -> Result<Found, RoomOver> {
+        let (reply, found) = oneshot::channel();
+        self.tell(Mail::Find { who, reply }).await?;
+        found.await.map_err(|_| RoomOver)
     }
 
     /// The room at this moment, as `viewer` may see it, unless whoever asks has been put out.

@@ -12,7 +12,11 @@ use axum::extract::ws::Utf8Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::ids::SessionId;
+use crate::{
+    ids::{RequestId, SessionId},
+    room::Done,
+    store::Ticket,
+};
 
 /// The text of a frame. Cloning shares it: the same text goes to thousands.
 pub(crate) type Frame = Utf8Bytes;
@@ -28,8 +32,21 @@ pub(crate) enum Parcel {
     Welcome(Box<Welcomed>),
     /// Write this.
     Frame(Frame),
+    /// Write this as soon as what it acknowledges is on the disk.
+    Reply(Box<HeldReply>),
     /// The session is over: write this, if anything, and close.
     Last(Option<Frame>),
+}
+
+/// The answer to a request that was carried out, until it is known whether what it changed is on the disk.
+#[derive(Debug)]
+pub(crate) struct HeldReply {
+    pub(crate) ticket: Ticket,
+    /// The answer if it is.
+    pub(crate) frame: Frame,
+    /// What an answer that says it is not is made of.
+    pub(crate) request: RequestId,
+    pub(crate) done: Done,
 }
 
 /// What a session is told when it begins or goes on.
@@ -106,13 +123,22 @@ pub(crate) fn line(limits: LineLimits) -> (Line, LineEnd) {
     (room_end, LineEnd { id, queue: receiver, waiting, cut })
 }
 
+impl Parcel {
+    /// The bytes that count against what may wait.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Frame(frame) => frame.len(),
+            Self::Reply(reply) => reply.frame.len(),
+            Self::Welcome(_) | Self::Last(_) => 0,
+        }
+    }
+}
+
 impl LineEnd {
     /// What the room sent next; nothing if the room is gone.
     pub(crate) async fn recv(&mut self) -> Option<Parcel> {
         let parcel = self.queue.recv().await?;
-        if let Parcel::Frame(frame) = &parcel {
-            self.waiting.fetch_sub(frame.len(), Relaxed);
-        }
+        self.waiting.fetch_sub(parcel.weight(), Relaxed);
         Some(parcel)
     }
 }
@@ -125,10 +151,7 @@ impl Line {
 
     /// Hands a parcel over. A session that is gone takes everything. A welcome is bounded by itself: there is one a line.
     pub(crate) fn send(&self, parcel: Parcel) -> Result<(), Full> {
-        let bytes = match &parcel {
-            Parcel::Frame(frame) => frame.len(),
-            Parcel::Welcome(_) | Parcel::Last(_) => 0,
-        };
+        let bytes = parcel.weight();
         if bytes > 0 && self.waiting.load(Relaxed) >= self.bytes_max {
             return if self.queue.is_closed() { Ok(()) } else { Err(Full) };
         }

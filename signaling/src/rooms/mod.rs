@@ -9,4 +9,5 @@ pub(crate) mod task;
 mod crowd;
 mod holds;
 mod journal;
+mod ledger;
 mod pace;

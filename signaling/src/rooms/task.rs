@@ -15,18 +15,18 @@ use tracing::{Instrument, debug, info, info_span};
 use super::{
     crowd::{Crowd, Pending},
     directory::{RoomContext, RoomEntry},
-    handle::{Acted, Enter, List, ListOf, Listed, Mail, Resume, RoleGauge},
+    handle::{Acted, Enter, Found, List, ListOf, Listed, Mail, Remember, Resume, RoleGauge},
     holds::Holds,
     journal::Missed,
-    line::{Frame, Line, LineId, Parcel, Welcomed},
+    ledger::{Ledger, Told},
+    line::{Frame, HeldReply, Line, LineId, Parcel, Welcomed},
 };
 use crate::{
     clock,
-    ids::{RequestId, SessionId},
+    ids::{RequestId, RoomId, SessionId},
     media::MediaFact,
     protocol::server::{self, Welcome},
     room::{ByeAction, ByeReason, Done, Event, Input, Output, Rank, Recipients, Refusal, Refused, Room, Viewer},
-    store::Ticket,
 };
 
 /// The owner of one room.
@@ -42,6 +42,7 @@ pub(crate) struct RoomTask {
     transports: HashSet<SessionId>,
     /// Sessions that are over; their sockets are closed when everything that this input causes was said to them.
     leaving: Vec<SessionId>,
+    ledger: Ledger,
     /// Who waits outside for the answer to what is being carried out.
     asking: Option<oneshot::Sender<Acted>>,
     /// How it ended, if it is over.
@@ -80,6 +81,7 @@ impl RoomTask {
         context: RoomContext,
     ) -> Self {
         Self {
+            ledger: Ledger::new(&room, context.store.clone(), context.calendar),
             room,
             entry,
             mailbox,
@@ -93,6 +95,11 @@ impl RoomTask {
             asking: None,
             over: None,
         }
+    }
+
+    /// The name of the room.
+    pub(crate) fn id(&self) -> &RoomId {
+        &self.entry.id
     }
 
     pub(crate) async fn run(mut self) {
@@ -153,14 +160,20 @@ impl RoomTask {
                 }
             }
             Mail::Detached { line } => self.detach(line, now),
-            Mail::Outside { by, act, remember: _, reply } => {
+            Mail::Outside { by, act, remember, reply } => {
                 self.asking = Some(reply);
-                self.feed(Input::Outside { by, act }, now);
+                self.step(Input::Outside { by, act }, remember, now);
+                self.follow_up(now);
                 self.asking = None;
             }
             Mail::List { list, reply } => {
                 // Who asked may have gone; then nobody reads it.
                 let _gone = reply.send(self.list(&list, now));
+            }
+            Mail::Find { who, reply } => {
+                let is_banned = self.room.shuts_out(&who, None, now) == Some(Refusal::Banned);
+                // Who asked may have gone; then nobody reads it.
+                let _gone = reply.send(Found { is_present: self.room.session_of(&who).is_some(), is_banned });
             }
             Mail::Look { viewer, asker, reply } => {
                 let shut_out = asker.and_then(|asker| self.room.shuts_out(&asker.identity, asker.token_age, now));
@@ -233,32 +246,57 @@ impl RoomTask {
         self.feed(Input::Detached { session }, now);
     }
 
-    /// One input, and everything that follows. A session that is found unable to read is itself an input.
+    /// One input, and everything that follows.
     fn feed(&mut self, input: Input, now: Instant) {
-        let mut inputs = vec![input];
-        while let Some(input) = inputs.pop() {
-            for output in self.room.handle(input, now) {
-                self.carry_out(output, now);
+        self.step(input, None, now);
+        self.follow_up(now);
+    }
+
+    /// A session that is found unable to read is itself an input.
+    fn follow_up(&mut self, now: Instant) {
+        loop {
+            let full = self.cut_off_full();
+            if full.is_empty() {
+                break;
             }
-            self.close_leaving();
-            inputs.extend(self.cut_off_full().into_iter().map(|session| Input::Detached { session }));
+            for session in full {
+                self.step(Input::Detached { session }, None, now);
+            }
         }
     }
 
-    fn carry_out(&mut self, output: Output, now: Instant) {
+    /// One input: what it causes is written down first, then carried out.
+    fn step(&mut self, input: Input, remember: Option<Remember>, now: Instant) {
+        let outputs = self.room.handle(input, now);
+        let crowd = &self.crowd;
+        let joined = |session: &SessionId| crowd.find(session).map(|member| member.identity.clone());
+        let told = self.ledger.write(&mut self.room, outputs, remember, joined);
+        for Told { output, text } in told {
+            self.carry_out(output, text, now);
+        }
+        self.close_leaving();
+    }
+
+    fn carry_out(&mut self, output: Output, text: Option<Frame>, now: Instant) {
         match output {
             Output::Welcome { session, request } | Output::Resumed { session, request } => {
                 self.welcome(&session, &request, now);
             }
             Output::Answer { result } => {
                 if let Some(asking) = self.asking.take() {
+                    let ticket = self.ledger.ticket_of(&result);
                     // Who asked may have gone; what they asked for is done all the same.
-                    let _gone = asking.send(Acted { result, ticket: Ticket::settled(true) });
+                    let _gone = asking.send(Acted { result, ticket });
                 }
             }
+            // It is written down.
             Output::Audit(_) => {}
-            Output::Reply { session, request, result } => self.reply(&session, &request, &result),
-            Output::Tell { to, seq, event } => self.tell(&to, seq, &event, now),
+            Output::Reply { session, request, result } => self.reply(&session, request, result),
+            Output::Tell { to, seq, event } => {
+                if let Some(text) = text {
+                    self.tell(&to, seq, &event, text, now);
+                }
+            }
             Output::Plan(plan) => self.context.media.apply(plan),
             Output::Bye { session, reason, action, retry_after } => self.bye(&session, reason, action, retry_after),
             Output::CloseTransport { session } => self.forget(&session),
@@ -322,26 +360,32 @@ impl RoomTask {
         }
     }
 
-    fn reply(&mut self, session: &SessionId, request: &RequestId, result: &Result<Done, Refused>) {
+    fn reply(&mut self, session: &SessionId, request: RequestId, result: Result<Done, Refused>) {
         let pending = self.crowd.find(session).and_then(|member| member.pending.as_ref());
-        let frame = match (result, pending) {
+        let parcel = match (result, pending) {
             (Err(_), Some(Pending::Resume { .. })) => {
                 self.end_resume(session);
                 return;
             }
-            (Ok(done), _) => server::reply_ok(request, done),
+            (Ok(done), _) => {
+                let frame = Frame::from(server::reply_ok(&request, &done));
+                let ticket = self.ledger.ticket();
+                match ticket.outcome() {
+                    Some(true) => Parcel::Frame(frame),
+                    Some(false) | None => Parcel::Reply(Box::new(HeldReply { ticket, frame, request, done })),
+                }
+            }
             (Err(refused), _) => {
                 let counters = &self.context.counters;
                 let counts = if pending.is_some() { &counters.joins_refused } else { &counters.refusals };
                 counts.add_one(refused.refusal);
-                server::reply_error(Some(request), refused, None)
+                Parcel::Frame(server::reply_error(Some(&request), &refused, None).into())
             }
         };
-        self.crowd.send(session, Parcel::Frame(frame.into()));
+        self.crowd.send(session, parcel);
     }
 
-    fn tell(&mut self, to: &Recipients, seq: Option<u64>, event: &Event, now: Instant) {
-        let text = server::event(seq, event);
+    fn tell(&mut self, to: &Recipients, seq: Option<u64>, event: &Event, text: Frame, now: Instant) {
         if let Event::SelfChanged(own) = event {
             self.holds.note_rank(&own.session, own.rank, self.crowd.journal().last_seq());
         }
@@ -415,6 +459,7 @@ impl RoomTask {
                 | Mail::Detached { .. }
                 | Mail::Outside { .. }
                 | Mail::List { .. }
+                | Mail::Find { .. }
                 | Mail::Look { .. } => {}
             }
         }

@@ -139,7 +139,7 @@ impl Backlog {
     }
 
     fn count(&mut self, batch: &Batch) {
-        let Batch { room: _, at_ms: _, state, events, audits, answers, ends: _ } = batch;
+        let Batch { room: _, at_ms: _, state, events, audits, answers, ends: _, now_or_never: _ } = batch;
         self.rows += state.len() + events.len() + audits.len() + answers.len();
         self.bytes += BATCH_BYTES
             + state.iter().map(state_bytes).sum::<usize>()

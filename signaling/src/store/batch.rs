@@ -21,12 +21,14 @@ pub(crate) struct Batch {
     pub(crate) answers: Vec<AnswerRow>,
     /// The room is over: its state goes. Its log stays.
     pub(crate) ends: bool,
+    /// Whoever wants it gives it up if it cannot be written: then it is not kept for another try.
+    pub(crate) now_or_never: bool,
 }
 
 impl Batch {
     /// Whether there is nothing to write.
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { room: _, at_ms: _, state, events, audits, answers, ends } = self;
+        let Self { room: _, at_ms: _, state, events, audits, answers, ends, now_or_never: _ } = self;
         state.is_empty() && events.is_empty() && audits.is_empty() && answers.is_empty() && !ends
     }
 }

@@ -113,6 +113,9 @@ impl Shared {
         if inbox.is_closing {
             return Ticket::settled(false);
         }
+        if batch.now_or_never && inbox.is_hopeless() {
+            return Ticket::settled(false);
+        }
         let dropped = inbox.backlog.push(batch);
         if dropped > 0 {
             inbox.dropped += dropped;
@@ -122,8 +125,7 @@ impl Shared {
             // The writer comes by itself when it is time to try again.
             return Ticket::settled(false);
         }
-        let is_hopeless = dropped > 0 || inbox.backlog.is_full() || inbox.is_late();
-        let ticket = if is_hopeless {
+        let ticket = if dropped > 0 || inbox.is_hopeless() {
             Ticket::settled(false)
         } else if self.is_file {
             Ticket::awaited(inbox.teller.get_or_insert_with(|| watch::channel(None).0).subscribe())
@@ -264,8 +266,9 @@ impl Shared {
     pub(super) fn put_back(&self, backlog: Backlog, notes: HashMap<(String, u64), OutboxChange>, fault: String) {
         let mut inbox = lock(&self.inbox);
         inbox.writing = None;
-        let later = std::mem::replace(&mut inbox.backlog, backlog);
-        inbox.dropped += later.into_batches().map(|batch| inbox.backlog.push(batch)).sum::<u64>();
+        let later = std::mem::take(&mut inbox.backlog).into_batches();
+        let kept = backlog.into_batches().chain(later).filter(|batch| !batch.now_or_never);
+        inbox.dropped += kept.map(|batch| inbox.backlog.push(batch)).sum::<u64>();
         for (key, change) in notes {
             inbox.notes.entry(key).or_insert(change);
         }
@@ -303,6 +306,11 @@ impl Inbox {
             self.writing = work.is_write().then(|| (work.backlog.len(), now));
         }
         work
+    }
+
+    /// What comes now is not written in time.
+    fn is_hopeless(&self) -> bool {
+        self.fault.is_some() || self.backlog.is_full() || self.is_late()
     }
 
     /// The disk takes longer than anyone waits.

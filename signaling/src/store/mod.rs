@@ -38,7 +38,7 @@ use tokio::sync::oneshot;
 pub(crate) use self::{
     batch::{AnswerRow, AuditRow, Batch, EventRow, OutboxChange},
     query::{AuditQuery, DueDelivery, EventQuery, Export, SavedRoom, StoredAudit, StoredEvent},
-    ticket::Ticket,
+    ticket::{PATIENCE, Ticket},
 };
 pub use self::{
     config::{StoreConfig, TargetFilter},
@@ -230,6 +230,11 @@ impl Store {
             since_ms: delivery.since_ms,
         });
         Ok((due.collect(), next_ms))
+    }
+
+    /// How many deliveries wait for a target, due or not, and since when the oldest does, in milliseconds since 1970.
+    pub(crate) fn outbox_waiting(&self, target: &str) -> (usize, Option<u64>) {
+        self.threads.shared.outbox().waiting(target)
     }
 
     /// Waits until something was put into the outbox since the last call of this for the target. Spurious returns are allowed.

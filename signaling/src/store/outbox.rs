@@ -88,6 +88,12 @@ impl Outbox {
         let next_ms = queue.heads.iter().nth(due.len()).map(|(next_ms, _)| *next_ms);
         (due, next_ms)
     }
+
+    /// How many deliveries wait for a target, and since when the oldest does.
+    pub(super) fn waiting(&self, target: &str) -> (usize, Option<u64>) {
+        let Some(queue) = self.targets.get(target) else { return (0, None) };
+        (queue.waiting.len(), queue.waiting.values().next().map(|oldest| oldest.since_ms))
+    }
 }
 
 impl Queue {

@@ -1,8 +1,10 @@
 //! A ticket tells whether what was handed to the store has come to rest on the disk.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+
+use crate::clock;
 
 /// Whether a batch is on the disk: not known yet, yes, or no.
 #[derive(Debug, Clone)]
@@ -39,10 +41,15 @@ impl Ticket {
 
     /// Waits until it is known whether the batch is on the disk, [`PATIENCE`] at most. Whatever takes longer counts as not on the disk.
     pub(crate) async fn is_durable(&mut self) -> bool {
+        self.is_durable_by(clock::now() + PATIENCE).await
+    }
+
+    /// Waits until it is known whether the batch is on the disk, or it is so late.
+    pub(crate) async fn is_durable_by(&mut self, deadline: Instant) -> bool {
         match &mut self.0 {
             Fate::Known(is_durable) => *is_durable,
             Fate::Awaited(fate) => {
-                let known = tokio::time::timeout(PATIENCE, fate.wait_for(Option::is_some)).await;
+                let known = tokio::time::timeout_at(deadline.into(), fate.wait_for(Option::is_some)).await;
                 known.is_ok_and(|fate| fate.is_ok_and(|fate| *fate == Some(true)))
             }
         }

@@ -130,6 +130,7 @@ export function roomScreen(root, { room, notices, sound, remember, onLanguage })
       if (isRaised) say(t('hand.raised', { name: event.hand.name ?? event.hand.identity }));
     }),
     room.on('problem', (error) => notices.error(error)),
+    room.on('unsaved', () => isHost(room.state.self) && notices.error({ code: 'unsaved' })), // one at a time: a newer one takes its place
     room.on('stats', schedule), room.on('timing', schedule), room.on('connection', schedule), room.on('phase', schedule),
   ];
   const clock = setInterval(schedule, 500);

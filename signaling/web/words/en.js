@@ -8,6 +8,7 @@ export default {
   'error.draining': 'The server is restarting. You will be reconnected in a moment.',
   'error.latency_at_risk': 'The server is very busy. Trying again shortly.',
   'error.storage': 'The server cannot save this right now. Please try again later.',
+  'error.unsaved': 'Done. The server cannot write it down at the moment, and would forget it if it stopped now.',
   'error.internal': 'Something went wrong on the server. Please try again.',
   'error.unauthenticated': 'Your invitation link is not valid. Ask for a new one.',
   'error.token_expired': 'Your invitation link has expired. Ask for a new one.',

@@ -7,6 +7,7 @@ export default {
   'error.draining': '服务器正在重启，稍后会自动重新连接。',
   'error.latency_at_risk': '服务器很忙，马上重试。',
   'error.storage': '服务器暂时无法保存，请稍后再试。',
+  'error.unsaved': '已生效。服务器暂时无法保存，若此刻停机将会丢失。',
   'error.internal': '服务器出了点问题，请重试。',
   'error.unauthenticated': '邀请链接无效，请索取新的链接。',
   'error.token_expired': '邀请链接已过期，请索取新的链接。',

@@ -342,6 +342,9 @@ pub struct OkJson<'a> {
     /// The answer to the offer, after `ice_restart`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<&'a str>,
+    /// False if it was carried out and holds, but could not be written down yet: a crash of the server may undo it. Otherwise absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub durable: Option<bool>,
 }
 
 impl<'a> From<&'a Done> for OkJson<'a> {
@@ -354,6 +357,7 @@ impl<'a> From<&'a Done> for OkJson<'a> {
             pending: done.pending.then_some(true),
             time_ms: None,
             answer: None,
+            durable: None,
         }
     }
 }

@@ -33,3 +33,52 @@ pub fn kind(event: &Event) -> Option<&'static str> {
         | Event::SelfChanged(_) => None,
     }
 }
+
+/// Whether this is a kind of event that there is, `seat.changed`, or a family of such kinds, `seat.*`.
+#[must_use]
+pub fn is_kind_or_family(text: &str) -> bool {
+    match text.strip_suffix('*') {
+        Some(family) => family.ends_with('.') && KINDS.iter().any(|kind| kind.starts_with(family)),
+        None => KINDS.contains(&text),
+    }
+}
+
+/// Every kind of event that is told outside: those of the log, those about sessions, and one for each act of moderation.
+pub const KINDS: &[&str] = &[
+    "room.created",
+    "room.updated",
+    "room.message",
+    "room.closed",
+    "seat.changed",
+    "hand.changed",
+    "invite.changed",
+    "participant.joined",
+    "participant.left",
+    "participant.announced",
+    "participant.withdrawn",
+    "participant.rank_changed",
+    "moderation.ban_changed",
+    "moderation.seat_move",
+    "moderation.seat_swap",
+    "moderation.seat_assign",
+    "moderation.seat_lock",
+    "moderation.seat_unlock",
+    "moderation.seat_mute",
+    "moderation.seat_unmute",
+    "moderation.seat_kick",
+    "moderation.hand_approve",
+    "moderation.hand_deny",
+    "moderation.hand_next",
+    "moderation.hands_lower_all",
+    "moderation.member_mute",
+    "moderation.member_unmute",
+    "moderation.member_kick",
+    "moderation.member_ban",
+    "moderation.member_unban",
+    "moderation.member_rank",
+    "moderation.host_transfer",
+    "moderation.invite_send",
+    "moderation.invite_revoke",
+    "moderation.room_update",
+    "moderation.room_close",
+];

@@ -1,12 +1,19 @@
 //! What the server says: frames as text.
 
 pub mod frame;
+
+mod audit;
 mod kind;
+pub mod lifecycle;
 
 use std::time::Duration;
 
 use self::frame::{ByeFrame, DetailsJson, ErrorJson, Frame, OkJson, ReplyFrame, WelcomeFrame};
-pub use self::{frame::LimitsJson, kind::kind};
+pub use self::{
+    audit::{audit_details, audit_reason, audit_role, moderation_event, moderation_kind},
+    frame::LimitsJson,
+    kind::{KINDS, is_kind_or_family, kind},
+};
 use super::view::{SelfJson, SnapshotJson, millis};
 use crate::{
     ids::{Identity, RequestId, SessionId},
@@ -54,6 +61,12 @@ pub fn reply_ok(request: &RequestId, done: &Done) -> String {
     reply(request, OkJson::from(done))
 }
 
+/// `reply` to a request that was carried out, but that could not be written down yet.
+#[must_use]
+pub fn reply_ok_in_memory(request: &RequestId, done: &Done) -> String {
+    reply(request, OkJson { durable: Some(false), ..OkJson::from(done) })
+}
+
 /// `reply` to `ping`.
 #[must_use]
 pub fn pong(request: &RequestId, time_ms: u64) -> String {
@@ -80,7 +93,17 @@ pub fn reply_error(request: Option<&RequestId>, refused: &Refused, message: Opti
 /// The body of an HTTP answer to an act that was carried out: what a `reply` has in `ok`.
 #[must_use]
 pub fn done(done: &Done) -> String {
-    serde_json::to_string(&OkJson::from(done)).expect("answers have string keys and finite numbers")
+    ok_text(&OkJson::from(done))
+}
+
+/// The same for an act that could not be written down yet.
+#[must_use]
+pub fn done_in_memory(done: &Done) -> String {
+    ok_text(&OkJson { durable: Some(false), ..OkJson::from(done) })
+}
+
+fn ok_text(ok: &OkJson<'_>) -> String {
+    serde_json::to_string(ok).expect("answers have string keys and finite numbers")
 }
 
 /// The details of an HTTP problem: what a `reply` has in `error.details`.

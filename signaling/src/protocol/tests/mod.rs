@@ -5,15 +5,16 @@
 
 use std::path::PathBuf;
 
-pub(super) mod codes;
+pub(crate) mod codes;
+pub(crate) mod schema;
 
 mod bodies;
 mod checker;
 mod client_golden;
 mod examples;
+mod outside;
 mod parse;
 mod reference;
-mod schema;
 mod server_golden;
 mod typescript;
 
@@ -31,7 +32,7 @@ fn read(name: &str) -> String {
 }
 
 /// Holds that a file is as it is made here, or makes it so.
-fn hold(name: &str, made: &str) {
+pub(crate) fn hold(name: &str, made: &str) {
     if std::env::var_os("PODIUM_UPDATE_GOLDEN").is_some() {
         let path = schema_file(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -67,7 +67,7 @@ fn the_checker_sees_what_is_wrong() {
 }
 
 /// The schema as it should stand in its file.
-pub(super) fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let client = variants::<client::frame::Frame>(&mut generator);
     let server = variants::<server::frame::Frame<'static>>(&mut generator);
@@ -115,7 +115,7 @@ pub(super) fn schema() -> Value {
 }
 
 /// The types of the frames of one direction.
-pub(super) fn types(schema: &Value, definition: &str) -> Vec<String> {
+pub(crate) fn types(schema: &Value, definition: &str) -> Vec<String> {
     let frames = schema["$defs"][definition]["oneOf"].as_array().unwrap();
     frames.iter().map(|frame| kind(&schema["$defs"][referred(frame).unwrap()])).collect()
 }
@@ -187,7 +187,7 @@ fn references(schema: &Value, found: &mut Vec<String>) {
 }
 
 /// What is absent is left out and never `null`; and the width of our integers is no concern of a reader's.
-fn tidy(schema: &mut Value) {
+pub(crate) fn tidy(schema: &mut Value) {
     if let Value::Object(parts) = schema {
         parts.remove("format");
         if let Some(Value::Array(types)) = parts.get_mut("type") {

@@ -55,6 +55,7 @@ fn answers() -> Vec<Named> {
         ("reply.hand", done("21", Done { position: Some(1), hand: Some(hand()), ..Done::default() })),
         ("reply.invite", done("28", Done { invite: Some(invite()), ..Done::default() })),
         ("reply.pending", done("10", Done { pending: true, ..Done::default() })),
+        ("reply.in_memory", server::reply_ok_in_memory(&request("9"), &Done::default())),
         ("reply.pong", server::pong(&request("54"), 1_800_000_000_000)),
         ("reply.restarted", server::restarted(&request("4"), "v=0…")),
         ("reply.error", server::reply_error(Some(&request("3")), &busy, None)),

@@ -5,6 +5,7 @@
     reason = "a test may stop on surprise, and looks for one kind of many"
 )]
 
+mod audits;
 mod bounds;
 mod connections;
 mod handover;
@@ -19,6 +20,7 @@ mod outside;
 mod pace;
 mod permissions;
 mod races;
+mod record;
 mod reviewed;
 mod seats;
 mod table;

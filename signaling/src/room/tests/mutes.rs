@@ -115,7 +115,10 @@ fn repeated_mutes_are_answered_and_change_nothing() {
     for act in [mute("ben"), mute_seat(1), unmute("ben"), unmute_seat(1)] {
         story.act("ada", act.clone());
         let again = story.act("ada", act);
-        assert_eq!((again.len(), reply_of(&again).is_ok()), (1, true));
+        assert!(
+            matches!(again[..], [Output::Audit(_), Output::Reply { result: Ok(_), .. }]),
+            "noted, though nothing changes"
+        );
     }
 }
 

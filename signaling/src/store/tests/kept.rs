@@ -176,6 +176,7 @@ async fn the_outbox_is_written_with_the_events_and_in_order_for_each_room() {
     assert_eq!((next, due[0].since_ms, due[0].attempts), (None, 10, 0));
     assert_eq!(due[0].event.body.as_deref(), Some("1"));
     assert_eq!(store.health().outbox, 5);
+    assert_eq!((store.outbox_waiting("all"), store.outbox_waiting("none")), ((3, Some(10)), (0, None)));
 
     let (target, event) = ("all".to_owned(), 1);
     store.note_delivery(OutboxChange::Retry { target: target.clone(), event, attempts: 1, next_ms: 500 });

@@ -101,8 +101,9 @@ impl Model {
         match heir {
             Some(heir) => {
                 // Whoever was host comes back as a cohost.
-                for left in self.left.values_mut().filter(|left| left.rank == Rank::Host) {
-                    left.rank = Rank::Cohost;
+                let hosts = self.left.iter().filter(|(_, left)| left.rank == Rank::Host);
+                for who in hosts.map(|(who, _)| who.clone()).collect::<Vec<_>>() {
+                    self.give_rank_away(&who, Rank::Cohost);
                 }
                 self.give_rank(&heir, Rank::Host);
                 self.enter(Phase::Live, None);

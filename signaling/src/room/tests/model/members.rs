@@ -16,7 +16,7 @@ impl Model {
     pub(super) fn unmute_member(&mut self, by: &Identity, who: &Identity) -> Answered {
         self.moderates(by)?;
         // Nobody else could lift the mute of someone who was muted before they became host.
-        if who != by || self.is_host(by).is_err() {
+        if who != by || self.rank_by(by) != Rank::Host || !self.people.contains_key(who) {
             self.reaches(by, who, Refusal::ParticipantNotFound)?;
         }
         self.person(who).host_muted = false;
@@ -35,7 +35,7 @@ impl Model {
     fn reaches_known(&self, by: &Identity, who: &Identity) -> Result<(), Refusal> {
         let here = self.people.get(who).map(|person| person.rank);
         let rank = here.or_else(|| self.left.get(who).map(|left| left.rank)).ok_or(Refusal::ParticipantNotFound)?;
-        if self.people[by].rank > rank { Ok(()) } else { Err(Refusal::Forbidden) }
+        if self.is_admin() || self.rank_by(by) > rank { Ok(()) } else { Err(Refusal::Forbidden) }
     }
 
     pub(super) fn kick(&mut self, by: &Identity, who: &Identity, deny: bool) -> Answered {
@@ -83,6 +83,8 @@ impl Model {
         for key in sessions.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             self.depart(&key);
         }
+        // Also someone who is away may have offered the room.
+        self.host_offers.retain(|offer| offer.from != *who);
     }
 
     fn may_write(&self, by: &Identity) -> Result<(), Refusal> {

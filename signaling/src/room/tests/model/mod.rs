@@ -5,15 +5,18 @@
 //! model by the same random steps and lays the two side by side after each.
 
 mod aims;
+mod damaged;
 mod fold;
 mod hands;
 mod invites;
 mod life;
 mod members;
 mod moves;
+mod outside;
 mod people;
 mod picture;
 mod ranks;
+mod restart;
 mod seats;
 mod steps;
 mod trial;
@@ -49,6 +52,8 @@ struct Model {
     denied: BTreeMap<Identity, Duration>,
     swaps: Vec<Swap>,
     host_offers: Vec<HostOffer>,
+    /// Who acts from outside, while they do.
+    outside: Option<outside::Outside>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +146,7 @@ impl Model {
             denied: BTreeMap::new(),
             swaps: Vec::new(),
             host_offers: Vec::new(),
+            outside: None,
             set,
         }
     }
@@ -153,7 +159,10 @@ impl Model {
         let Some(by) = self.who_is(session) else {
             return Err(Refusal::SessionStale);
         };
-        let by = &by;
+        self.carry_out(&by, act)
+    }
+
+    fn carry_out(&mut self, by: &Identity, act: &Act) -> Answered {
         match act {
             Act::Leave => self.leave(by),
             Act::SeatTake { seat } => self.take(by, seat.get()),

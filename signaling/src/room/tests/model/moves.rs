@@ -5,7 +5,7 @@ use super::*;
 impl Model {
     pub(super) fn move_to(&mut self, by: &Identity, to: u8, whom: Option<&Identity>) -> Answered {
         let who = whom.unwrap_or(by);
-        if who != by {
+        if who != by || self.is_admin() {
             self.moderates(by)?;
             self.reaches(by, who, Refusal::ParticipantNotFound)?;
         }
@@ -35,7 +35,7 @@ impl Model {
 
     /// A member does not get rid of a seat's mute by changing seats.
     fn no_escape(&self, by: &Identity, from: u8) -> Result<(), Refusal> {
-        let stuck = self.seats[usize::from(from)].muted && !self.people[by].moderates();
+        let stuck = self.seats[usize::from(from)].muted && self.moderates(by).is_err();
         if stuck { Err(Refusal::Forbidden) } else { Ok(()) }
     }
 
@@ -55,7 +55,7 @@ impl Model {
         let (one, other) = (self.sitting_on(seat)?, self.sitting_on(with)?);
         self.could_sit(&one, Some(with))?;
         self.could_sit(&other, Some(seat))?;
-        if self.people[by].moderates() {
+        if self.moderates(by).is_ok() {
             for who in [&one, &other].into_iter().filter(|who| *who != by) {
                 self.outranks(by, who)?;
             }
@@ -91,7 +91,7 @@ impl Model {
         if rev.is_some_and(|rev| rev != self.seats[usize::from(seat)].rev) {
             return Err(Refusal::RevConflict);
         }
-        if who == by {
+        if who == by && !self.is_admin() {
             return self.take(by, seat);
         }
         self.reaches(by, who, Refusal::ParticipantNotFound)?;

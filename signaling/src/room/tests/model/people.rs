@@ -10,6 +10,8 @@ pub(super) struct Person {
     /// Whose second session this is.
     pub(super) copy_of: Option<Identity>,
     pub(super) rank: Rank,
+    /// By the room, and not by the token.
+    pub(super) rank_given: bool,
     pub(super) can_publish: bool,
     pub(super) can_publish_data: bool,
     pub(super) hidden: bool,
@@ -35,10 +37,11 @@ pub(super) struct Person {
 #[derive(Clone, Debug)]
 pub(super) struct Left {
     pub(super) rank: Rank,
-    host_muted: bool,
-    cooling_until: Duration,
-    uninvitable_until: Duration,
-    do_not_invite: bool,
+    pub(super) rank_given: bool,
+    pub(super) host_muted: bool,
+    pub(super) cooling_until: Duration,
+    pub(super) uninvitable_until: Duration,
+    pub(super) do_not_invite: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +117,7 @@ impl Model {
     }
 
     /// Tokens from before a ban or a denying kick are no longer good. One that does not say its age counts as old.
-    fn is_denied(&self, who: &Identity, token_age: Option<Duration>) -> bool {
+    pub(super) fn is_denied(&self, who: &Identity, token_age: Option<Duration>) -> bool {
         let Some(since) = self.denied.get(who) else {
             return false;
         };
@@ -126,6 +129,7 @@ impl Model {
         self.arrivals += 1;
         let known = known.unwrap_or(Left {
             rank: join.rank_claim,
+            rank_given: false,
             host_muted: false,
             cooling_until: Duration::ZERO,
             uninvitable_until: Duration::ZERO,
@@ -135,6 +139,7 @@ impl Model {
             session: join.session.clone(),
             copy_of: None,
             rank: known.rank,
+            rank_given: known.rank_given,
             can_publish: join.can_publish && !join.hidden,
             can_publish_data: join.can_publish_data,
             hidden: join.hidden,
@@ -220,8 +225,13 @@ impl Model {
         self.host_offers.retain(|offer| offer.from != *who && offer.to != *who);
         let person = self.people.remove(who).expect("someone who is here");
         if person.copy_of.is_none() {
-            let Person { rank, host_muted, cooling_until, uninvitable_until, do_not_invite, .. } = person;
-            self.left.insert(who.clone(), Left { rank, host_muted, cooling_until, uninvitable_until, do_not_invite });
+            let Person { rank, rank_given, host_muted, do_not_invite, .. } = person;
+            // What is over need not be remembered.
+            let lasting = |until: Duration| if until > self.now { until } else { Duration::ZERO };
+            let cooling_until = lasting(person.cooling_until);
+            let uninvitable_until = lasting(person.uninvitable_until);
+            let left = Left { rank, rank_given, host_muted, cooling_until, uninvitable_until, do_not_invite };
+            self.left.insert(who.clone(), left);
         }
         if self.people.is_empty() {
             // A scheduled room is not empty before it opens.

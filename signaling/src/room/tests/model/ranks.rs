@@ -4,16 +4,16 @@ use super::*;
 
 impl Model {
     pub(super) fn moderates(&self, by: &Identity) -> Result<(), Refusal> {
-        if self.people[by].moderates() { Ok(()) } else { Err(Refusal::Forbidden) }
+        if self.is_admin() || self.rank_by(by) != Rank::Member { Ok(()) } else { Err(Refusal::Forbidden) }
     }
 
     pub(super) fn is_host(&self, by: &Identity) -> Result<(), Refusal> {
-        if self.people[by].rank == Rank::Host { Ok(()) } else { Err(Refusal::Forbidden) }
+        if self.is_admin() || self.rank_by(by) == Rank::Host { Ok(()) } else { Err(Refusal::Forbidden) }
     }
 
     /// Nobody acts on an equal or higher rank.
     pub(super) fn outranks(&self, by: &Identity, who: &Identity) -> Result<(), Refusal> {
-        if self.people[by].rank > self.people[who].rank { Ok(()) } else { Err(Refusal::Forbidden) }
+        if self.is_admin() || self.rank_by(by) > self.people[who].rank { Ok(()) } else { Err(Refusal::Forbidden) }
     }
 
     /// Someone is here and of a lower rank. Of those who were here, `gone` says what is answered.
@@ -26,7 +26,7 @@ impl Model {
 
     pub(super) fn change_rank(&mut self, by: &Identity, who: &Identity, rank: Rank) -> Answered {
         self.is_host(by)?;
-        if rank == Rank::Host {
+        if rank == Rank::Host && !self.is_admin() {
             return Err(Refusal::Forbidden);
         }
         if self.people.contains_key(who) {
@@ -34,11 +34,11 @@ impl Model {
             self.give_rank(who, rank);
             return DONE;
         }
-        let left = self.left.get_mut(who).ok_or(Refusal::ParticipantNotFound)?;
-        if left.rank == Rank::Host {
+        let before = self.left.get(who).ok_or(Refusal::ParticipantNotFound)?.rank;
+        if before == Rank::Host && !self.is_admin() {
             return Err(Refusal::Forbidden);
         }
-        left.rank = rank;
+        self.give_rank_away(who, rank);
         DONE
     }
 
@@ -48,6 +48,7 @@ impl Model {
         if before == rank {
             return;
         }
+        self.person(who).rank_given = true;
         if rank == Rank::Member {
             self.person(who).lost_seat = None;
             for hand in self.hands.iter_mut().filter(|hand| hand.who == *who && hand.wanted == Some(0)) {
@@ -64,6 +65,16 @@ impl Model {
         }
     }
 
+    /// Someone who is not here has another rank.
+    pub(super) fn give_rank_away(&mut self, who: &Identity, rank: Rank) {
+        let Some(left) = self.left.get_mut(who) else { return };
+        left.rank_given |= left.rank != rank;
+        left.rank = rank;
+        if rank != Rank::Host {
+            self.host_offers.retain(|offer| offer.from != *who);
+        }
+    }
+
     pub(super) fn transfer(&mut self, by: &Identity, to: &Identity) -> Answered {
         self.is_host(by)?;
         if to == by {
@@ -73,6 +84,10 @@ impl Model {
             return Err(Refusal::ParticipantNotFound);
         }
         self.outranks(by, to)?;
+        if self.is_admin() {
+            self.install(to);
+            return DONE;
+        }
         if self.people[to].rank == Rank::Cohost {
             self.hand_over(by, to);
             return DONE;
@@ -87,7 +102,22 @@ impl Model {
 
     fn hand_over(&mut self, from: &Identity, to: &Identity) {
         self.give_rank(to, Rank::Host);
-        self.give_rank(from, Rank::Cohost);
+        if self.people.contains_key(from) {
+            self.give_rank(from, Rank::Cohost);
+        } else {
+            self.give_rank_away(from, Rank::Cohost);
+        }
+        self.host_offers.retain(|offer| offer.to != *to);
+    }
+
+    /// A back end puts someone in the place of the host who came first.
+    fn install(&mut self, to: &Identity) {
+        let others = self.people.iter().filter(|(who, person)| person.rank == Rank::Host && *who != to);
+        let first = others.min_by_key(|(_, person)| person.arrival).map(|(who, _)| who.clone());
+        self.give_rank(to, Rank::Host);
+        if let Some(first) = first {
+            self.give_rank(&first, Rank::Cohost);
+        }
         self.host_offers.retain(|offer| offer.to != *to);
     }
 

@@ -29,7 +29,7 @@ impl Model {
 
     /// Whether someone could ever sit there: seat 0 is for hosts and cohosts.
     pub(super) fn could_sit(&self, who: &Identity, seat: Option<u8>) -> Result<(), Refusal> {
-        let person = &self.people[who];
+        let Some(person) = self.people.get(who) else { return Err(Refusal::Forbidden) };
         if person.can_publish && (seat != Some(0) || person.moderates()) { Ok(()) } else { Err(Refusal::Forbidden) }
     }
 

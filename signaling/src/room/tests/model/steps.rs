@@ -27,6 +27,8 @@ pub(super) enum Step {
         who: u8,
         act: Act,
     },
+    /// Someone acts without using a session.
+    ActOutside(FromOutside),
     Detached {
         who: u8,
     },
@@ -45,11 +47,24 @@ pub(super) enum Step {
     },
     /// Time passes until something is due.
     Jump,
+    /// The process ends, and another one goes on by what was written down.
+    Restart,
     /// Something that makes sense in the room as it is.
     Aim {
         aim: Aim,
         pick: u8,
     },
+}
+
+/// An act from outside, but for what the trial knows.
+#[derive(Clone, Debug)]
+pub(super) struct FromOutside {
+    pub(super) who: u8,
+    pub(super) is_admin: bool,
+    pub(super) token_age: Option<Duration>,
+    /// By how many events what they saw is old, if they say what they saw.
+    pub(super) behind: Option<u64>,
+    pub(super) act: Act,
 }
 
 /// A join, but for what the trial numbers.
@@ -107,6 +122,8 @@ pub(super) fn steps() -> BoxedStrategy<Vec<Step>> {
     // Most of what makes sense is done by a host or a cohost.
     let moderate = (0..2_u8, acts()).prop_map(|(who, act)| Step::Act { who, act });
     let stale = (0..PEOPLE, acts()).prop_map(|(who, act)| Step::ActStale { who, act });
+    let outside = (0..PEOPLE, prop::bool::weighted(0.5), token_age(), prop::option::weighted(0.1, 0..2_u64), acts())
+        .prop_map(|(who, is_admin, token_age, behind, act)| FromOutside { who, is_admin, token_age, behind, act });
     let kind = prop_oneof![
         2 => Just(MediaKind::Connected),
         3 => Just(MediaKind::Interrupted),
@@ -122,12 +139,14 @@ pub(super) fn steps() -> BoxedStrategy<Vec<Step>> {
         20 => moderate,
         36 => aim(),
         1 => stale,
+        12 => outside.prop_map(Step::ActOutside),
         3 => media,
         1 => (0..PEOPLE).prop_map(|who| Step::Detached { who }),
         2 => (0..PEOPLE).prop_map(|who| Step::Resume { who }),
         1 => prop::option::of(0..PEOPLE).prop_map(|who| Step::Interruption { who }),
         4 => wait,
         3 => Just(Step::Jump),
+        2 => Just(Step::Restart),
     ];
     prop::collection::vec(step, 1..STEPS_MAX)
         .prop_map(move |later| first.iter().cloned().chain(later).collect::<Vec<_>>())
@@ -152,14 +171,17 @@ fn newcomer() -> BoxedStrategy<Newcomer> {
     let rank = prop_oneof![6 => Just(Rank::Member), 1 => Just(Rank::Cohost), 1 => Just(Rank::Host)];
     let mostly = || prop::bool::weighted(0.9);
     let rarely = || prop::bool::weighted(0.1);
-    let token_age = prop::option::of((0..120_u64).prop_map(seconds));
     let flags = (mostly(), mostly(), rarely(), mostly(), any::<bool>());
-    (0..PEOPLE, rank, flags, 0..3_u32, token_age)
+    (0..PEOPLE, rank, flags, 0..3_u32, token_age())
         .prop_map(|(who, rank, flags, tier, token_age)| {
             let (can_publish, can_publish_data, hidden, has_media, mic_ready) = flags;
             Newcomer { who, rank, can_publish, can_publish_data, hidden, has_media, mic_ready, tier, token_age }
         })
         .boxed()
+}
+
+fn token_age() -> BoxedStrategy<Option<Duration>> {
+    prop::option::of((0..120_u64).prop_map(seconds)).boxed()
 }
 
 fn acts() -> BoxedStrategy<Act> {

@@ -11,6 +11,7 @@ use super::aims::Aimed;
 use super::fold::Watcher;
 use super::people::Media;
 use super::picture::Picture;
+use super::restart::Ledger;
 use super::steps::{MediaKind, Newcomer, PLACES, Step, person, settings, steps};
 use super::*;
 
@@ -50,29 +51,41 @@ fn try_seed(seed: u64) -> Result<(), String> {
     })
 }
 
+/// Whose accepted act it was that something follows from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Actor<'a> {
+    pub(super) who: &'a Identity,
+    pub(super) rank: Rank,
+    pub(super) is_admin: bool,
+    pub(super) from_outside: bool,
+    pub(super) act: &'a Act,
+}
+
 /// The room, its model, its twin, and all that watch them.
-struct Trial {
-    story: Story,
-    begun: Instant,
-    model: Model,
-    twin: Room,
-    plan: Option<StagePlan>,
+pub(super) struct Trial {
+    pub(super) story: Story,
+    pub(super) begun: Instant,
+    pub(super) model: Model,
+    pub(super) twin: Room,
+    /// What is written down of the room.
+    pub(super) ledger: Ledger,
+    pub(super) plan: Option<StagePlan>,
     /// Every occupancy id that a plan named, and whose it was.
     grants: BTreeMap<u32, SessionId>,
-    admin: Watcher,
-    watchers: BTreeMap<SessionId, Watcher>,
+    pub(super) admin: Watcher,
+    pub(super) watchers: BTreeMap<SessionId, Watcher>,
     /// The sessions that people had before their last one.
     earlier: BTreeMap<String, SessionId>,
-    over: BTreeSet<SessionId>,
-    picture: Picture,
+    pub(super) over: BTreeSet<SessionId>,
+    pub(super) picture: Picture,
     aimed: Aimed,
-    cues: Vec<(Instant, SeatIndex)>,
-    tallied: Option<Instant>,
-    closed: bool,
+    pub(super) cues: Vec<(Instant, SeatIndex)>,
+    pub(super) tallied: Option<Instant>,
+    pub(super) closed: bool,
 }
 
 impl Trial {
-    fn new(settings: Settings) -> Self {
+    pub(super) fn new(settings: Settings) -> Self {
         let story = Story::with(settings.clone());
         let begun = story.now;
         let twin = Room::new(RoomId::parse("demo").unwrap(), settings.clone(), begun);
@@ -83,6 +96,7 @@ impl Trial {
             begun,
             model: Model::new(settings),
             twin,
+            ledger: Ledger::begin(begun),
             plan: None,
             grants: BTreeMap::new(),
             admin,
@@ -97,13 +111,14 @@ impl Trial {
         }
     }
 
-    fn run(&mut self, step: Step) {
+    pub(super) fn run(&mut self, step: Step) {
         // Things that happen at one moment would be due at one moment, and their order then is the room's own affair.
         self.pass(Duration::from_millis(1));
         match step {
             Step::Join(newcomer) => self.join(&newcomer),
             Step::Act { who, act } => self.act(self.story.sessions.get(&person(who)).cloned(), act),
             Step::ActStale { who, act } => self.act(self.earlier.get(&person(who)).cloned(), act),
+            Step::ActOutside(step) => self.act_from_outside(step),
             Step::Detached { who } => self.with_session(who, |trial, session| {
                 trial.model.detached(&session);
                 trial.tell(Input::Detached { session });
@@ -119,6 +134,7 @@ impl Trial {
                     self.run(step);
                 }
             }
+            Step::Restart => self.restart(),
             Step::Wait { millis } => self.pass(Duration::from_millis(millis)),
             Step::Jump => {
                 let next = self.story.room.next_timeout().map(|due| due.saturating_duration_since(self.story.now));
@@ -183,9 +199,16 @@ impl Trial {
             self.after(&[], None, None);
         } else {
             let picture = self.picture.clone();
-            self.after(&outputs, Some(input.clone()), actor.as_ref().zip(rank).map(|(who, rank)| (who, rank, &act)));
+            let actor = actor.as_ref().zip(rank).map(|(who, rank)| Actor {
+                who,
+                rank,
+                is_admin: false,
+                from_outside: false,
+                act: &act,
+            });
+            self.after(&outputs, Some(input.clone()), actor);
             self.pass(Duration::ZERO);
-            let told = outputs.iter().any(|output| !matches!(output, Output::Reply { .. }));
+            let told = outputs.iter().any(|output| !matches!(output, Output::Reply { .. } | Output::Audit(_)));
             assert!(told || self.picture == picture, "{act:?} changed something and nobody was told");
         }
         self.repeat(&session, input, &outputs);
@@ -230,7 +253,7 @@ impl Trial {
     }
 
     /// Time passes, and each timeout comes at its time.
-    fn pass(&mut self, span: Duration) {
+    pub(super) fn pass(&mut self, span: Duration) {
         let end = self.story.now + span;
         loop {
             let next = self.story.room.next_timeout();
@@ -262,23 +285,27 @@ impl Trial {
         assert!(self.closed || soon || *self.admin.audience() == present, "the audience was told");
     }
 
-    fn snapshot(&self) -> (Snapshot, Option<StagePlan>) {
+    pub(super) fn snapshot(&self) -> (Snapshot, Option<StagePlan>) {
         (self.story.room.snapshot(&Viewer::Admin, self.story.now), self.plan.clone())
     }
 
-    fn after(&mut self, outputs: &[Output], for_twin: Option<Input>, actor: Option<(&Identity, Rank, &Act)>) {
+    pub(super) fn after(&mut self, outputs: &[Output], for_twin: Option<Input>, actor: Option<Actor<'_>>) {
         self.model.settle();
+        let is_accepted = for_twin.is_some();
         if let Some(input) = for_twin {
             let of_twin = self.twin.handle(input, self.story.now);
             assert_eq!(of_twin, outputs, "equal inputs give equal outputs, and refusals change nothing");
         }
+        self.check_audits(outputs, actor);
+        let changes = self.write_down();
+        assert!(is_accepted || changes.is_empty(), "a refusal writes nothing: {changes:?}");
         self.hear(outputs);
         self.look(actor);
         self.check_watchers();
     }
 
     /// Lays the room beside the model.
-    fn look(&mut self, actor: Option<(&Identity, Rank, &Act)>) {
+    pub(super) fn look(&mut self, actor: Option<Actor<'_>>) {
         assert_eq!(
             self.story.room.is_closed(),
             self.model.phase == Phase::Closed,
@@ -326,6 +353,58 @@ impl Trial {
         assert!(planned.is_empty() || interrupt == snapshot.room.interrupt, "the plan says {interrupt:?}");
     }
 
+    /// Each accepted act of moderation is noted once, directly before its answer, and nothing else is.
+    fn check_audits(&self, outputs: &[Output], actor: Option<Actor<'_>>) {
+        let places: Vec<usize> = (0..)
+            .zip(outputs)
+            .filter(|(_, output)| matches!(output, Output::Audit(_)))
+            .map(|(place, _)| place)
+            .collect();
+        let Some(Actor { who, rank, is_admin, from_outside, act }) = actor.filter(Actor::moderates) else {
+            assert!(places.is_empty(), "{actor:?} is no moderation: {outputs:?}");
+            return;
+        };
+        let [place] = places[..] else { panic!("{actor:?} is noted once: {outputs:?}") };
+        let Output::Audit(audit) = &outputs[place] else { unreachable!() };
+        let (Output::Reply { result: Ok(done), .. } | Output::Answer { result: Ok(done) }) = &outputs[place + 1] else {
+            panic!("it stands before its answer: {outputs:?}")
+        };
+        assert_eq!((&audit.by, audit.rank, &audit.act), (who, rank, act));
+        assert_eq!((audit.is_admin, audit.from_outside), (is_admin, from_outside));
+        assert_eq!(audit.on, self.about(act, done), "whom {act:?} was about");
+    }
+
+    /// Whom an act was about, by how things were before it.
+    fn about(&self, act: &Act, done: &Done) -> Option<Identity> {
+        match act {
+            Act::SeatLock { seat, .. }
+            | Act::SeatMute { seat, .. }
+            | Act::SeatUnmute { seat, .. }
+            | Act::SeatKick { seat, .. } => self.picture.seats[usize::from(seat.get())].holder.clone(),
+            Act::SeatMove { identity, .. } => identity.clone(),
+            Act::HandNext => done.hand.as_ref().map(|hand| hand.identity.clone()),
+            Act::InviteRevoke(InviteName::Id(id)) => {
+                let pending = self.picture.invites.iter().find(|invite| invite.id == id.0).map(|invite| &invite.to);
+                let mut ended = self.model.invites_ended.iter();
+                let ended = ended.find(|(invite, _)| invite.id == id.0).map(|(invite, _)| &invite.to);
+                pending.or(ended).cloned()
+            }
+            Act::InviteRevoke(InviteName::To(who)) => Some(who.clone()),
+            Act::SeatAssign { identity, .. }
+            | Act::HandApprove { identity }
+            | Act::HandDeny { identity }
+            | Act::MemberMute { identity }
+            | Act::MemberUnmute { identity }
+            | Act::MemberKick { identity, .. }
+            | Act::MemberBan { identity, .. }
+            | Act::MemberUnban { identity }
+            | Act::MemberRank { identity, .. }
+            | Act::HostTransfer { to: identity }
+            | Act::InviteSend { identity, .. } => Some(identity.clone()),
+            _ => None,
+        }
+    }
+
     fn hear(&mut self, outputs: &[Output]) {
         let moderators: BTreeSet<SessionId> = self.story.room.moderators().cloned().collect();
         let mut welcomed = Vec::new();
@@ -366,7 +445,7 @@ impl Trial {
     }
 
     /// Someone looks at the room as it is now.
-    fn watch(&mut self, session: &SessionId) {
+    pub(super) fn watch(&mut self, session: &SessionId) {
         let watcher = Watcher::begin(Some(session.clone()), self.snapshot_for(session));
         self.watchers.insert(session.clone(), watcher);
     }
@@ -422,9 +501,9 @@ impl Trial {
 
 /// Invariant 3: bits that a host sets change only by a host or cohost, and a microphone is opened only by its owner: now, or by their word
 /// that it is ready for an approval.
-fn check_mutes(before: &Picture, after: &Picture, actor: Option<(&Identity, Rank, &Act)>) {
-    let moderates = actor.is_some_and(|(_, rank, _)| rank.is_moderator());
-    let act = actor.map(|(_, _, act)| act);
+fn check_mutes(before: &Picture, after: &Picture, actor: Option<Actor<'_>>) {
+    let moderates = actor.is_some_and(|actor| actor.is_admin || actor.rank.is_moderator());
+    let act = actor.map(|actor| actor.act);
     for (who, was) in &before.people {
         let Some(is) = after.people.get(who) else { continue };
         if was.host_muted != is.host_muted {
@@ -433,7 +512,7 @@ fn check_mutes(before: &Picture, after: &Picture, actor: Option<(&Identity, Rank
             assert!(moderates && by_word, "{who} is host_muted {} by {actor:?}", is.host_muted);
         }
         if was.self_muted && !is.self_muted {
-            let own = actor.is_some_and(|(actor, _, _)| actor == who);
+            let own = actor.is_some_and(|actor| actor.who == who);
             let ready = before.hands.iter().any(|hand| hand.who == *who && hand.mic_ready);
             let approved = matches!(act, Some(Act::HandApprove { .. } | Act::HandNext | Act::SeatAssign { .. }));
             assert!(own || (ready && moderates && approved), "the microphone of {who} was opened by {actor:?}");
@@ -442,6 +521,32 @@ fn check_mutes(before: &Picture, after: &Picture, actor: Option<(&Identity, Rank
     for (was, is) in before.seats.iter().zip(&after.seats) {
         if was.muted != is.muted {
             assert!(moderates && matches!(act, Some(Act::SeatMute { .. } | Act::SeatUnmute { .. })), "{actor:?}");
+        }
+    }
+}
+
+impl Actor<'_> {
+    /// Whether an accepted act was one of moderation. Guests swap and move by themselves.
+    fn moderates(&self) -> bool {
+        match self.act {
+            Act::SeatSwap { .. } => self.is_admin || self.rank != Rank::Member,
+            Act::SeatMove { identity, .. } => identity.as_ref().is_some_and(|who| self.is_admin || who != self.who),
+            Act::SeatTake { .. }
+            | Act::SeatLeave
+            | Act::SeatConfirm { .. }
+            | Act::SeatDecline { .. }
+            | Act::HandRaise { .. }
+            | Act::HandLower
+            | Act::HostAccept
+            | Act::HostDecline
+            | Act::InviteAccept { .. }
+            | Act::InviteDecline { .. }
+            | Act::MuteSelf { .. }
+            | Act::Prefs { .. }
+            | Act::Reaction { .. }
+            | Act::Message { .. }
+            | Act::Leave => false,
+            _ => true,
         }
     }
 }

@@ -1,13 +1,20 @@
 //! A record is what is written down of a room, so that it goes on after a restart: rows of text, each under a key.
 //!
 //! Only what would be missed is written: the stage, hands, invites, bans, ranks and mutes; of the audience nothing. Times are written by the calendar.
+//!
+//!   `room`               the room itself: its settings, its life, its seats, invites and offers, and all that counts up
+//!   `person:<identity>`  someone of whom there is more to know than that they listen, or listened
+//!   `ban:<identity>`     someone who may not come in
+//!   `denial:<identity>`  someone whose older tokens are no longer good
+
+mod restoring;
+mod row;
+mod word;
+mod writing;
 
 use std::time::{Duration, Instant};
 
-use crate::ids::RoomId;
-
-use super::Room;
-use super::settings::Settings;
+pub(super) use writing::Written;
 
 /// A row that is not as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,26 +62,8 @@ pub struct RecordError {
     pub why: String,
 }
 
-impl Room {
-    /// The rows that have changed since this was last asked.
-    pub fn take_changes(&mut self, _calendar: &Calendar) -> Vec<Change> {
-        Vec::new()
-    }
-
-    /// The room that a record tells of, as of now. Whoever was in it is away: their seats are kept, as for anyone whose connection is lost.
-    ///
-    /// What a configuration sets for all rooms (limits and waits) is that of `settings`; what was set for this room is the record's.
-    ///
-    /// # Errors
-    ///
-    /// A row is no such row.
-    pub fn restore(
-        id: RoomId,
-        settings: Settings,
-        _rows: &[(String, String)],
-        _calendar: &Calendar,
-        now: Instant,
-    ) -> Result<Self, RecordError> {
-        Ok(Self::new(id, settings, now))
+impl RecordError {
+    fn new(key: impl Into<String>, why: impl ToString) -> Self {
+        Self { key: key.into(), why: why.to_string() }
     }
 }

@@ -1,0 +1,71 @@
+//! What is told outside of a room's life and of its sessions, beside the room's own log.
+
+use serde::Serialize;
+
+use crate::ids::{Identity, RoomId, SessionId};
+
+/// A room was made.
+pub const ROOM_CREATED: &str = "room.created";
+/// A room is over.
+pub const ROOM_CLOSED: &str = "room.closed";
+/// A session began: a person, or another session of theirs, is in the room.
+pub const PARTICIPANT_JOINED: &str = "participant.joined";
+/// A session is over.
+pub const PARTICIPANT_LEFT: &str = "participant.left";
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Lifecycle<'a> {
+    RoomCreated { room: &'a RoomId },
+    RoomClosed { room: &'a RoomId },
+    SessionBegan { session: &'a SessionId, identity: &'a Identity },
+    SessionEnded { session: &'a SessionId, identity: &'a Identity },
+}
+
+/// The body of [`ROOM_CREATED`].
+#[must_use]
+pub fn room_created(room: &RoomId) -> String {
+    text(&Lifecycle::RoomCreated { room })
+}
+
+/// The body of [`ROOM_CLOSED`].
+#[must_use]
+pub fn room_closed(room: &RoomId) -> String {
+    text(&Lifecycle::RoomClosed { room })
+}
+
+/// The body of [`PARTICIPANT_JOINED`].
+#[must_use]
+pub fn session_began(session: &SessionId, identity: &Identity) -> String {
+    text(&Lifecycle::SessionBegan { session, identity })
+}
+
+/// The body of [`PARTICIPANT_LEFT`].
+#[must_use]
+pub fn session_ended(session: &SessionId, identity: &Identity) -> String {
+    text(&Lifecycle::SessionEnded { session, identity })
+}
+
+fn text(told: &Lifecycle<'_>) -> String {
+    serde_json::to_string(told).expect("what is told has string keys")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
+
+    use super::*;
+
+    #[test]
+    fn lifecycles_say_what_and_who() {
+        let (session, ada) = (SessionId::from_random([1; 16]), Identity::parse("ada").unwrap());
+        let demo = RoomId::parse("demo").unwrap();
+        assert_eq!(room_created(&demo), r#"{"type":"room_created","room":"demo"}"#);
+        assert_eq!(room_closed(&demo), r#"{"type":"room_closed","room":"demo"}"#);
+        for (text, kind) in
+            [(session_began(&session, &ada), "session_began"), (session_ended(&session, &ada), "session_ended")]
+        {
+            assert_eq!(text, format!(r#"{{"type":"{kind}","session":"{session}","identity":"ada"}}"#));
+        }
+    }
+}

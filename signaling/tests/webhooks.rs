@@ -1,0 +1,174 @@
+//! Webhooks from a room to a receiver: what people do in a room arrives, signed, in order and without a gap, though the receiver was away and the server
+//! was started anew in between.
+#![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
+
+mod support;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU16, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
+use podium_signaling::{
+    clock,
+    metrics::TryOutcome,
+    room::Rank,
+    webhook::{
+        Target, WebhookSecret,
+        signature::{self, Headers},
+    },
+};
+use serde_json::{Value, json};
+use support::{Server, server_with, token_with, until};
+
+/// A receiver that keeps what is signed well, and answers as it is told to.
+#[derive(Clone)]
+struct Receiver {
+    url: String,
+    status: Arc<AtomicU16>,
+    received: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Receiver {
+    async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/podium", listener.local_addr().unwrap());
+        let receiver = Self { url, status: Arc::new(AtomicU16::new(200)), received: Arc::default() };
+        let desk = receiver.clone();
+        let take = async move |headers: HeaderMap, body: Bytes| desk.take(&headers, &body);
+        let router = Router::new().route("/podium", post(take));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        receiver
+    }
+
+    fn take(&self, headers: &HeaderMap, body: &[u8]) -> StatusCode {
+        let header = |name: &str| headers[name].to_str().unwrap();
+        let signed = Headers {
+            id: header("webhook-id"),
+            timestamp: header("webhook-timestamp"),
+            signature: header("webhook-signature"),
+        };
+        signature::verify(&[secret()], signed, body, clock::unix_seconds()).unwrap();
+        let status = self.status.load(Relaxed);
+        if status == 200 {
+            self.received.lock().unwrap().push(serde_json::from_slice(body).unwrap());
+        }
+        StatusCode::from_u16(status).unwrap()
+    }
+
+    fn received(&self) -> Vec<Value> {
+        self.received.lock().unwrap().clone()
+    }
+
+    fn has(&self, kind: &str) -> bool {
+        self.received().iter().any(|event| event["type"] == kind)
+    }
+}
+
+fn secret() -> WebhookSecret {
+    WebhookSecret::new(vec![7; 32])
+}
+
+async fn server(file: &std::path::Path, receiver: &Receiver, kinds: &[&str]) -> Server {
+    server_with(|config| {
+        config.store.path = Some(file.to_owned());
+        config.webhooks.allow_private = true;
+        config.webhooks.targets = vec![Target {
+            name: "receiver".to_owned(),
+            url: receiver.url.clone(),
+            secrets: vec![secret()],
+            kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+        }];
+    })
+    .await
+}
+
+/// A folder of its own, which goes with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("podium-webhooks-{}-{name}", std::process::id()));
+        let _absent = std::fs::remove_dir_all(&path);
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The log as a back end reads it again.
+async fn log(server: &Server) -> Vec<Value> {
+    let token = token_with(json!({"sub": "back end", "video": {"roomList": true}}));
+    let (status, page) = server.http_json("GET", "/v1/events?limit=100", &token, "").await;
+    assert_eq!(status, 200, "{page}");
+    page["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn what_happens_in_a_room_arrives_as_it_stands_in_the_log() {
+    let folder = Folder::new("log");
+    let receiver = Receiver::start().await;
+    let server = server(&folder.0.join("podium.db"), &receiver, &[]).await;
+    let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;
+    let (mut ben, _) = server.join("demo", "ben", Rank::Member).await;
+    ben.ask(json!({"type": "hand_raise"})).await;
+    ada.ask(json!({"type": "seat_lock", "seat": 3})).await;
+    ada.ask(json!({"type": "room_close"})).await;
+    until(|| receiver.has("room.closed")).await;
+    let received = receiver.received();
+    assert_eq!(received[0]["type"], "room.created");
+    for kind in ["participant.joined", "hand.changed", "seat.changed", "moderation.seat_lock"] {
+        assert!(receiver.has(kind), "{kind}: {received:#?}");
+    }
+    // Whoever leaves with the room may be told after its end.
+    let log = log(&server).await;
+    until(|| receiver.received().len() >= log.len()).await;
+    assert_eq!(receiver.received()[..log.len()], log);
+    assert!(server.signaling.shutdown(Duration::from_secs(5)).await);
+}
+
+#[tokio::test]
+async fn what_a_receiver_missed_arrives_in_order_after_a_restart() {
+    let folder = Folder::new("restart");
+    let file = folder.0.join("podium.db");
+    let receiver = Receiver::start().await;
+    let kinds = ["seat.*", "room.created", "moderation.seat_lock"];
+    let first = server(&file, &receiver, &kinds).await;
+    let (mut ada, _) = first.join("demo", "ada", Rank::Host).await;
+    until(|| receiver.has("room.created")).await;
+    receiver.status.store(503, Relaxed);
+    for seat in 1..5 {
+        ada.ask(json!({"type": "seat_lock", "seat": seat})).await;
+    }
+    let tries = || first.signaling.counters().webhooks[0].tries.value(TryOutcome::Status);
+    until(|| tries() > 0).await;
+    assert!(first.signaling.shutdown(Duration::from_secs(5)).await);
+    receiver.status.store(200, Relaxed);
+    let again = server(&file, &receiver, &kinds).await;
+    until(|| receiver.received().iter().filter(|event| event["type"] == "moderation.seat_lock").count() == 4).await;
+    let wanted = |event: &Value| {
+        let kind = event["type"].as_str().unwrap();
+        kind.starts_with("seat.") || kinds.contains(&kind)
+    };
+    let log: Vec<Value> = log(&again).await.into_iter().filter(wanted).collect();
+    until(|| receiver.received().len() >= log.len()).await;
+    assert_eq!(receiver.received(), log, "each once, in order, nothing left out");
+    let counts = &again.signaling.counters().webhooks[0];
+    assert_eq!((counts.name.as_str(), counts.given_up.value()), ("receiver", 0));
+    assert!(again.signaling.shutdown(Duration::from_secs(5)).await);
+}
