@@ -9,7 +9,7 @@ import json
 import os
 import sys
 
-PAUSE_S = 0.3
+PAUSE_S = 1.0
 AGAIN_S = 0.5
 
 
