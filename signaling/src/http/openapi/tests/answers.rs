@@ -124,7 +124,8 @@ pub(super) fn complete(schemas: &mut Map<String, Value>) {
     for (name, items) in [("EventPage", events), ("AuditPage", acts)] {
         let next =
             json!({"type": "integer", "minimum": 1, "description": "There is more: ask again with this as `after`."});
-        let page = json!({"type": "object", "required": ["items"], "properties": {"items": items, "next": next}});
+        let page =
+            json!({"type": "object", "required": ["items", "next"], "properties": {"items": items, "next": next}});
         schemas.insert(name.to_owned(), page);
     }
     let document = json!({

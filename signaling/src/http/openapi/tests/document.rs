@@ -245,12 +245,12 @@ fn schemas() -> Map<String, Value> {
     }
     let codes: Vec<_> = Refusal::ALL.iter().map(|refusal| refusal.code()).chain(answers::OWN_CODES).collect();
     add("ProblemCode", json!({"type": "string", "enum": codes, "description": "A stable code."}));
-    answers::complete(&mut schemas);
     for schema in schemas.values_mut() {
         tidy(schema);
         schema.as_object_mut().unwrap().remove("$schema");
         schema.as_object_mut().unwrap().remove("title");
     }
+    answers::complete(&mut schemas);
     // Only a session asks for these.
     let result = schemas["CommandResult"]["properties"].as_object_mut().unwrap();
     result.retain(|field, _| !["time_ms", "answer", "position"].contains(&field.as_str()));
