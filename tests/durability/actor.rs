@@ -313,10 +313,8 @@ impl Actor {
     /// Sets a register that is off, or clears it if it is on.
     fn toggle(&self, register: Register, on: &'static str, off: &'static str) -> Changed {
         let (act, to) = if self.journal.is(&register) { (off, "no") } else { (on, "yes") };
-        let seat = match &register {
-            Register::Locked(_, seat) | Register::Muted(_, seat) => Some(*seat),
-            _ => None,
-        };
+        let seat =
+            if let Register::Locked(_, seat) | Register::Muted(_, seat) = &register { Some(*seat) } else { None };
         let mut changed = self.changed(act, register, to);
         changed.trace.seat = seat;
         changed

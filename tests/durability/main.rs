@@ -3,6 +3,10 @@
 //! `PODIUM_KILLS=1000 cargo test --test durability kill -- --nocapture` kills it a thousand times; `PODIUM_SEED` repeats a run's dice.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
+#![allow(
+    clippy::print_stdout,
+    reason = "what was measured, and the seed, are seen with --nocapture or when a test fails"
+)]
 
 mod actor;
 mod backend;
