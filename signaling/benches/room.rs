@@ -14,12 +14,15 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use podium_signaling::clock;
 use podium_signaling::ids::{Identity, RequestId, RoomId, SeatIndex, SessionId};
 use podium_signaling::protocol::server;
-use podium_signaling::room::{Act, Event, Input, Join, Output, Rank, Room, SeatMode, Settings, Viewer};
+use podium_signaling::room::{
+    Act, Calendar, Change, Event, Input, Join, Output, Rank, Room, SeatMode, Settings, Viewer,
+};
 
 /// A full room whose clock is under our thumb.
 struct Full {
     room: Room,
     now: Instant,
+    calendar: Calendar,
     requests: u64,
     /// Who asks next, of the audience.
     turn: usize,
@@ -31,7 +34,8 @@ impl Full {
         let settings = Settings { seat_mode: SeatMode::Free, participants_max: PEOPLE + 1, ..Settings::default() };
         let now = clock::now();
         let room = Room::new(RoomId::parse("full").unwrap(), settings, now);
-        let mut full = Self { room, now, requests: 0, turn: FIRST_LISTENER };
+        let calendar = Calendar { now, unix_ms: 1_790_000_000_000 };
+        let mut full = Self { room, now, calendar, requests: 0, turn: FIRST_LISTENER };
         for number in 0..PEOPLE {
             full.join(number);
         }
@@ -80,6 +84,10 @@ impl Full {
         self.room.handle(input, self.now)
     }
 
+    fn changes(&mut self) -> Vec<Change> {
+        self.room.take_changes(&self.calendar)
+    }
+
     /// Somebody of the audience who has not asked for long.
     fn next(&mut self) -> usize {
         self.turn += 1;
@@ -125,6 +133,22 @@ fn acts(criterion: &mut Criterion) {
             black_box(full.act(1, Act::MuteSelf { muted }));
         });
     });
+    group.bench_function("mute_self, and what is written down of it", |bencher| {
+        bencher.iter(|| {
+            muted = !muted;
+            black_box(full.act(1, Act::MuteSelf { muted }));
+            black_box(full.changes());
+        });
+    });
+    group.bench_function("join and leave, of which nothing is written down", |bencher| {
+        bencher.iter(|| {
+            black_box(full.join(PEOPLE));
+            assert!(full.changes().is_empty());
+            black_box(full.act(PEOPLE, Act::Leave));
+            assert!(full.changes().is_empty());
+        });
+    });
+    group.bench_function("what is written down when nothing was", |bencher| bencher.iter(|| black_box(full.changes())));
     group.bench_function("snapshot of a listener", |bencher| {
         let viewer = Viewer::Participant(identity(FIRST_LISTENER));
         bencher.iter(|| black_box(full.room.snapshot(&viewer, full.now)));

@@ -21,8 +21,11 @@ use crate::{
     media::{MediaFact, MediaPlane},
     metrics::{Counters, Population, TargetCounts},
     protocol::server::LimitsJson,
-    room::{Calendar, Room, Settings},
-    rooms::directory::{Creation, Directory, RoomContext},
+    room::{Calendar, Refusal, Room, Settings},
+    rooms::{
+        directory::{Creation, Directory, RoomContext},
+        handle::RoomHandle,
+    },
     store::{Health, OpenError, SavedRoom, Store, StoreConfig, TargetFilter},
     webhook,
 };
@@ -53,6 +56,17 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Relaxed)
+    }
+
+    /// The room of this name.
+    pub(crate) fn room(&self, id: &RoomId) -> Result<RoomHandle, Refusal> {
+        self.directory.find(id).ok_or_else(|| self.why_gone(Refusal::RoomNotFound))
+    }
+
+    /// Why a room does not answer. When the server goes down its rooms' tasks end, but no room is over: nobody may believe so, or be told so again.
+    pub(crate) fn why_gone(&self, refusal: Refusal) -> Refusal {
+        let is_gone = refusal == Refusal::RoomNotFound || refusal == Refusal::RoomClosed;
+        if is_gone && self.shutdown.is_cancelled() { Refusal::Draining } else { refusal }
     }
 }
 

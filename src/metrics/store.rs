@@ -23,9 +23,10 @@ impl Collector for StoreCollector {
 }
 
 fn families(health: &Health) -> Vec<MetricFamily> {
-    let Health { fault, waiting, dropped, damaged, outbox, batches, commits } = health;
+    let Health { fault, waiting, dropped, damaged, outbox, batches, commits, commit_time } = health;
     let shows = |name, help, value| gauge(name, help, &[(Vec::new(), value)]);
-    let counts = |name, help, value: u64| counter(name, help, &[(Vec::new(), value as f64)]);
+    let sums = |name, help, value| counter(name, help, &[(Vec::new(), value)]);
+    let counts = |name, help, value: u64| sums(name, help, value as f64);
     vec![
         shows("podium_store_fault", "1 while nothing can be written, else 0.", f64::from(u8::from(fault.is_some()))),
         shows("podium_store_waiting", "Batches that wait in memory for the disk.", *waiting as f64),
@@ -37,6 +38,11 @@ fn families(health: &Health) -> Vec<MetricFamily> {
             "Transactions committed, each with the batches that had gathered.",
             *commits,
         ),
+        sums(
+            "podium_store_commit_seconds_total",
+            "Time that they took, the disk's included.",
+            commit_time.as_secs_f64(),
+        ),
         shows("podium_store_outbox", "Webhooks that wait for their delivery, over all targets.", *outbox as f64),
     ]
 }
@@ -44,6 +50,8 @@ fn families(health: &Health) -> Vec<MetricFamily> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
+
+    use std::time::Duration;
 
     use prometheus::TextEncoder;
 
@@ -59,6 +67,7 @@ mod tests {
             outbox: 5,
             batches: 6,
             commits: 7,
+            commit_time: Duration::from_millis(1_500),
         };
         let page = TextEncoder::new().encode_to_string(&families(&health)).unwrap();
         for line in [
@@ -69,6 +78,7 @@ mod tests {
             "podium_store_outbox 5",
             "podium_store_batches_total 6",
             "podium_store_commits_total 7",
+            "podium_store_commit_seconds_total 1.5",
         ] {
             assert!(page.lines().any(|shown| shown == line), "{line} is not in:\n{page}");
         }

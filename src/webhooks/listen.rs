@@ -229,7 +229,7 @@ mod tests {
     fn a_delivery_is_shown_in_a_line_and_known_when_it_comes_again() {
         let desk = desk(1);
         let headers = delivery("EV_5_x", BODY, &secret());
-        let mut judge = || desk.judge(&headers, BODY.as_bytes(), NOW_S);
+        let judge = || desk.judge(&headers, BODY.as_bytes(), NOW_S);
         let (status, failed) = judge();
         assert_eq!((status, failed.is_taken), (StatusCode::INTERNAL_SERVER_ERROR, false));
         let (status, taken) = judge();

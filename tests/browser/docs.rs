@@ -33,7 +33,8 @@ async fn the_http_api_is_shown_searched_and_tried() {
     browser.go(&format!("{origin}/v1/docs#room_list")).await;
     browser.click("send-room_list").await;
     let refused = Refusal::Unauthenticated.code();
-    let answer = format!("document.querySelector('[data-testid=\"result-room_list\"]').innerText.includes('{refused}')");
+    let answer =
+        format!("document.querySelector('[data-testid=\"result-room_list\"]').innerText.includes('{refused}')");
     browser.holds("the server has answered", &answer).await;
 
     browser.resize(PHONE).await;

@@ -89,13 +89,16 @@ impl Actor {
             Part::Keeper | Part::Maker => return Ok(Ways { console: None, _deputy: None, backend }),
         };
         self.try_to_resume(server, &who, rank).await?;
-        let (console, welcome) = Console::join(server, &self.room, &who, rank).await?;
+        let (mut console, welcome) = Console::join(server, &self.room, &who, rank).await?;
         let (seat, hand) =
             (Register::Seat(self.room.clone(), who.clone()), Register::Hand(self.room.clone(), who.clone()));
         let own = &welcome["self"];
         let found = own["seat"].as_u64().map_or("none".to_owned(), |seat| seat.to_string());
         assert_eq!(found, self.journal.sure(&seat), "the seat of {who} after the restart: {own}");
-        if found != "none" {
+        if own["offer"]["why"] == "assigned" {
+            // It was given to them while they were away.
+            console.ask("seat_confirm", json!({})).await?;
+        } else if found != "none" {
             assert_eq!(own["seat_state"], "occupied", "{who} is back: {own}");
         }
         assert_eq!(own["hand"].is_object(), self.journal.is(&hand), "the hand of {who} after the restart: {own}");
@@ -113,6 +116,9 @@ impl Actor {
         let token = crate::console::token(&self.room, who, rank);
         let mut console = Console::connect(server, &self.room, &token).await?;
         let answer = console.ask("resume", json!({ "resume_token": resume, "last_seq": 1 })).await?;
+        if answer["reason"] == "draining" {
+            return Err(Gone);
+        }
         assert_eq!((&answer["reason"], &answer["action"]), (&json!("session_stale"), &json!("rejoin")), "{answer}");
         Ok(())
     }

@@ -62,6 +62,9 @@ impl Console {
     pub(crate) async fn join(podium: &str, room: &str, who: &str, rank: &str) -> Result<(Self, Value), Gone> {
         let mut console = Self::connect(podium, room, &token(room, who, rank)).await?;
         let welcome = console.ask("join", json!({})).await?;
+        if welcome["reason"] == "draining" {
+            return Err(Gone);
+        }
         assert_eq!(welcome["type"], "welcome", "{who} in {room}: {welcome}");
         Ok((console, welcome))
     }

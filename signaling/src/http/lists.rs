@@ -51,7 +51,7 @@ pub(super) async fn list(
     }
     let ListQuery { after, limit } = page::query(query)?;
     let limit = page::limit(limit, PAGE_MAX)?;
-    let handle = shared.directory.find(&room).ok_or(Refusal::RoomNotFound)?;
+    let handle = shared.room(&room)?;
     let text = match noun.as_str() {
         "participants" => named(&handle, ListOf::People, after, limit).await?,
         "bans" => named(&handle, ListOf::Bans, after, limit).await?,

@@ -255,10 +255,13 @@ async fn act(shared: Arc<Shared>, by: Outsider, asked: Asked, body: Bytes, keyed
     let room = asked.room.clone();
     let acting = async {
         let act = asked.act(&body, shared.config.limits.json_depth)?;
-        let handle = shared.directory.find(&room).ok_or(Refusal::RoomNotFound)?;
+        let handle = shared.room(&room)?;
         let remember = keyed.clone().map(|keyed| remember(keyed, has_precondition));
         let Acted { result, mut ticket } = handle.act(by, act, remember).await;
-        let done = result.map_err(|refused| precondition(refused, has_precondition))?;
+        let done = result.map_err(|mut refused| {
+            refused.refusal = shared.why_gone(refused.refusal);
+            precondition(refused, has_precondition)
+        })?;
         Ok::<_, Problem>((done, ticket.is_durable().await))
     };
     let carried = match acting.await {

@@ -147,7 +147,7 @@ async fn look_at(
     viewer: Viewer,
     asker: Option<Asker>,
 ) -> Result<Box<Snapshot>, Refusal> {
-    let handle = shared.directory.find(room).ok_or(Refusal::RoomNotFound)?;
+    let handle = shared.room(room)?;
     handle.look(viewer, asker).await
 }
 

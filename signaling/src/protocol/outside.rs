@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// One event: the body of a webhook, and an item of `GET /v1/events`.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "LoggedEvent"))]
 pub struct EventJson<'a> {
     /// Its number. It grows over all rooms.
     pub event_id: u64,
@@ -14,6 +15,7 @@ pub struct EventJson<'a> {
     pub kind: &'a str,
     /// In which room, if it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::ids::RoomId>"))]
     pub room: Option<&'a str>,
     /// Its number in the room's log, or that of the last event before it that has one.
     pub seq: u64,
@@ -34,11 +36,13 @@ impl EventJson<'_> {
 
 /// One act of moderation: an item of `GET /v1/audit`.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "LoggedAct"))]
 pub struct AuditJson<'a> {
     /// Its number. It grows over all rooms.
     pub audit_id: u64,
     /// In which room.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::ids::RoomId>"))]
     pub room: Option<&'a str>,
     /// The last event of the room's log when it was done.
     pub seq: u64,
@@ -80,10 +84,13 @@ pub fn page(items: impl IntoIterator<Item = String>, next: Option<u64>) -> Strin
 
 /// Everything that is kept about someone: the answer to `GET /v1/people/{identity}/data`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "PersonData"))]
 pub struct PersonJson<'a> {
     /// Who.
+    #[cfg_attr(test, schemars(with = "crate::ids::Identity"))]
     pub identity: &'a str,
     /// The rooms where they are at this moment.
+    #[cfg_attr(test, schemars(with = "Vec<crate::ids::RoomId>"))]
     pub present_in: Vec<&'a str>,
     /// What rooms have written down about them.
     pub records: Vec<RecordJson<'a>>,
@@ -95,8 +102,10 @@ pub struct PersonJson<'a> {
 
 /// One row of a room's record.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Record"))]
 pub struct RecordJson<'a> {
     /// Whose record.
+    #[cfg_attr(test, schemars(with = "crate::ids::RoomId"))]
     pub room: &'a str,
     /// What it is about: `ban:ben`.
     pub key: &'a str,
@@ -116,14 +125,18 @@ impl PersonJson<'_> {
 
 /// What has become of what was kept about someone: the answer to `DELETE /v1/people/{identity}/data`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Erased"))]
 pub struct ErasedJson<'a> {
     /// Who.
+    #[cfg_attr(test, schemars(with = "crate::ids::Identity"))]
     pub identity: &'a str,
     /// How many rows were changed.
     pub rows: u64,
     /// The rooms whose ban of them was lifted.
+    #[cfg_attr(test, schemars(with = "Vec<crate::ids::RoomId>"))]
     pub unbanned_in: Vec<&'a str>,
     /// The rooms where they are at this moment: what these need of them stays until they leave.
+    #[cfg_attr(test, schemars(with = "Vec<crate::ids::RoomId>"))]
     pub present_in: Vec<&'a str>,
 }
 

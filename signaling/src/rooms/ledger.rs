@@ -56,7 +56,9 @@ impl Ledger {
         let mut told = Vec::with_capacity(outputs.len());
         for output in outputs {
             let text = self.note(&output, &mut seq, &mut batch, &joined);
-            if let (Output::Answer { result }, Some(remember)) = (&output, remember.take()) {
+            if let Output::Answer { result } = &output
+                && let Some(remember) = remember.take()
+            {
                 batch.answers.extend(remember(result));
             }
             told.push(Told { output, text });

@@ -71,7 +71,8 @@ impl Ledger {
                         to.execute_batch("ROLLBACK TO batch")?;
                         *totals = before;
                         deliveries.truncate(waiting);
-                        let Batch { room: _, at_ms: _, state, events, audits, answers, ends: _, now_or_never: _ } = batch;
+                        let Batch { room: _, at_ms: _, state, events, audits, answers, ends: _, now_or_never: _ } =
+                            batch;
                         dropped += (state.len() + events.len() + audits.len() + answers.len()) as u64;
                     }
                     Err(error) => return Err(error),

@@ -46,6 +46,9 @@ impl Room {
         now: Instant,
     ) -> Result<Self, RecordError> {
         let Rows { room: row, people, bans, denials } = Rows::read(rows)?;
+        if row.life.phase.0 == Phase::Closed {
+            return Err(RecordError::new(ROOM, "is over"));
+        }
         let mut room = Self::new(id, row.settings.over(settings), now);
         let dates = Dates { calendar, now };
         room.restore_counters(&row);

@@ -323,7 +323,6 @@ pub(super) fn write(row: &impl Serialize) -> String {
     serde_json::to_string(row).expect("rows hold nothing that has no text")
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn is_false(flag: &bool) -> bool {
     !flag
 }

@@ -281,6 +281,9 @@ fn rows_of_other_versions_are_read_as_far_as_they_go() {
     assert!(with(row.replacen('{', r#"{"from_the_future":{"x":[1]},"#, 1)).is_ok());
     let without = row.replacen(r#","promote":"cohost""#, "", 1);
     assert!(without != row && with(without).is_ok());
+    let person = r#"{"mood":"fine","rank":"cohost","here":{"session":"PA_AAAAAAAAAAAAAAAAAAAAAA","name":"Cleo","arrival":2,"hat":1}}"#;
+    let rows = [("room".to_owned(), row.clone()), ("person:cleo".to_owned(), person.to_owned())];
+    assert!(kept.restored(&rows).is_ok());
     let newer = row.replacen(r#""version":1"#, r#""version":2"#, 1);
     assert!(newer != row && with(newer).is_err());
 }
@@ -306,6 +309,7 @@ fn rows_that_do_not_fit_are_refused() {
     assert_eq!(with("room", r#"{"who":"ben"}"#, r#"{"who":"eve"}"#), Some("person:eve".to_owned()));
     assert_eq!(with("room", r#"{"who":"ben"}"#, r#"{"who":"ada"}"#), Some("person:ada".to_owned()));
     assert_eq!(with("room", r#""phase":"live""#, r#""phase":"lively""#), Some("room".to_owned()));
+    assert_eq!(with("room", r#""phase":"live""#, r#""phase":"closed""#), Some("room".to_owned()));
     assert_eq!(with("room", r#""seat":3"#, r#""seat":30"#), Some("person:cleo".to_owned()));
     assert_eq!(with("room", r#""seq":"#, r#""seq":999999999999999999"#), Some("room".to_owned()));
     assert_eq!(with("person:dan", r#""wanted_seat":2"#, r#""wanted_seat":9"#), Some("person:dan".to_owned()));

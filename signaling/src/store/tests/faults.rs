@@ -113,7 +113,10 @@ async fn a_batch_that_is_not_taken_does_not_hold_up_the_others() {
             ..step(&format!("r{number}"), 1)
         });
     }
-    assert!(durable(&store, long(50)).await);
+    while store.health().waiting > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(durable(&store, long(50)).await, "whoever is not written together with it does not notice");
     let events = all_events(&store).await;
     assert_eq!(events.len(), 50);
     assert!(events.iter().all(|event| event.seq != 20 && event.body.is_some()));

@@ -50,8 +50,9 @@ fn good(operation: &Operation, status: u16, description: &str, schema: Option<&s
         // What changes a room is not answered by the room.
         Tagged::Room | Tagged::Not => false,
     };
-    if is_tagged {
-        answer["headers"] = json!({"ETag": {"$ref": "#/components/headers/ETag"}});
+    for name in [is_tagged.then_some("ETag"), operation.is_keyed.then_some("Idempotent-Replayed")].into_iter().flatten()
+    {
+        answer["headers"][name] = json!({"$ref": format!("#/components/headers/{name}")});
     }
     answer
 }
@@ -102,104 +103,36 @@ fn problem(status: u16, refusals: &[Refusal]) -> Value {
     answer
 }
 
-/// Schemas of answers for which no type stands.
-pub(super) fn schemas() -> Vec<(&'static str, Value)> {
-    let page = |item: &str, what: &str| {
-        json!({
-            "type": "object", "required": ["items", "next"],
-            "properties": {
-                "items": {"type": "array", "items": {"$ref": format!("#/$defs/{item}")}, "description": what},
-                "next": {"type": ["integer", "null"], "description": "There is more: ask again with this as `after`."},
-            },
-        })
-    };
-    vec![
-        ("EventPage", page("LoggedEvent", "The events.")),
-        ("AuditPage", page("LoggedAct", "The acts.")),
-        (
-            "LoggedEvent",
-            json!({
-                "type": "object", "description": "One event, as webhooks carry it, too.", "required": ["event_id", "type", "room", "at_ms"],
-                "properties": {
-                    "event_id": {"type": "integer", "minimum": 1, "description": "Its number on this server."},
-                    "type": {"type": "string", "description": "Its kind: `seat.changed`, say."},
-                    "room": {"$ref": "#/$defs/RoomId", "description": "Where."},
-                    "seq": {"type": "integer", "minimum": 0, "description": "Its number in the room's log, if it is in it."},
-                    "at_ms": {"type": "integer", "description": "When, as Unix time in milliseconds."},
-                    "data": {"type": "object", "description": "What people in the room are told, or the like. Absent if it is damaged."},
-                    "damaged": {"type": "boolean", "const": true, "description": "The file has lost it."},
-                },
-            }),
-        ),
-        (
-            "LoggedAct",
-            json!({
-                "type": "object", "description": "One act of moderation.", "required": ["audit_id", "room", "at_ms"],
-                "properties": {
-                    "audit_id": {"type": "integer", "minimum": 1, "description": "Its number on this server."},
-                    "room": {"$ref": "#/$defs/RoomId", "description": "Where."},
-                    "seq": {"type": "integer", "minimum": 0, "description": "The number of the room's last event by then."},
-                    "at_ms": {"type": "integer", "description": "When, as Unix time in milliseconds."},
-                    "by": {"$ref": "#/$defs/Identity", "description": "Who."},
-                    "role": {"type": "string", "description": "As what."},
-                    "from_outside": {"type": "boolean", "description": "By HTTP."},
-                    "act": {"type": "string", "description": "What: the type of the command."},
-                    "on": {"type": "string", "description": "Whom, or which seat."},
-                    "reason": {"type": "string", "description": "Why, if they said so."},
-                    "details": {"type": "object", "description": "The rest of the command."},
-                    "damaged": {"type": "boolean", "const": true, "description": "The file has lost it."},
-                },
-            }),
-        ),
-        ("PersonData", person_data()),
-        ("Erased", erased()),
-        (
-            "Document",
-            json!({
-                "type": "object", "description": "A document as OpenAPI 3.1 has it.", "required": ["openapi", "info", "paths"],
-                "properties": {"openapi": {"type": "string"}, "info": {"type": "object"}, "paths": {"type": "object"}},
-            }),
-        ),
-    ]
-}
-
-fn person_data() -> Value {
-    let many = |item: Value, what: &str| json!({"type": "array", "items": item, "description": what});
-    let record = json!({
-        "type": "object", "required": ["room", "key", "value"],
-        "properties": {
-            "room": {"$ref": "#/$defs/RoomId", "description": "Whose record."},
-            "key": {"type": "string", "description": "What it is about: `ban:ben`, say."},
-            "value": {"description": "What it says."},
-        },
+/// Puts what no struct holds to the schemas of answers: objects that are text already, and pages of them.
+pub(super) fn complete(schemas: &mut Map<String, Value>) {
+    let of_text = |what: &str| json!({"type": "object", "description": what});
+    let damaged = json!({"type": "boolean", "const": true, "description": "The file has lost what it was."});
+    for (name, field, what) in [
+        ("LoggedEvent", "data", "What people in the room were told, or the like. Absent if it is damaged."),
+        ("LoggedAct", "details", "The rest of the command. Absent if it is damaged."),
+    ] {
+        schemas[name]["properties"][field] = of_text(what);
+        schemas[name]["properties"]["damaged"] = damaged.clone();
+    }
+    let list = |item: &str, what: &str| json!({"type": "array", "items": {"$ref": format!("#/$defs/{item}")}, "description": what});
+    let events = list("LoggedEvent", "The events.");
+    let acts = list("LoggedAct", "The acts.");
+    for (name, field, of) in [("PersonData", "events", &events), ("PersonData", "audit", &acts)] {
+        schemas[name]["properties"][field] = of.clone();
+        schemas[name]["required"].as_array_mut().unwrap().push(json!(field));
+    }
+    for (name, items) in [("EventPage", events), ("AuditPage", acts)] {
+        let next =
+            json!({"type": "integer", "minimum": 1, "description": "There is more: ask again with this as `after`."});
+        let page =
+            json!({"type": "object", "required": ["items", "next"], "properties": {"items": items, "next": next}});
+        schemas.insert(name.to_owned(), page);
+    }
+    let document = json!({
+        "type": "object", "description": "A document as OpenAPI 3.1 has it.", "required": ["openapi", "info", "paths"],
+        "properties": {"openapi": {"type": "string"}, "info": {"type": "object"}, "paths": {"type": "object"}},
     });
-    json!({
-        "type": "object", "description": "Everything that is kept about a person.",
-        "required": ["identity", "present_in", "records", "answers", "truncated", "events", "audit"],
-        "properties": {
-            "identity": {"$ref": "#/$defs/Identity", "description": "Who."},
-            "present_in": many(json!({"$ref": "#/$defs/RoomId"}), "The rooms where they are at this moment."),
-            "records": many(record, "What rooms have written down about them."),
-            "answers": {"type": "integer", "minimum": 0, "description": "How many answers to requests with a key of theirs are kept."},
-            "truncated": {"type": "boolean", "description": "There is more than one answer can hold."},
-            "events": many(json!({"$ref": "#/$defs/LoggedEvent"}), "The events that name them."),
-            "audit": many(json!({"$ref": "#/$defs/LoggedAct"}), "The acts of moderation by them and on them."),
-        },
-    })
-}
-
-fn erased() -> Value {
-    let rooms = |what: &str| json!({"type": "array", "items": {"$ref": "#/$defs/RoomId"}, "description": what});
-    json!({
-        "type": "object", "description": "What has become of what was kept about a person.",
-        "required": ["identity", "rows", "unbanned_in", "present_in"],
-        "properties": {
-            "identity": {"$ref": "#/$defs/Identity", "description": "Who."},
-            "rows": {"type": "integer", "minimum": 0, "description": "How many rows were changed."},
-            "unbanned_in": rooms("The rooms whose ban of them was lifted."),
-            "present_in": rooms("The rooms where they are at this moment: what these need of them stays until they leave."),
-        },
-    })
+    schemas.insert("Document".to_owned(), document);
 }
 
 /// The status of a key that belongs to another request.

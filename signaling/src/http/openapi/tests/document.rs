@@ -12,7 +12,7 @@ use super::{
 use crate::{
     http::{idempotency::KEY_CHARS_MAX, page::PAGE_MAX, rooms::LIST_MAX},
     protocol::{
-        NOTICE_MS_MAX, body,
+        NOTICE_MS_MAX, body, outside,
         tests::{
             hold,
             schema::{schema, tidy},
@@ -211,6 +211,10 @@ fn headers() -> Value {
             "description": "What it was made from: a seat's `rev`, or the room's `seq`.",
             "schema": {"type": "string", "pattern": "^\"[0-9]+\"$"},
         },
+        "Idempotent-Replayed": {
+            "description": "This is an earlier answer to the same key.",
+            "schema": {"type": "string", "const": "true"},
+        },
         "Retry-After": {"description": "In so many seconds.", "schema": {"type": "integer", "minimum": 1}},
         "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string", "const": "Bearer"}},
     })
@@ -229,14 +233,15 @@ fn schemas() -> Map<String, Value> {
         ("Problem", body::Problem::json_schema(&mut generator)),
         ("CreateRoom", body::CreateRoom::json_schema(&mut generator)),
         ("RoomList", body::RoomList::json_schema(&mut generator)),
+        ("LoggedEvent", outside::EventJson::json_schema(&mut generator)),
+        ("LoggedAct", outside::AuditJson::json_schema(&mut generator)),
+        ("PersonData", outside::PersonJson::json_schema(&mut generator)),
+        ("Erased", outside::ErasedJson::json_schema(&mut generator)),
     ] {
         add(name, page.to_value());
     }
     for (name, schema) in generator.take_definitions(true) {
         add(&name, schema);
-    }
-    for (name, schema) in answers::schemas() {
-        add(name, schema);
     }
     let codes: Vec<_> = Refusal::ALL.iter().map(|refusal| refusal.code()).chain(answers::OWN_CODES).collect();
     add("ProblemCode", json!({"type": "string", "enum": codes, "description": "A stable code."}));
@@ -245,6 +250,7 @@ fn schemas() -> Map<String, Value> {
         schema.as_object_mut().unwrap().remove("$schema");
         schema.as_object_mut().unwrap().remove("title");
     }
+    answers::complete(&mut schemas);
     // Only a session asks for these.
     let result = schemas["CommandResult"]["properties"].as_object_mut().unwrap();
     result.retain(|field, _| !["time_ms", "answer", "position"].contains(&field.as_str()));

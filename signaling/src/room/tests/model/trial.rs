@@ -366,10 +366,8 @@ impl Trial {
         };
         let [place] = places[..] else { panic!("{actor:?} is noted once: {outputs:?}") };
         let Output::Audit(audit) = &outputs[place] else { unreachable!() };
-        let answer = &outputs[place + 1];
-        let done = match answer {
-            Output::Reply { result: Ok(done), .. } | Output::Answer { result: Ok(done) } => done,
-            _ => panic!("it stands before its answer: {outputs:?}"),
+        let (Output::Reply { result: Ok(done), .. } | Output::Answer { result: Ok(done) }) = &outputs[place + 1] else {
+            panic!("it stands before its answer: {outputs:?}")
         };
         assert_eq!((&audit.by, audit.rank, &audit.act), (who, rank, act));
         assert_eq!((audit.is_admin, audit.from_outside), (is_admin, from_outside));
