@@ -290,5 +290,5 @@ const ABSENT: &str = "@@ absent ";
 /// Fewer would mean that the marks are not read.
 const STEPS_MIN: usize = 20;
 const POLL: Duration = Duration::from_millis(50);
-/// Ten minutes: a crate of the walk may have to be built on a busy machine.
-const POLLS_MAX: usize = 12_000;
+/// Twenty minutes: crates of the walk may have to be built, on a busy machine.
+const POLLS_MAX: usize = 24_000;
