@@ -27,19 +27,19 @@ pub(super) fn latest(steps: &[Step]) -> u32 {
     u32::try_from(steps.len()).unwrap_or(u32::MAX)
 }
 
-/// What the file says of its tables: kind, name, table and text of each part.
-pub(super) fn layout(connection: &Connection) -> rusqlite::Result<Vec<(String, String, String, Option<String>)>> {
+/// A part of a file: its kind, name, table and text.
+pub(super) type Part = (String, String, String, Option<String>);
+
+/// What the file says of its parts.
+pub(super) fn layout(connection: &Connection) -> rusqlite::Result<Vec<Part>> {
     let mut statement =
         connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     rows.collect()
 }
 
-/// What a file of this version must say of its tables.
-pub(super) fn expected_layout(
-    version: u32,
-    steps: &[Step],
-) -> rusqlite::Result<Vec<(String, String, String, Option<String>)>> {
+/// What a file of this version must say of them.
+pub(super) fn expected_layout(version: u32, steps: &[Step]) -> rusqlite::Result<Vec<Part>> {
     let model = Connection::open_in_memory()?;
     for step in steps.iter().take(version as usize) {
         step(&model)?;

@@ -130,9 +130,12 @@ fn check_header(path: &Path, steps: &[Step]) -> Result<u64, OpenError> {
     }
     let mut header = [0; HEADER_BYTES];
     let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(|error| io(path, &error))?;
-    file.read_exact(&mut header).map_err(|error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => damaged(path, "it is cut off within its header"),
-        _ => io(path, &error),
+    file.read_exact(&mut header).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::UnexpectedEof {
+            damaged(path, "it is cut off within its header")
+        } else {
+            io(path, &error)
+        }
     })?;
     let word = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
     let foreign = |why: &str| OpenError::Foreign { path: path.to_owned(), why: why.to_owned() };

@@ -32,7 +32,8 @@ pub(super) struct Writer {
     pub(super) config: StoreConfig,
     /// The reader, whose connection must go before this one.
     pub(super) reader: Option<JoinHandle<()>>,
-    /// Held as long as the file is open.
+    /// Held as long as the file is open, and let go after it.
+    #[expect(dead_code, reason = "it is held, not read")]
     pub(super) lock: Option<std::fs::File>,
 }
 

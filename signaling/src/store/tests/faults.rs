@@ -131,7 +131,7 @@ async fn reading_has_a_bound_and_closing_ends_it() {
     let (store, _) = open(&folder.config());
     let (stop, stopped) = std::sync::mpsc::sync_channel::<()>(1);
     let slow = store.threads.read(move |_| {
-        drop(stopped.recv());
+        let _ = stopped.recv();
         Ok(())
     });
     let mut reads = tokio::task::JoinSet::new();
