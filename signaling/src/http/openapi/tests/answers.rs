@@ -122,8 +122,7 @@ pub(super) fn complete(schemas: &mut Map<String, Value>) {
         schemas[name]["required"].as_array_mut().unwrap().push(json!(field));
     }
     for (name, items) in [("EventPage", events), ("AuditPage", acts)] {
-        let next =
-            json!({"type": "integer", "minimum": 1, "description": "There is more: ask again with this as `after`."});
+        let next = json!({"type": ["integer", "null"], "minimum": 1, "description": "There is more: ask again with this as `after`."});
         let page =
             json!({"type": "object", "required": ["items", "next"], "properties": {"items": items, "next": next}});
         schemas.insert(name.to_owned(), page);
