@@ -149,6 +149,11 @@ numbered_id!(
 );
 
 impl Identity {
+    /// Stands for someone whose data was erased.
+    pub fn erased() -> Self {
+        Self(Arc::from("erased"))
+    }
+
     /// The name under which a room keeps a further session of this person. The control character in it makes it nobody's own.
     pub(crate) fn copy(&self, number: u64) -> Self {
         Self(Arc::from(format!("{self}\u{1f}{number}")))

@@ -82,8 +82,13 @@ impl Signaling {
         let targets = targets.map(|target| TargetFilter { name: target.name.clone(), kinds: target.kinds.clone() });
         let store = StoreConfig { targets: targets.collect(), ..config.store.clone() };
         let path = store.path.clone().unwrap_or_default();
-        let (store, recovered) = Store::open(&store)?;
         let calendar = Calendar { now: clock::now(), unix_ms: clock::unix_millis() };
+        let settings = config.settings.clone();
+        let restored = |SavedRoom { id, state }: &SavedRoom| {
+            let room = Room::restore(id.clone(), settings.clone(), state, &calendar, clock::now());
+            room.map_err(|error| format!("room {id}: {error}"))
+        };
+        let (store, recovered) = Store::open(&store, &|room| restored(room).map(drop))?;
         let webhooks = config.webhooks.targets.iter().map(|target| TargetCounts::of(&target.name)).collect();
         let counters = Arc::new(Counters { webhooks, ..Counters::default() });
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -103,10 +108,9 @@ impl Signaling {
             tasks: tasks.clone(),
         };
         let directory = Directory::new(config.limits.rooms_max, context);
-        for SavedRoom { id, state } in recovered.rooms {
-            let room = Room::restore(id.clone(), config.settings.clone(), &state, &calendar, clock::now());
-            let room =
-                room.map_err(|error| OpenError::Damaged { path: path.clone(), why: format!("room {id}: {error}") })?;
+        // All of them before any of them begins to live.
+        let rooms = recovered.rooms.iter().map(restored).collect::<Result<Vec<_>, _>>();
+        for room in rooms.map_err(|why| OpenError::Damaged { path, why })? {
             directory.take_in(room);
         }
         let addresses = Addresses::new(config.limits.sessions_per_address, config.limits.sessions_max);

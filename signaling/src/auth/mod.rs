@@ -101,6 +101,11 @@ impl Access {
         self.identity.as_ref().ok_or(Denied::Forbidden)
     }
 
+    /// Who could join `room` with this token: a person, not a back end.
+    pub fn person_in(&self, room: &RoomId) -> Option<&Identity> {
+        self.may_join(room).ok()
+    }
+
     /// Whether this token may look at `room` from outside.
     pub fn may_view(&self, room: &RoomId) -> Result<(), Denied> {
         let own_room = (self.room_join || self.room_admin) && self.room.as_ref() == Some(room);

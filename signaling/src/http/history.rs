@@ -26,7 +26,7 @@ use crate::{
     },
     room::Refusal,
     signaling::Shared,
-    store::{AuditQuery, EventQuery, StoredAudit, StoredEvent},
+    store::{AuditQuery, EventQuery, Part, StoredAudit, StoredEvent},
 };
 
 /// The query of `GET /v1/events`.
@@ -47,12 +47,13 @@ pub(super) async fn events(
 ) -> Result<Response, Problem> {
     let access = access::of_request(&shared, &headers)?;
     let EventsQuery { after, room, kinds, limit } = page::query(query)?;
-    may_read(&access, room.as_ref())?;
+    may_read(&shared, &access, room.as_ref()).await?;
     let limit = page::limit(limit, PAGE_MAX)?;
     let kinds = kinds_of(kinds.as_deref())?;
     let query = EventQuery { after: after_of(after)?, room, kinds, count: limit + 1 };
-    let mut events = shared.store.events(query).await?;
-    let next = page::cut(&mut events, limit, |event| event.id);
+    let Part { found: mut events, upto } = shared.store.events(query).await?;
+    // A page may be short, even empty, and yet not the last: it ends when so much of the log was looked at.
+    let next = page::cut(&mut events, limit, |event| event.id).or(upto);
     let text = outside::page(events.iter().map(event_text), next);
     Ok(Answer::json(StatusCode::OK, text).into_response())
 }
@@ -74,11 +75,11 @@ pub(super) async fn audits(
 ) -> Result<Response, Problem> {
     let access = access::of_request(&shared, &headers)?;
     let AuditsQuery { after, room, identity, limit } = page::query(query)?;
-    may_read(&access, room.as_ref())?;
+    may_read(&shared, &access, room.as_ref()).await?;
     let limit = page::limit(limit, PAGE_MAX)?;
     let query = AuditQuery { after: after_of(after)?, room, identity, count: limit + 1 };
-    let mut audits = shared.store.audits(query).await?;
-    let next = page::cut(&mut audits, limit, |audit| audit.id);
+    let Part { found: mut audits, upto } = shared.store.audits(query).await?;
+    let next = page::cut(&mut audits, limit, |audit| audit.id).or(upto);
     let text = outside::page(audits.iter().map(audit_text), next);
     Ok(Answer::json(StatusCode::OK, text).into_response())
 }
@@ -109,9 +110,15 @@ pub(super) fn audit_text(audit: &StoredAudit) -> String {
 }
 
 /// Whoever administers a room may read of it, and back ends that list rooms of all of them.
-fn may_read(access: &Access, room: Option<&RoomId>) -> Result<(), Denied> {
+async fn may_read(shared: &Shared, access: &Access, room: Option<&RoomId>) -> Result<(), Problem> {
     let is_of_room = room.is_some_and(|room| access.administers(room));
-    if is_of_room || access.room_list { Ok(()) } else { Err(Denied::Forbidden) }
+    if !is_of_room && !access.room_list {
+        return Err(Denied::Forbidden.into());
+    }
+    match room {
+        Some(room) => access::refuse_put_out(shared, access, room).await,
+        None => Ok(()),
+    }
 }
 
 /// The store counts with a sign.

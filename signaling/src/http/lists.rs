@@ -49,6 +49,7 @@ pub(super) async fn list(
     if !access.administers(&room) {
         return Err(Denied::Forbidden.into());
     }
+    access::refuse_put_out(&shared, &access, &room).await?;
     let ListQuery { after, limit } = page::query(query)?;
     let limit = page::limit(limit, PAGE_MAX)?;
     let handle = shared.room(&room)?;

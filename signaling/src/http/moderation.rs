@@ -221,7 +221,8 @@ fn outsider(access: &Access, asked: &Asked, headers: &HeaderMap) -> Result<Outsi
     };
     let is_of_room = asked.kind == "room_update" || asked.kind == "room_close";
     let expect_seq = if is_of_room { revision(headers)? } else { None };
-    Ok(Outsider { identity, is_admin, token_age: access.age(clock::unix_millis()), expect_seq })
+    let is_person = access.person_in(&asked.room).is_some();
+    Ok(Outsider { identity, is_admin, is_person, token_age: access.age(clock::unix_millis()), expect_seq })
 }
 
 /// `If-Match` with the revision of a seat.
@@ -266,10 +267,8 @@ async fn act(shared: Arc<Shared>, by: Outsider, asked: Asked, body: Bytes, keyed
     };
     let carried = match acting.await {
         Ok((done, true)) => Carried::from(success(&done)),
-        Ok((done, false)) => {
-            let kept = success(&done);
-            Carried { given: Answer { body: server::done_in_memory(&done).into(), ..kept.clone() }, kept }
-        }
+        // Whoever asks again is told no more than whoever asked first. What is written down does not say it: once that can be read, it is on the disk.
+        Ok((done, false)) => Carried::from(Answer { body: server::done_in_memory(&done).into(), ..success(&done) }),
         Err(problem) => Carried::from(problem.into_answer()),
     };
     if let Some(keyed) = keyed {

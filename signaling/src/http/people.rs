@@ -25,7 +25,7 @@ use crate::{
     ids::{Identity, RoomId},
     protocol::outside::{ErasedJson, PersonJson, RecordJson},
     room::{Act, Outsider, Refusal},
-    rooms::handle::Acted,
+    rooms::handle::{Acted, Asker},
     signaling::Shared,
 };
 
@@ -78,6 +78,7 @@ pub(super) async fn erase(
             }
         }
     }
+    forget(&shared, &who, keep_bans).await?;
     let rows = shared.store.erase(who.clone(), keep_bans).await?;
     shared.answers.forget_all_of(who.as_str());
     info!(rows, keep_bans, "what was kept about someone is erased");
@@ -112,7 +113,7 @@ async fn whereabouts(shared: &Shared, who: &Identity) -> Whereabouts {
             continue;
         };
         // A room that is over knows nobody.
-        let Ok(found) = handle.find(who.clone()).await else {
+        let Ok(found) = handle.find(Asker { identity: who.clone(), token_age: None }).await else {
             continue;
         };
         if found.is_banned {
@@ -125,6 +126,21 @@ async fn whereabouts(shared: &Shared, who: &Identity) -> Whereabouts {
     whereabouts
 }
 
+/// Has every room forget what it knows of someone who has left it. Together with the bans a mute may stay: it is a host's decision, too.
+async fn forget(shared: &Shared, who: &Identity, keep_mute: bool) -> Result<(), Problem> {
+    for room in shared.directory.list(None, usize::MAX) {
+        let Some(handle) = shared.directory.find(&room.id) else {
+            continue;
+        };
+        if let Ok(mut ticket) = handle.forget(who.clone(), keep_mute).await
+            && !ticket.is_durable().await
+        {
+            return Err(Refusal::Storage.into());
+        }
+    }
+    Ok(())
+}
+
 /// Has a room lift a ban. False if the room is over.
 async fn unban(shared: &Shared, access: &Access, room: &RoomId, who: &Identity) -> Result<bool, Problem> {
     let Some(handle) = shared.directory.find(room) else {
@@ -135,7 +151,7 @@ async fn unban(shared: &Shared, access: &Access, room: &RoomId, who: &Identity) 
         None => Identity::parse(BACK_END).map_err(|_| Refusal::Internal)?,
     };
     let token_age = access.age(clock::unix_millis());
-    let by = Outsider { identity, is_admin: true, token_age, expect_seq: None };
+    let by = Outsider { identity, is_admin: true, is_person: false, token_age, expect_seq: None };
     let Acted { result, mut ticket } = handle.act(by, Act::MemberUnban { identity: who.clone() }, None).await;
     match result {
         Ok(_) if ticket.is_durable().await => Ok(true),

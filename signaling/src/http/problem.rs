@@ -133,8 +133,9 @@ impl Problem {
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
             answer.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
-        // A room that is not there yet has done nothing that could be done twice.
-        answer.is_passing = is_busy || self.status.is_server_error() || self.code == Refusal::RoomNotFound.code();
+        // A room that is not there yet has done nothing that could be done twice; nor has whoever may not ask.
+        let is_of_now = [Refusal::RoomNotFound.code(), Refusal::Forbidden.code()].contains(&self.code);
+        answer.is_passing = is_busy || self.status.is_server_error() || is_of_now;
         answer
     }
 }

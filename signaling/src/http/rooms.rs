@@ -51,7 +51,8 @@ pub(super) async fn create(State(shared): State<Arc<Shared>>, request: Request) 
     let making = make(Arc::clone(&shared), access, body, keyed.clone());
     let answer = match keyed {
         Some(keyed) => shared.answers.once(&keyed, &shared.tasks, making).await?,
-        None => making.await.given,
+        // A task of its own: a room that is written down is also opened, even if whoever asked hangs up meanwhile.
+        None => shared.tasks.spawn(making).await.map_err(|_| Refusal::Internal)?.given,
     };
     Ok(answer.into_response())
 }
@@ -134,9 +135,12 @@ pub(super) async fn look(
     access.may_view(&room)?;
     let is_back_end = access.room_list || access.administers(&room);
     let token_age = access.age(clock::unix_millis());
-    let (viewer, asker) = match access.identity {
-        Some(identity) if !is_back_end => (Viewer::Participant(identity.clone()), Some(Asker { identity, token_age })),
-        Some(_) | None => (Viewer::Admin, None),
+    // Whoever could join by this token is a person, and was perhaps put out.
+    let asker = access.person_in(&room).filter(|_| is_back_end).or(access.identity.as_ref().filter(|_| !is_back_end));
+    let asker = asker.map(|identity| Asker { identity: identity.clone(), token_age });
+    let viewer = match access.identity {
+        Some(identity) if !is_back_end => Viewer::Participant(identity),
+        Some(_) | None => Viewer::Admin,
     };
     Ok(shown(StatusCode::OK, &*look_at(&shared, &room, viewer, asker).await?).into_response())
 }

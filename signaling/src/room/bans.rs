@@ -84,6 +84,15 @@ impl Bans {
         Some(ban)
     }
 
+    /// Forgets that someone has set bans. The bans stay.
+    pub(super) fn forget_by(&mut self, who: &Identity) {
+        let erased = Identity::erased();
+        for (banned, ban) in self.bans.iter_mut().filter(|(_, ban)| ban.by == *who) {
+            ban.by = erased.clone();
+            self.unwritten.insert(banned.clone());
+        }
+    }
+
     /// Denies the tokens of someone that were issued before now.
     pub(super) fn deny(&mut self, who: &Identity, now: Instant) {
         if self.denied.len() >= DENIED_MAX {

@@ -54,6 +54,8 @@ pub struct Outsider {
     pub identity: Identity,
     /// May do all that a host may, to anyone. Otherwise the room's record of their rank decides.
     pub is_admin: bool,
+    /// Is someone who could also join: whoever was put out has no say then, whatever their token allows.
+    pub is_person: bool,
     /// How long ago their token was issued. Unknown if the token does not say.
     pub token_age: Option<Duration>,
     /// Only if this is still the last event of the log.

@@ -172,7 +172,7 @@ impl Room {
     /// Tells the hosts what became of an invite, and the one invited if others or time decided it.
     fn tell_invite_change(&mut self, change: InviteChange, by: Option<&Identity>, view: &InviteView) {
         let event = Event::InviteChanged { change, by: by.cloned(), invite: view.clone() };
-        self.log(Recipients::Hosts, event.clone());
+        self.log(Recipients::Hosts, event);
         let decided_elsewhere = match change {
             InviteChange::Expired | InviteChange::Revoked => true,
             InviteChange::Sent | InviteChange::Accepted | InviteChange::Declined => false,
@@ -181,6 +181,7 @@ impl Room {
         // Hosts and cohosts have just been told.
         if decided_elsewhere && !invited.rank.is_moderator() {
             let to = Recipients::One(invited.session.clone());
+            let event = Event::InviteChanged { change, by: self.shown_actor(by), invite: view.clone() };
             self.outputs.push(Output::Tell { to, seq: None, event });
         }
     }

@@ -95,6 +95,19 @@ impl Memory {
         self.left.insert(who, (self.leavings, what));
     }
 
+    /// Forgets someone on purpose; what a host has decided on their microphone may stay.
+    pub(super) fn forget(&mut self, who: &Identity, keep_mute: bool) {
+        let Some((_, what)) = self.left.get_mut(who) else {
+            return;
+        };
+        self.unwritten.insert(who.clone());
+        if keep_mute && what.host_muted {
+            *what = Remembered { host_muted: true, ..Remembered::stranger(Rank::Member) };
+        } else {
+            self.left.remove(who);
+        }
+    }
+
     /// What a record tells of someone who has left.
     pub(super) fn restore(&mut self, who: Identity, leaving: u64, what: Remembered) {
         self.leavings = self.leavings.max(leaving);

@@ -211,6 +211,13 @@ impl Room {
         self.bans.denies(who, token_age, now).then_some(Refusal::Forbidden)
     }
 
+    /// Forgets what is known of someone who is not here, but for a ban or a denial; their mute, too, unless that is to be kept. Bans that they set are
+    /// nobody's from now on.
+    pub fn forget(&mut self, who: &Identity, keep_mute: bool) {
+        self.memory.forget(who, keep_mute);
+        self.bans.forget_by(who);
+    }
+
     /// How many are in the room, detached ones included.
     pub fn participants(&self) -> usize {
         self.roster.len()
@@ -254,7 +261,7 @@ impl Room {
     }
 
     fn outside_caller(&self, by: &Outsider, act: &Act, now: Instant) -> Result<Caller, Refusal> {
-        let Outsider { identity, is_admin, token_age, expect_seq } = by.clone();
+        let Outsider { identity, is_admin, is_person, token_age, expect_seq } = by.clone();
         if self.is_closed() {
             return Err(Refusal::RoomClosed);
         }
@@ -264,7 +271,8 @@ impl Room {
         let here = self.roster.find(&identity);
         let rank = here.map(|person| person.rank).or_else(|| self.memory.rank_of(&identity));
         let can_publish = here.is_some_and(|person| person.can_publish);
-        if !is_admin && (rank.is_none() || self.shuts_out(&identity, token_age, now).is_some()) {
+        let is_shut_out = (is_person || !is_admin) && self.shuts_out(&identity, token_age, now).is_some();
+        if is_shut_out || (!is_admin && rank.is_none()) {
             return Err(Refusal::Forbidden);
         }
         if expect_seq.is_some_and(|seq| seq != self.seq) {

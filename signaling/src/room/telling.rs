@@ -69,7 +69,7 @@ impl Room {
     /// Tells the hosts how a hand ended, and its owner if others or time decided it.
     pub(super) fn tell_hand_end(&mut self, hand: &HandView, change: HandChange, by: Option<&Identity>) {
         let event = Event::HandChanged { change, by: by.cloned(), hand: hand.clone(), count: self.queue.len() };
-        self.log(Recipients::Hosts, event.clone());
+        self.log(Recipients::Hosts, event);
         let owner = self.roster.person(&hand.identity);
         let decided_elsewhere = match change {
             HandChange::Approved | HandChange::Denied | HandChange::Expired | HandChange::Cleared => true,
@@ -78,6 +78,8 @@ impl Room {
         // Hosts and cohosts have just been told.
         if decided_elsewhere && !owner.rank.is_moderator() {
             let to = Recipients::One(owner.session.clone());
+            let by = self.shown_actor(by);
+            let event = Event::HandChanged { change, by, hand: hand.clone(), count: self.queue.len() };
             self.outputs.push(Output::Tell { to, seq: None, event });
         }
     }

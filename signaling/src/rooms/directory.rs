@@ -23,7 +23,10 @@ use crate::{
     metrics::{Counters, Population},
     protocol::{
         body::RoomSummary,
-        server::{self, LimitsJson, lifecycle::ROOM_CREATED},
+        server::{
+            self, LimitsJson,
+            lifecycle::{ROOM_CLOSED, ROOM_CREATED},
+        },
     },
     room::{Calendar, RoleCounts, Room, Settings, Snapshot, Viewer},
     store::{AnswerRow, Batch, EventRow, Store},
@@ -114,11 +117,30 @@ impl Directory {
             now_or_never: true,
             ..Batch::default()
         };
-        if !self.context.store.write(batch).is_durable_by(now + STORED_WITHIN).await {
+        let mut ticket = self.context.store.write(batch);
+        let is_refused = ticket.outcome() == Some(false);
+        if !ticket.is_durable_by(now + STORED_WITHIN).await {
+            if !is_refused {
+                self.unmake(id);
+            }
             return Creation::Unstored;
         }
         self.open(room, Some(place));
         Creation::Created
+    }
+
+    /// A room that was not made in time may still come to be written down: it goes again then.
+    fn unmake(&self, id: &RoomId) {
+        let closed = EventRow { kind: ROOM_CLOSED, seq: 0, body: server::lifecycle::room_closed(id).into() };
+        let batch = Batch {
+            room: Some(id.clone()),
+            at_ms: clock::unix_millis(),
+            events: vec![closed],
+            ends: true,
+            ..Batch::default()
+        };
+        // Nobody was told that there is a room, so nobody waits.
+        let _later = self.context.store.write(batch);
     }
 
     /// Takes in a room that the store knows. It has a place even where there is none for new ones. Must be called within a tokio runtime.

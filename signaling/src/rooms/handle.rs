@@ -37,7 +37,9 @@ pub(crate) enum Mail {
     /// A back end lists people or bans.
     List { list: List, reply: oneshot::Sender<Listed> },
     /// A back end asks how it is with someone here.
-    Find { who: Identity, reply: oneshot::Sender<Found> },
+    Find { asker: Asker, reply: oneshot::Sender<Found> },
+    /// What is known of someone who is not here is to be forgotten; their mutes, too, unless they are to be kept.
+    Forget { who: Identity, keep_mute: bool, reply: oneshot::Sender<Ticket> },
     /// Someone outside wants to look.
     Look { viewer: Viewer, asker: Option<Asker>, reply: oneshot::Sender<Result<Box<Snapshot>, Refusal>> },
 }
@@ -83,6 +85,8 @@ pub(crate) struct Found {
     pub(crate) is_present: bool,
     /// They are banned.
     pub(crate) is_banned: bool,
+    /// Why they may not even look, if they may not.
+    pub(crate) shut_out: Option<Refusal>,
 }
 
 /// Someone who wants to look without being a back end: by which token.
@@ -186,10 +190,17 @@ impl RoomHandle {
     }
 
     /// How it is with someone there.
-    pub(crate) async fn find(&self, who: Identity) -> Result<Found, RoomOver> {
+    pub(crate) async fn find(&self, asker: Asker) -> Result<Found, RoomOver> {
         let (reply, found) = oneshot::channel();
-        self.tell(Mail::Find { who, reply }).await?;
+        self.tell(Mail::Find { asker, reply }).await?;
         found.await.map_err(|_| RoomOver)
+    }
+
+    /// Has the room forget what it knows of someone who is not there.
+    pub(crate) async fn forget(&self, who: Identity, keep_mute: bool) -> Result<Ticket, RoomOver> {
+        let (reply, ticket) = oneshot::channel();
+        self.tell(Mail::Forget { who, keep_mute, reply }).await?;
+        ticket.await.map_err(|_| RoomOver)
     }
 
     /// The room at this moment, as `viewer` may see it, unless whoever asks has been put out.

@@ -14,7 +14,7 @@ use crate::{
     },
     room::{Audit, Calendar, Done, Output, Refused, Room},
     rooms::handle::Remember,
-    store::{AuditRow, Batch, EventRow, Health, Store, Ticket},
+    store::{AuditRow, Batch, EventRow, Store, Ticket},
 };
 
 /// What one room's task writes down.
@@ -127,8 +127,7 @@ impl Ledger {
     pub(crate) fn ticket(&mut self) -> Ticket {
         if self.last.outcome() == Some(false) {
             // What could not be written then may have been since.
-            let Health { fault, waiting, .. } = self.store.health();
-            self.last = Ticket::settled(fault.is_none() && waiting == 0);
+            self.last = Ticket::settled(self.store.is_all_written());
         }
         self.last.clone()
     }

@@ -15,7 +15,7 @@ use tracing::{Instrument, debug, info, info_span};
 use super::{
     crowd::{Crowd, Pending},
     directory::{RoomContext, RoomEntry},
-    handle::{Acted, Enter, Found, List, ListOf, Listed, Mail, Remember, Resume, RoleGauge},
+    handle::{Acted, Asker, Enter, Found, List, ListOf, Listed, Mail, Remember, Resume, RoleGauge},
     holds::Holds,
     journal::Missed,
     ledger::{Ledger, Told},
@@ -170,10 +170,17 @@ impl RoomTask {
                 // Who asked may have gone; then nobody reads it.
                 let _gone = reply.send(self.list(&list, now));
             }
-            Mail::Find { who, reply } => {
-                let is_banned = self.room.shuts_out(&who, None, now) == Some(Refusal::Banned);
+            Mail::Find { asker: Asker { identity, token_age }, reply } => {
+                let shut_out = self.room.shuts_out(&identity, token_age, now);
+                let is_present = self.room.session_of(&identity).is_some();
                 // Who asked may have gone; then nobody reads it.
-                let _gone = reply.send(Found { is_present: self.room.session_of(&who).is_some(), is_banned });
+                let _gone = reply.send(Found { is_present, is_banned: shut_out == Some(Refusal::Banned), shut_out });
+            }
+            Mail::Forget { who, keep_mute, reply } => {
+                self.room.forget(&who, keep_mute);
+                let _told = self.ledger.write(&mut self.room, Vec::new(), None, |_| None);
+                // Who asked may have gone; it is forgotten all the same.
+                let _gone = reply.send(self.ledger.ticket());
             }
             Mail::Look { viewer, asker, reply } => {
                 let shut_out = asker.and_then(|asker| self.room.shuts_out(&asker.identity, asker.token_age, now));
@@ -460,6 +467,7 @@ impl RoomTask {
                 | Mail::Outside { .. }
                 | Mail::List { .. }
                 | Mail::Find { .. }
+                | Mail::Forget { .. }
                 | Mail::Look { .. } => {}
             }
         }

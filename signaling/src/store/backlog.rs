@@ -2,7 +2,7 @@
 //!
 //! Of a row of state only the newest value waits; state is never dropped. When too much waits, the oldest rows of the log go, and are counted.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::batch::{AnswerRow, AuditRow, Batch, EventRow};
 use crate::{ids::RoomId, room::Change};
@@ -66,6 +66,19 @@ impl Backlog {
         self.drop_oldest()
     }
 
+    /// The same, but for what is given up if it could not be written at once.
+    pub(super) fn without_the_given_up(self) -> Self {
+        if !self.batches.values().any(|batch| batch.now_or_never) {
+            return self;
+        }
+        let mut kept = Self::default();
+        for batch in self.into_batches().filter(|batch| !batch.now_or_never) {
+            // No more than there was before, so nothing has to go for it.
+            let _none = kept.push(batch);
+        }
+        kept
+    }
+
     /// Gives the batches one by one.
     pub(super) fn into_batches(self) -> impl Iterator<Item = Batch> {
         self.batches.into_values()
@@ -82,13 +95,10 @@ impl Backlog {
             return;
         }
         // Within one batch the last word on a row counts as well.
-        let mut index = batch.state.len();
-        while index > 0 {
-            index -= 1;
-            if batch.state[index + 1..].iter().any(|later| later.key == batch.state[index].key) {
-                batch.state.remove(index);
-            }
-        }
+        let mut later = HashSet::new();
+        batch.state.reverse();
+        batch.state.retain(|change| later.insert(change.key.clone()));
+        batch.state.reverse();
         let Some(newest) = self.newest.get_mut(room) else { return };
         let older: Vec<_> = batch.state.iter().filter_map(|change| newest.remove_entry(&change.key)).collect();
         for (key, number) in older {

@@ -191,9 +191,10 @@ impl Shared {
         let damaged = lock(&self.damaged).len() as u64;
         let inbox = lock(&self.inbox);
         let late = || inbox.is_late().then(|| "the disk does not answer".to_owned());
+        let closed = || inbox.is_closing.then(|| "the store is closed".to_owned());
         let writing = inbox.writing.map_or(0, |(batches, _)| batches);
         Health {
-            fault: inbox.fault.clone().or_else(late),
+            fault: inbox.fault.clone().or_else(late).or_else(closed),
             waiting: (inbox.backlog.len() + writing) as u64,
             dropped: inbox.dropped,
             damaged,
@@ -202,6 +203,12 @@ impl Shared {
             commits: inbox.commits,
             commit_time: inbox.commit_time,
         }
+    }
+
+    /// Whether all that was handed over is written.
+    pub(super) fn is_all_written(&self) -> bool {
+        let inbox = lock(&self.inbox);
+        inbox.fault.is_none() && !inbox.is_closing && inbox.backlog.is_empty() && inbox.writing.is_none()
     }
 
     /// Tells the writer to end, and waits for it as long as it may take.
@@ -223,12 +230,14 @@ impl Shared {
         loop {
             let now = clock::now();
             let may_write = inbox.is_closing || retry_at.is_none_or(|at| at <= now);
-            let has_rows = !inbox.backlog.is_empty() || !inbox.notes.is_empty();
-            let is_due = inbox.is_closing || !inbox.jobs.is_empty() || upkeep_at <= now;
+            // While there is a fault it is tried again even with nothing to write: only that shows when it is over.
+            let has_rows = !inbox.backlog.is_empty() || !inbox.notes.is_empty() || inbox.fault.is_some();
+            let is_upkeep_due = retry_at.is_none() && upkeep_at <= now;
+            let is_due = inbox.is_closing || !inbox.jobs.is_empty() || is_upkeep_due;
             if is_due || (may_write && has_rows) {
                 return inbox.take(may_write, now);
             }
-            let wake_at = retry_at.filter(|_| has_rows).map_or(upkeep_at, |at| at.min(upkeep_at));
+            let wake_at = retry_at.unwrap_or(upkeep_at);
             let timeout = wake_at.saturating_duration_since(now);
             (inbox, _) = self.bell.wait_timeout(inbox, timeout).unwrap_or_else(PoisonError::into_inner);
         }
@@ -264,11 +273,13 @@ impl Shared {
 
     /// A group could not be written: it waits again, before what came later.
     pub(super) fn put_back(&self, backlog: Backlog, notes: HashMap<(String, u64), OutboxChange>, fault: String) {
+        // What may be much is gone through before the lock is taken.
+        let backlog = backlog.without_the_given_up();
         let mut inbox = lock(&self.inbox);
         inbox.writing = None;
-        let later = std::mem::take(&mut inbox.backlog).into_batches();
-        let kept = backlog.into_batches().chain(later).filter(|batch| !batch.now_or_never);
-        inbox.dropped += kept.map(|batch| inbox.backlog.push(batch)).sum::<u64>();
+        let later = std::mem::replace(&mut inbox.backlog, backlog).into_batches();
+        let later = later.filter(|batch| !batch.now_or_never);
+        inbox.dropped += later.map(|batch| inbox.backlog.push(batch)).sum::<u64>();
         for (key, change) in notes {
             inbox.notes.entry(key).or_insert(change);
         }

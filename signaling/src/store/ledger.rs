@@ -71,9 +71,8 @@ impl Ledger {
                         to.execute_batch("ROLLBACK TO batch")?;
                         *totals = before;
                         deliveries.truncate(waiting);
-                        let Batch { room: _, at_ms: _, state, events, audits, answers, ends: _, now_or_never: _ } =
-                            batch;
-                        dropped += (state.len() + events.len() + audits.len() + answers.len()) as u64;
+                        dropped += (batch.events.len() + batch.audits.len() + batch.answers.len()) as u64;
+                        dropped += put_state_of(to, totals, batch)?;
                     }
                     Err(error) => return Err(error),
                 }
@@ -166,6 +165,23 @@ impl Ledger {
             self.is_stained = false;
         }
         Ok(())
+    }
+}
+
+/// Writes the state that a batch holds, without what happened: a room does not write a row again that it believes to be written. Gives how many rows are
+/// not taken even so.
+fn put_state_of(to: &Connection, totals: &mut Totals, batch: &Batch) -> rusqlite::Result<u64> {
+    let Batch { room, at_ms, state, ends, .. } = batch;
+    let state_only = Batch { room: room.clone(), at_ms: *at_ms, state: state.clone(), ends: *ends, ..Batch::default() };
+    let before = *totals;
+    match put_batch(to, totals, &[], &state_only, &mut Vec::new()) {
+        Ok(()) => Ok(0),
+        Err(error) if is_own_fault(&error) => {
+            to.execute_batch("ROLLBACK TO batch")?;
+            *totals = before;
+            Ok(state.len() as u64)
+        }
+        Err(error) => Err(error),
     }
 }
 

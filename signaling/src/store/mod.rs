@@ -33,11 +33,12 @@ use std::{
 };
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 pub(crate) use self::{
     batch::{AnswerRow, AuditRow, Batch, EventRow, OutboxChange},
-    query::{AuditQuery, DueDelivery, EventQuery, Export, SavedRoom, StoredAudit, StoredEvent},
+    open::Judge,
+    query::{AuditQuery, DueDelivery, EventQuery, Export, Part, SavedRoom, StoredAudit, StoredEvent},
     ticket::{PATIENCE, Ticket},
 };
 pub use self::{
@@ -74,6 +75,8 @@ struct Threads {
     /// To the reader of a file. What is kept in memory is read by the writer.
     reader: Option<Mutex<Option<mpsc::SyncSender<ReadJob>>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// The right to look through a log.
+    turns: Semaphore,
 }
 
 impl Store {
@@ -82,13 +85,14 @@ impl Store {
     /// # Errors
     ///
     /// The file is from a newer version, damaged, in use by another process or cannot be had. It is left as it was.
-    pub(crate) fn open(config: &StoreConfig) -> Result<(Self, Recovered), OpenError> {
-        Self::open_as(config, format::STEPS)
+    /// So is a file with a room that `judge` does not understand, for the reason that it gives.
+    pub(crate) fn open(config: &StoreConfig, judge: Judge<'_>) -> Result<(Self, Recovered), OpenError> {
+        Self::open_as(config, format::STEPS, judge)
     }
 
-    fn open_as(config: &StoreConfig, steps: &[format::Step]) -> Result<(Self, Recovered), OpenError> {
+    fn open_as(config: &StoreConfig, steps: &[format::Step], judge: Judge<'_>) -> Result<(Self, Recovered), OpenError> {
         let failed = |why: String| OpenError::Io { path: config.path.clone().unwrap_or_default(), why };
-        let opened = open::open(config, steps)?;
+        let opened = open::open(config, steps, judge)?;
         let recovered = Recovered { rooms: opened.rooms, answers: opened.answers };
         let ledger = Ledger::new(opened.connection, opened.totals, config);
         let shared = Arc::new(Shared::new(config, opened.outbox));
@@ -108,7 +112,7 @@ impl Store {
         };
         let writer = thread::Builder::new().name("podium-store".to_owned()).spawn(move || writer.run());
         let writer = writer.map_err(|error| failed(error.to_string()))?;
-        let threads = Threads { shared, reader, writer: Mutex::new(Some(writer)) };
+        let threads = Threads { shared, reader, writer: Mutex::new(Some(writer)), turns: Semaphore::new(TURNS) };
         Ok((Self { threads: Arc::new(threads) }, recovered))
     }
 
@@ -117,15 +121,22 @@ impl Store {
         self.threads.shared.write(batch)
     }
 
+    /// Whether all that was handed over before is written.
+    pub(crate) fn is_all_written(&self) -> bool {
+        self.threads.shared.is_all_written()
+    }
+
     /// How it is with the disk.
     pub(crate) fn health(&self) -> Health {
         self.threads.shared.health()
     }
 
-    /// The part of the log that a query asks for, the oldest first.
-    pub(crate) async fn events(&self, query: EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
+    /// The part of the log that a query asks for, the oldest first. It looks at [`LOOKS_MAX`] pieces of the log at most.
+    pub(crate) async fn events(&self, query: EventQuery) -> Result<Part<StoredEvent>, StoreError> {
+        let _turn = self.threads.turn().await?;
         let (mut found, mut after, most) = (Vec::new(), Some(query.after), query.count);
-        while let Some(from) = after {
+        for _ in 0..LOOKS_MAX {
+            let Some(from) = after else { break };
             let (query, count) = (query.clone(), most - found.len());
             let look = move |connection: &Connection| {
                 log::look::<Events>(connection, from, count, |event| log::is_event_wanted(&query, event))
@@ -134,13 +145,15 @@ impl Store {
             found.extend(piece.found);
             after = piece.upto.filter(|_| found.len() < most);
         }
-        Ok(found)
+        Ok(Part { found, upto: after })
     }
 
-    /// The part of the audit log that a query asks for, the oldest first.
-    pub(crate) async fn audits(&self, query: AuditQuery) -> Result<Vec<StoredAudit>, StoreError> {
+    /// The part of the audit log that a query asks for, the oldest first. It looks at [`LOOKS_MAX`] pieces of the log at most.
+    pub(crate) async fn audits(&self, query: AuditQuery) -> Result<Part<StoredAudit>, StoreError> {
+        let _turn = self.threads.turn().await?;
         let (mut found, mut after, most) = (Vec::new(), Some(query.after), query.count);
-        while let Some(from) = after {
+        for _ in 0..LOOKS_MAX {
+            let Some(from) = after else { break };
             let (query, count) = (query.clone(), most - found.len());
             let look = move |connection: &Connection| {
                 log::look::<Audits>(connection, from, count, |audit| log::is_audit_wanted(&query, audit))
@@ -149,11 +162,12 @@ impl Store {
             found.extend(piece.found);
             after = piece.upto.filter(|_| found.len() < most);
         }
-        Ok(found)
+        Ok(Part { found, upto: after })
     }
 
     /// Everything that is kept about someone, [`EXPORT_MAX`] things of each kind at most.
     pub(crate) async fn export(&self, who: Identity) -> Result<Export, StoreError> {
+        let _turn = self.threads.turn().await?;
         let person = Person::new(who.as_str());
         let whose = person.clone();
         let (state, answers) = self.threads.read(move |from| whose.state(from, EXPORT_MAX)).await?;
@@ -257,6 +271,15 @@ impl Store {
 }
 
 impl Threads {
+    /// The right to look through a log. Few look at once, so that there is always room for whoever reads a row or two, as webhooks do.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        match tokio::time::timeout(TURN_PATIENCE, self.turns.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) => Err(StoreError::Closed),
+            Err(_) => Err(busy()),
+        }
+    }
+
     /// Looks into a log, and counts what is damaged there.
     async fn look<T: Send + 'static>(
         &self,
@@ -333,6 +356,12 @@ impl fmt::Debug for Threads {
 
 /// How many things of each kind an export holds.
 const EXPORT_MAX: usize = 10_000;
+/// How many look through a log at once.
+const TURNS: usize = 8;
+/// How long one waits for a turn.
+const TURN_PATIENCE: Duration = Duration::from_secs(5);
+/// How many pieces of a log one query looks at.
+const LOOKS_MAX: usize = 20;
 /// How long closing may take.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 

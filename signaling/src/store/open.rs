@@ -21,6 +21,9 @@ use super::{
 };
 use crate::ids::RoomId;
 
+/// Says why a room cannot be understood, if it cannot.
+pub(crate) type Judge<'a> = &'a dyn Fn(&SavedRoom) -> Result<(), String>;
+
 /// A file that is believed.
 #[derive(Debug)]
 pub(super) struct Opened {
@@ -35,7 +38,7 @@ pub(super) struct Opened {
 }
 
 /// Opens the file, or makes it.
-pub(super) fn open(config: &StoreConfig, steps: &[Step]) -> Result<Opened, OpenError> {
+pub(super) fn open(config: &StoreConfig, steps: &[Step], judge: Judge<'_>) -> Result<Opened, OpenError> {
     match &config.path {
         None => in_memory(steps).map_err(|error| refusal(Path::new(":memory:"), &error)),
         Some(path) => {
@@ -44,7 +47,7 @@ pub(super) fn open(config: &StoreConfig, steps: &[Step]) -> Result<Opened, OpenE
                 make(path, steps)?;
             }
             let page_bytes = check_header(path, steps)?;
-            let mut opened = believe(path, page_bytes, steps)?;
+            let mut opened = believe(path, page_bytes, steps, judge)?;
             opened.lock = Some(lock);
             Ok(opened)
         }
@@ -164,7 +167,7 @@ fn check_header(path: &Path, steps: &[Step]) -> Result<u64, OpenError> {
     }
 }
 
-fn believe(path: &Path, page_bytes: u64, steps: &[Step]) -> Result<Opened, OpenError> {
+fn believe(path: &Path, page_bytes: u64, steps: &[Step], judge: Judge<'_>) -> Result<Opened, OpenError> {
     let wal = beside(path, "-wal");
     if beside(path, "-journal").exists() {
         return Err(damaged(path, "another program has left a -journal beside it"));
@@ -180,7 +183,7 @@ fn believe(path: &Path, page_bytes: u64, steps: &[Step]) -> Result<Opened, OpenE
         return Err(damaged(path, "it is cut off"));
     }
     let is_wal_there = log.is_some();
-    let opened = look(path, steps, is_wal_there);
+    let opened = look(path, steps, is_wal_there, judge);
     if opened.is_err() && !is_wal_there {
         // SQLite made one when it looked. It must not be taken for the one that is missing.
         for suffix in ["-wal", "-shm"] {
@@ -190,7 +193,7 @@ fn believe(path: &Path, page_bytes: u64, steps: &[Step]) -> Result<Opened, OpenE
     opened
 }
 
-fn look(path: &Path, steps: &[Step], is_wal_there: bool) -> Result<Opened, OpenError> {
+fn look(path: &Path, steps: &[Step], is_wal_there: bool, judge: Judge<'_>) -> Result<Opened, OpenError> {
     let failed = |error: rusqlite::Error| refusal(path, &error);
     let connection = connect(path).map_err(failed)?;
     let version = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
@@ -205,6 +208,7 @@ fn look(path: &Path, steps: &[Step], is_wal_there: bool) -> Result<Opened, OpenE
         format::upgrade(&connection, version, steps).map_err(failed)?;
     }
     let opened = check_rows(connection, path)?;
+    opened.rooms.iter().try_for_each(judge).map_err(|why| damaged(path, &why))?;
     if opened.totals.is_in_use && !is_wal_there {
         let why = "its process was killed, and the -wal that was beside it is missing; a copy made by a backup is taken with an empty -wal beside it";
         return Err(damaged(path, why));

@@ -109,16 +109,27 @@ impl Person {
         Ok((found.len() as u64, piece.upto))
     }
 
-    /// Takes away what was answered to them.
+    /// Takes away what was answered to them, and what was answered to others that names them.
     pub(super) fn erase_answers(&self, ledger: &mut Ledger) -> rusqlite::Result<u64> {
         ledger.transact(|to, totals| {
-            let mut statement = to.prepare_cached("DELETE FROM answers WHERE whose = ? RETURNING sum")?;
-            let mut count = 0;
-            for sum in statement.query_map(params![self.identity], |row| row.get(0))? {
-                totals.went(sum?);
-                count += 1;
+            let mut named = Vec::new();
+            let mut select = to.prepare_cached(rows::ANSWER)?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                if let Some((answer, _)) = rows::read_answer(row)
+                    && (answer.whose == self.identity
+                        || std::str::from_utf8(&answer.body).is_ok_and(|body| self.is_in(body)))
+                {
+                    named.push((answer.whose, answer.key));
+                }
             }
-            Ok(count)
+            let mut delete = to.prepare_cached("DELETE FROM answers WHERE whose = ? AND key = ? RETURNING sum")?;
+            for (whose, key) in &named {
+                for sum in delete.query_map(params![whose, key], |row| row.get(0))? {
+                    totals.went(sum?);
+                }
+            }
+            Ok(named.len() as u64)
         })
     }
 

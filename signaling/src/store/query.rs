@@ -25,6 +25,14 @@ pub(crate) struct EventQuery {
     pub(crate) count: usize,
 }
 
+/// What a query has found.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Part<T> {
+    pub(crate) found: Vec<T>,
+    /// Up to where was looked, if that was not the end.
+    pub(crate) upto: Option<u64>,
+}
+
 /// An event as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredEvent {

@@ -52,7 +52,8 @@ impl Writer {
             let mut work = self.shared.take(retry_at, upkeep_at);
             let jobs = std::mem::take(&mut work.jobs);
             let is_last = work.is_last;
-            if work.is_write() {
+            // With nothing to write it shows whether a fault is over.
+            if work.is_write() || retry_at.is_some_and(|at| at <= clock::now()) {
                 retry_at = self.write(work);
             }
             for job in jobs {

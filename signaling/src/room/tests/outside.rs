@@ -15,11 +15,11 @@ fn ask_outside(story: &mut Story, by: Outsider, act: Act) -> Result<Done, Refuse
 }
 
 fn admin() -> Outsider {
-    Outsider { identity: id("console"), is_admin: true, token_age: None, expect_seq: None }
+    Outsider { identity: id("console"), is_admin: true, is_person: false, token_age: None, expect_seq: None }
 }
 
 fn known_as(name: &str) -> Outsider {
-    Outsider { identity: id(name), is_admin: false, token_age: Some(seconds(600)), expect_seq: None }
+    Outsider { identity: id(name), is_admin: false, is_person: false, token_age: Some(seconds(600)), expect_seq: None }
 }
 
 fn refusal_outside(story: &mut Story, by: Outsider, act: Act) -> Option<Refusal> {
@@ -147,4 +147,35 @@ fn a_room_that_is_over_answers_so() {
     let mut story = Story::begun(SeatMode::Free);
     ask_outside(&mut story, admin(), Act::RoomClose { notice: Duration::ZERO }).unwrap();
     assert_eq!(refusal_outside(&mut story, admin(), lock(1, false)), Some(Refusal::RoomClosed));
+}
+
+#[test]
+fn a_host_who_was_put_out_has_no_say_from_outside_whatever_the_token_allows() {
+    let mut story = Story::begun(SeatMode::Free);
+    let host = || Outsider { is_admin: true, is_person: true, ..known_as("ada") };
+    let unban = |who: &str| Act::MemberUnban { identity: id(who) };
+    assert_eq!(refusal_outside(&mut story, host(), unban("nobody")), None, "a host in good standing");
+    ask_outside(&mut story, admin(), Act::MemberBan { identity: id("ada"), reason: None }).unwrap();
+    assert_eq!(
+        refusal_outside(&mut story, host(), unban("ada")),
+        Some(Refusal::Forbidden),
+        "nobody lifts their own ban"
+    );
+    ask_outside(&mut story, admin(), unban("ada")).unwrap();
+    assert_eq!(refusal_outside(&mut story, host(), unban("nobody")), None);
+}
+
+#[test]
+fn a_room_forgets_whom_it_is_told_to_forget() {
+    let mut story = Story::begun(SeatMode::Free);
+    story.act("ada", Act::MemberBan { identity: id("eve"), reason: None });
+    story.act("ada", Act::MemberMute { identity: id("ben") });
+    story.act("ben", Act::Leave);
+    story.act("ada", Act::Leave);
+    story.room.forget(&id("ben"), true);
+    assert!(story.room.memory.find(&id("ben")).is_some_and(|(_, what)| what.host_muted), "a mute may stay");
+    story.room.forget(&id("ben"), false);
+    story.room.forget(&id("ada"), false);
+    assert!(!story.room.memory.knows(&id("ben")) && !story.room.memory.knows(&id("ada")));
+    assert_eq!(story.room.bans_after(None, 9, story.now)[0].by, Identity::erased());
 }

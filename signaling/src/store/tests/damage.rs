@@ -92,7 +92,7 @@ struct Tally {
 async fn every_flipped_bit_is_found_or_changes_nothing() {
     let (folder, config) = file_with_everything().await;
     let whole = fs::read(folder.file()).unwrap();
-    let was = told(&open::open(&config, format::STEPS).unwrap()).unwrap();
+    let was = told(&open::open(&config, format::STEPS, &|_| Ok(())).unwrap()).unwrap();
     assert_eq!((was.events.len(), was.audits.len(), was.rooms.len()), (801, 100, 19));
     let (mut state, mut tally) = (0x5eed, Tally::default());
     let pages = whole.len() / 4_096;
@@ -109,7 +109,7 @@ async fn every_flipped_bit_is_found_or_changes_nothing() {
             let _ = fs::remove_file(open::beside(&flipped.file(), suffix));
         }
         fs::write(flipped.file(), &bytes).unwrap();
-        match open::open(&config, format::STEPS).map(|opened| told(&opened)) {
+        match open::open(&config, format::STEPS, &|_| Ok(())).map(|opened| told(&opened)) {
             Err(error) => {
                 tally.refused += 1;
                 assert!(fs::read(flipped.file()).unwrap() == bytes, "{error}: it was changed");

@@ -116,23 +116,24 @@ async fn the_logs_are_read_by_room_kind_person_and_page() {
     assert!(durable(&store, Batch { events: vec![event("room.closed", 9, "{}")], ..step("even", 9) }).await);
     let query = EventQuery { count: 10_000, ..EventQuery::default() };
     let ids = |events: Vec<StoredEvent>| events.iter().map(|event| event.id).collect::<Vec<_>>();
-    assert_eq!(ids(store.events(query.clone()).await.unwrap()), (1..=6_001).collect::<Vec<_>>());
+    assert_eq!(ids(store.events(query.clone()).await.unwrap().found), (1..=6_001).collect::<Vec<_>>());
     let odd = EventQuery { room: Some(room("odd")), after: 10, count: 3, ..query.clone() };
-    assert_eq!(ids(store.events(odd).await.unwrap()), [12, 14, 16]);
+    assert_eq!(ids(store.events(odd).await.unwrap().found), [12, 14, 16]);
     let seats = EventQuery { kinds: vec!["seat.*".to_owned()], count: 3, ..query.clone() };
-    assert_eq!(ids(store.events(seats).await.unwrap()), [1, 4, 7]);
+    assert_eq!(ids(store.events(seats).await.unwrap().found), [1, 4, 7]);
     let closed = EventQuery { kinds: vec!["room.closed".to_owned()], ..query.clone() };
-    assert_eq!(ids(store.events(closed).await.unwrap()), [6_001], "further than one look");
-    assert!(store.events(EventQuery { after: 6_001, ..query.clone() }).await.unwrap().is_empty());
-    assert!(store.events(EventQuery { after: u64::MAX, ..query.clone() }).await.unwrap().is_empty());
-    assert!(store.events(EventQuery { count: 0, ..query }).await.unwrap().is_empty());
+    assert_eq!(ids(store.events(closed).await.unwrap().found), [6_001], "further than one look");
+    assert!(store.events(EventQuery { after: 6_001, ..query.clone() }).await.unwrap().found.is_empty());
+    assert!(store.events(EventQuery { after: u64::MAX, ..query.clone() }).await.unwrap().found.is_empty());
+    assert!(store.events(EventQuery { count: 0, ..query }).await.unwrap().found.is_empty());
 
     let query = AuditQuery { count: 10_000, ..AuditQuery::default() };
-    let ada = store.audits(AuditQuery { identity: Some(person("ada")), ..query.clone() }).await.unwrap();
+    let ada = store.audits(AuditQuery { identity: Some(person("ada")), ..query.clone() }).await.unwrap().found;
     assert_eq!(ada.len(), 1_200);
-    let cyd = store.audits(AuditQuery { identity: Some(person("cyd")), after: 5_990, ..query.clone() }).await.unwrap();
+    let cyd =
+        store.audits(AuditQuery { identity: Some(person("cyd")), after: 5_990, ..query.clone() }).await.unwrap().found;
     assert_eq!(cyd.len(), 10);
-    let even = store.audits(AuditQuery { room: Some(room("even")), count: 2, ..query }).await.unwrap();
+    let even = store.audits(AuditQuery { room: Some(room("even")), count: 2, ..query }).await.unwrap().found;
     assert_eq!(even.iter().map(|audit| audit.id).collect::<Vec<_>>(), [1, 3]);
 }
 

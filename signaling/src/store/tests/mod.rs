@@ -64,7 +64,7 @@ impl Drop for Folder {
 }
 
 fn open(config: &StoreConfig) -> (Store, Recovered) {
-    Store::open(config).unwrap()
+    Store::open(config, &|_| Ok(())).unwrap()
 }
 
 fn room(name: &str) -> RoomId {
@@ -123,11 +123,11 @@ async fn durable(store: &Store, batch: Batch) -> bool {
 }
 
 async fn all_events(store: &Store) -> Vec<StoredEvent> {
-    store.events(EventQuery { count: 1_000_000, ..EventQuery::default() }).await.unwrap()
+    store.events(EventQuery { count: 1_000_000, ..EventQuery::default() }).await.unwrap().found
 }
 
 async fn all_audits(store: &Store) -> Vec<StoredAudit> {
-    store.audits(AuditQuery { count: 1_000_000, ..AuditQuery::default() }).await.unwrap()
+    store.audits(AuditQuery { count: 1_000_000, ..AuditQuery::default() }).await.unwrap().found
 }
 
 /// What was found of the rooms, in order.

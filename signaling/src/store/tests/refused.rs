@@ -26,9 +26,9 @@ async fn killed(count: u64) -> Folder {
 
 fn refused(folder: &Folder) -> OpenError {
     let before = bytes(&folder.file());
-    let error = Store::open(&folder.config()).unwrap_err();
+    let error = Store::open(&folder.config(), &|_| Ok(())).unwrap_err();
     assert!(bytes(&folder.file()) == before, "{error}: it was changed");
-    let again = Store::open(&folder.config()).unwrap_err();
+    let again = Store::open(&folder.config(), &|_| Ok(())).unwrap_err();
     assert_eq!(again.to_string(), error.to_string(), "a second look sees the same");
     assert!(bytes(&folder.file()) == before, "{error}: it was changed by a second look");
     error
@@ -61,10 +61,10 @@ async fn a_file_of_something_else_is_refused() {
     assert!(matches!(refused(&folder), OpenError::Foreign { .. }));
     let folder = Folder::new();
     fs::create_dir(folder.file()).unwrap();
-    assert!(matches!(Store::open(&folder.config()).unwrap_err(), OpenError::Io { .. }));
+    assert!(matches!(Store::open(&folder.config(), &|_| Ok(())).unwrap_err(), OpenError::Io { .. }));
     let folder = Folder::new();
     let config = StoreConfig { path: Some(folder.0.join("nowhere").join("podium.db")), ..StoreConfig::default() };
-    assert!(matches!(Store::open(&config).unwrap_err(), OpenError::Io { .. }));
+    assert!(matches!(Store::open(&config, &|_| Ok(())).unwrap_err(), OpenError::Io { .. }));
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn a_flipped_bit_in_the_write_ahead_log_undoes_nothing_unseen() {
         flipped[at] ^= 1 << (at % 8);
         fs::write(&wal, &flipped).unwrap();
         fs::write(folder.file(), &main).unwrap();
-        match Store::open(&folder.config()) {
+        match Store::open(&folder.config(), &|_| Ok(())) {
             Err(error) => {
                 assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
                 seen += 1;
@@ -140,7 +140,7 @@ async fn a_flipped_bit_in_the_write_ahead_log_undoes_nothing_unseen() {
 async fn a_file_is_had_by_one_process_and_only_if_it_may_be_written() {
     let folder = closed().await;
     let (store, _) = open(&folder.config());
-    assert!(matches!(Store::open(&folder.config()).unwrap_err(), OpenError::Locked { .. }));
+    assert!(matches!(Store::open(&folder.config(), &|_| Ok(())).unwrap_err(), OpenError::Locked { .. }));
     assert!(durable(&store, Batch { state: vec![set("room", "2")], ..step("a", 2) }).await, "it goes on");
     drop(store);
     let mut permissions = fs::metadata(folder.file()).unwrap().permissions();
@@ -195,15 +195,15 @@ async fn an_older_file_is_brought_to_the_latest_version_and_stays_as_it_was_if_t
     let mut failing = steps.clone();
     failing[2] = |connection| connection.execute_batch("INSERT INTO cats VALUES ('tom')");
     let before = bytes(&folder.file());
-    assert!(Store::open_as(&folder.config(), &failing).is_err());
+    assert!(Store::open_as(&folder.config(), &failing, &|_| Ok(())).is_err());
     assert!(bytes(&folder.file()) == before);
 
-    let (store, found) = Store::open_as(&folder.config(), &steps).unwrap();
+    let (store, found) = Store::open_as(&folder.config(), &steps, &|_| Ok(())).unwrap();
     assert_eq!((found.rooms.len(), all_events(&store).await.len()), (1, 1));
     let pets = |connection: &rusqlite::Connection| connection.query_row("SELECT name FROM pets", [], |row| row.get(0));
     assert_eq!(store.threads.read(pets).await, Ok("rex".to_owned()));
     store.close();
-    let (store, _) = Store::open_as(&folder.config(), &steps).unwrap();
+    let (store, _) = Store::open_as(&folder.config(), &steps, &|_| Ok(())).unwrap();
     store.close();
     assert!(matches!(refused(&folder), OpenError::Newer { found: 3, known: 1, .. }));
 }

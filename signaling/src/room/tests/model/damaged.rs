@@ -196,7 +196,13 @@ impl Rough {
             }),
             Step::ActOutside(step) => {
                 let identity = id(&person(step.who));
-                let by = Outsider { identity, is_admin: step.is_admin, token_age: step.token_age, expect_seq: None };
+                let by = Outsider {
+                    identity,
+                    is_admin: step.is_admin,
+                    is_person: false,
+                    token_age: step.token_age,
+                    expect_seq: None,
+                };
                 Some(Input::Outside { by, act: step.act })
             }
             Step::Detached { who } => session(&self.story, who).map(|session| Input::Detached { session }),

@@ -53,8 +53,13 @@ impl Trial {
         let FromOutside { who, is_admin, token_age, behind, act } = step;
         let seq = self.story.room.snapshot(&Viewer::Admin, self.story.now).seq;
         let identity = id(&person(who));
-        let by =
-            Outsider { identity, is_admin, token_age, expect_seq: behind.map(|behind| seq.saturating_sub(behind)) };
+        let by = Outsider {
+            identity,
+            is_admin,
+            is_person: false,
+            token_age,
+            expect_seq: behind.map(|behind| seq.saturating_sub(behind)),
+        };
         let rank = self.model.rank_known(&by.identity).unwrap_or(Rank::Member);
         let expected = self.model.act_from_outside(&by, by.expect_seq.is_none_or(|seen| seen == seq), &act);
         let input = Input::Outside { by: by.clone(), act: act.clone() };
