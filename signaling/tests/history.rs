@@ -100,6 +100,62 @@ async fn a_person_can_have_everything_shown_and_erased() {
 }
 
 #[tokio::test]
+async fn whoever_has_left_is_erased_from_what_rooms_remember_and_from_what_others_were_answered() {
+    let file = File::new("left");
+    let server = file.server().await;
+    let (_ada, _) = server.join("demo", "ada", Rank::Host).await;
+    let (mut ben, _) = server.join("demo", "ben", Rank::Member).await;
+    let assign = r#"{"identity":"ben"}"#;
+    let path = "/v1/rooms/demo/seats/1/assign";
+    assert_eq!(with_key(&server, "POST", path, &admin(), "seat", assign).await.0, 200);
+    let rank = r#"{"rank":"cohost"}"#;
+    assert_eq!(server.http_json("POST", "/v1/rooms/demo/participants/ben/rank", &admin(), rank).await.0, 200);
+    ben.ask(json!({"type": "leave"})).await;
+    let (_, shown) = server.http_json("GET", "/v1/people/ben/data", &back_end(), "").await;
+    assert!(shown["records"].as_array().unwrap().iter().any(|record| record["key"] == "person:ben"), "{shown}");
+
+    assert_eq!(server.http_json("DELETE", "/v1/people/ben/data", &back_end(), "").await.0, 200);
+    let (_, shown) = server.http_json("GET", "/v1/people/ben/data", &back_end(), "").await;
+    let nothing = json!([]);
+    assert_eq!((&shown["records"], &shown["events"], &shown["audit"]), (&nothing, &nothing, &nothing), "{shown}");
+    stop(server).await;
+
+    let server = file.server().await;
+    let again = with_key(&server, "POST", path, &admin(), "seat", assign).await;
+    assert!(!again.1.contains("idempotent-replayed"), "what named them is forgotten: {again:?}");
+    let (_ben, welcome) = server.join("demo", "ben", Rank::Member).await;
+    assert_eq!(welcome["self"]["rank"], "member", "nobody remembers");
+    stop(server).await;
+}
+
+#[tokio::test]
+async fn a_banned_host_reads_and_decides_nothing_by_http_either() {
+    let file = File::new("banned");
+    let server = file.server().await;
+    let (_ada, _) = server.join("demo", "ada", Rank::Host).await;
+    let host = support::token("demo", "ada", Rank::Host);
+    let unban = ("DELETE", "/v1/rooms/demo/bans/ada");
+    assert_eq!(server.http_json(unban.0, unban.1, &host, "").await.0, 200, "in good standing there is nothing to lift");
+    assert_eq!(server.http_json("POST", "/v1/rooms/demo/bans", &admin(), r#"{"identity":"ada"}"#).await.0, 200);
+    for (method, path) in [
+        unban,
+        ("POST", "/v1/rooms/demo/seats/3/lock"),
+        ("DELETE", "/v1/rooms/demo"),
+        ("GET", "/v1/rooms/demo"),
+        ("GET", "/v1/rooms/demo/participants"),
+        ("GET", "/v1/rooms/demo/bans"),
+        ("GET", "/v1/events?room=demo"),
+        ("GET", "/v1/audit?room=demo"),
+    ] {
+        let (status, answer) = server.http_json(method, path, &host, "").await;
+        assert_eq!(status, 403, "{method} {path}: {answer}");
+    }
+    assert_eq!(server.http_json(unban.0, unban.1, &admin(), "").await.0, 200);
+    assert_eq!(server.http_json("GET", "/v1/rooms/demo/bans", &host, "").await.0, 200);
+    stop(server).await;
+}
+
+#[tokio::test]
 async fn bans_stay_if_they_are_to() {
     let file = File::new("keep");
     let server = file.server().await;

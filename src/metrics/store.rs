@@ -30,7 +30,11 @@ fn families(health: &Health) -> Vec<MetricFamily> {
     vec![
         shows("podium_store_fault", "1 while nothing can be written, else 0.", f64::from(u8::from(fault.is_some()))),
         shows("podium_store_waiting", "Batches that wait in memory for the disk.", *waiting as f64),
-        counts("podium_store_dropped_total", "Rows given up because too many waited for the disk.", *dropped),
+        counts(
+            "podium_store_dropped_total",
+            "Rows given up because too many waited for the disk, or for a target of webhooks.",
+            *dropped,
+        ),
         counts("podium_store_damaged_total", "Rows that were found not to be as they were written.", *damaged),
         counts("podium_store_batches_total", "Batches written: what one step of a room changes.", *batches),
         counts(

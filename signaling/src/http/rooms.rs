@@ -6,7 +6,6 @@ use std::{
 };
 
 use axum::{
-    Json,
     body::{Body, Bytes},
     extract::{Path, Query, Request, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode},
@@ -121,7 +120,8 @@ pub(super) async fn list(
     let limit = page::limit(limit, LIST_MAX)?;
     let mut rooms = shared.directory.list(after.as_ref(), limit + 1);
     let next = page::cut(&mut rooms, limit, |room| room.id.clone());
-    Ok(Json(RoomList { rooms, next }).into_response())
+    let text = serde_json::to_string(&RoomList { rooms, next }).expect("rooms have string keys and finite numbers");
+    Ok(Answer::json(StatusCode::OK, text).into_response())
 }
 
 /// `GET /v1/rooms/{room}`
