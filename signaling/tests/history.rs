@@ -3,16 +3,16 @@
 
 mod support;
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use podium_signaling::room::Rank;
 use serde_json::{Value, json};
-use support::{Server, server_with, token_with};
+use support::{Server, StoreFile, token_with};
 
 #[tokio::test]
 async fn whatever_happens_can_be_read_again_by_pages_and_by_kinds_also_when_the_room_is_over() {
-    let file = File::new("events");
-    let server = file.server().await;
+    let file = StoreFile::new("history-events");
+    let server = file.server(|_| {}).await;
     evening(&server).await;
     let all = pages(&server, "/v1/events?limit=3", &back_end()).await;
     let ids: Vec<_> = all.iter().map(|event| event["event_id"].as_u64().unwrap()).collect();
@@ -42,15 +42,15 @@ async fn whatever_happens_can_be_read_again_by_pages_and_by_kinds_also_when_the_
     assert_eq!((status, end), (200, json!({"items": [], "next": null})));
     stop(server).await;
 
-    let server = file.server().await;
+    let server = file.server(|_| {}).await;
     assert_eq!(pages(&server, "/v1/events?limit=500", &back_end()).await, all, "the same after a restart");
     stop(server).await;
 }
 
 #[tokio::test]
 async fn each_accepted_act_of_moderation_is_in_the_audit_log_exactly_once() {
-    let file = File::new("audit");
-    let server = file.server().await;
+    let file = StoreFile::new("history-audit");
+    let server = file.server(|_| {}).await;
     evening(&server).await;
     let acts = pages(&server, "/v1/audit?limit=2", &back_end()).await;
     let said: Vec<_> = acts.iter().map(|act| act["act"].as_str().unwrap()).collect();
@@ -68,8 +68,8 @@ async fn each_accepted_act_of_moderation_is_in_the_audit_log_exactly_once() {
 
 #[tokio::test]
 async fn a_person_can_have_everything_shown_and_erased() {
-    let file = File::new("people");
-    let server = file.server().await;
+    let file = StoreFile::new("history-people");
+    let server = file.server(|_| {}).await;
     let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;
     let (mut ben, _) = server.join("demo", "ben", Rank::Member).await;
     ada.ask(json!({"type": "member_mute", "identity": "ben"})).await;
@@ -101,8 +101,8 @@ async fn a_person_can_have_everything_shown_and_erased() {
 
 #[tokio::test]
 async fn whoever_has_left_is_erased_from_what_rooms_remember_and_from_what_others_were_answered() {
-    let file = File::new("left");
-    let server = file.server().await;
+    let file = StoreFile::new("history-left");
+    let server = file.server(|_| {}).await;
     let (_ada, _) = server.join("demo", "ada", Rank::Host).await;
     let (mut ben, _) = server.join("demo", "ben", Rank::Member).await;
     let assign = r#"{"identity":"ben"}"#;
@@ -120,7 +120,7 @@ async fn whoever_has_left_is_erased_from_what_rooms_remember_and_from_what_other
     assert_eq!((&shown["records"], &shown["events"], &shown["audit"]), (&nothing, &nothing, &nothing), "{shown}");
     stop(server).await;
 
-    let server = file.server().await;
+    let server = file.server(|_| {}).await;
     let again = with_key(&server, "POST", path, &admin(), "seat", assign).await;
     assert!(!again.1.contains("idempotent-replayed"), "what named them is forgotten: {again:?}");
     let (_ben, welcome) = server.join("demo", "ben", Rank::Member).await;
@@ -130,8 +130,8 @@ async fn whoever_has_left_is_erased_from_what_rooms_remember_and_from_what_other
 
 #[tokio::test]
 async fn a_banned_host_reads_and_decides_nothing_by_http_either() {
-    let file = File::new("banned");
-    let server = file.server().await;
+    let file = StoreFile::new("history-banned");
+    let server = file.server(|_| {}).await;
     let (_ada, _) = server.join("demo", "ada", Rank::Host).await;
     let host = support::token("demo", "ada", Rank::Host);
     let unban = ("DELETE", "/v1/rooms/demo/bans/ada");
@@ -157,15 +157,15 @@ async fn a_banned_host_reads_and_decides_nothing_by_http_either() {
 
 #[tokio::test]
 async fn bans_stay_if_they_are_to() {
-    let file = File::new("keep");
-    let server = file.server().await;
+    let file = StoreFile::new("history-keep");
+    let server = file.server(|_| {}).await;
     let (_ada, _) = server.join("demo", "ada", Rank::Host).await;
     assert_eq!(server.http_json("POST", "/v1/rooms/demo/bans", &admin(), r#"{"identity":"ben"}"#).await.0, 200);
     let (status, erased) = server.http_json("DELETE", "/v1/people/ben/data?keep_bans=true", &back_end(), "").await;
     assert_eq!((status, &erased["unbanned_in"]), (200, &json!([])), "{erased}");
     stop(server).await;
 
-    let server = file.server().await;
+    let server = file.server(|_| {}).await;
     let (_, bans) = server.http_json("GET", "/v1/rooms/demo/bans", &admin(), "").await;
     assert_eq!(bans["items"][0]["identity"], "ben");
     stop(server).await;
@@ -173,8 +173,8 @@ async fn bans_stay_if_they_are_to() {
 
 #[tokio::test]
 async fn a_key_is_good_for_one_request_also_after_a_restart() {
-    let file = File::new("keys");
-    let server = file.server().await;
+    let file = StoreFile::new("history-keys");
+    let server = file.server(|_| {}).await;
     let creator = back_end();
     let first = with_key(&server, "POST", "/v1/rooms", &creator, "made", r#"{"id":"demo","seats":4}"#).await;
     assert_eq!((first.0, first.1.contains("idempotent-replayed")), (201, false));
@@ -186,7 +186,7 @@ async fn a_key_is_good_for_one_request_also_after_a_restart() {
     assert_eq!((locked.0, refused.0, faulty.0, existed.0), (200, 404, 400, 200));
     stop(server).await;
 
-    let server = file.server().await;
+    let server = file.server(|_| {}).await;
     for (asked, before) in [
         (with_key(&server, "POST", "/v1/rooms", &creator, "made", r#"{"id":"demo","seats":4}"#).await, first),
         (with_key(&server, "POST", lock, &admin(), "lock", "").await, locked),
@@ -275,35 +275,4 @@ fn admin() -> String {
 
 fn back_end() -> String {
     token_with(json!({"video": {"roomCreate": true, "roomList": true}}))
-}
-
-/// A file of its own, which goes with it.
-struct File(PathBuf);
-
-impl File {
-    fn new(name: &str) -> Self {
-        let file = Self(std::env::temp_dir().join(format!("podium-history-{}-{name}.db", std::process::id())));
-        file.remove();
-        file
-    }
-
-    async fn server(&self) -> Server {
-        let path = self.0.clone();
-        server_with(move |config| config.store.path = Some(path)).await
-    }
-
-    fn remove(&self) {
-        for ending in ["", "-wal", "-shm", "-lock"] {
-            let mut path = self.0.clone().into_os_string();
-            path.push(ending);
-            // It need not be there.
-            let _absent = std::fs::remove_file(path);
-        }
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        self.remove();
-    }
 }

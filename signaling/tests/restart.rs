@@ -3,49 +3,18 @@
 
 mod support;
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use podium_signaling::{
+    SignalingConfig,
     ids::{Identity, RoomId},
     room::{Rank, Settings},
 };
 use serde_json::{Value, json};
-use support::{Client, Server, server_with, token};
+use support::{Client, Server, StoreFile, token};
 
-/// A file of its own, which goes with it.
-struct File(PathBuf);
-
-impl File {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("podium-restart-{}-{name}.db", std::process::id()));
-        let file = Self(path);
-        file.remove();
-        file
-    }
-
-    async fn server(&self) -> Server {
-        let path = self.0.clone();
-        server_with(move |config| {
-            config.store.path = Some(path);
-            config.settings = Settings { reconnect_grace: GRACE, detached_max: GRACE * 2, ..Settings::default() };
-        })
-        .await
-    }
-
-    fn remove(&self) {
-        for ending in ["", "-wal", "-shm", "-lock"] {
-            let mut path = self.0.clone().into_os_string();
-            path.push(ending);
-            // It need not be there.
-            let _absent = std::fs::remove_file(path);
-        }
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        self.remove();
-    }
+fn with_grace(config: &mut SignalingConfig) {
+    config.settings = Settings { reconnect_grace: GRACE, detached_max: GRACE * 2, ..Settings::default() };
 }
 
 async fn stop(server: Server) {
@@ -69,8 +38,8 @@ async fn ok(client: &mut Client, command: Value) -> Value {
 
 #[tokio::test]
 async fn people_come_back_into_their_seats_with_ranks_mutes_hands_and_bans_as_they_were() {
-    let file = File::new("seats");
-    let server = file.server().await;
+    let file = StoreFile::new("restart-seats");
+    let server = file.server(with_grace).await;
     let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;
     let (mut ben, _) = server.join("demo", "ben", Rank::Member).await;
     let (mut cy, _) = server.join("demo", "cy", Rank::Member).await;
@@ -91,7 +60,7 @@ async fn people_come_back_into_their_seats_with_ranks_mutes_hands_and_bans_as_th
     let seat_of_ben = before["seats"].as_array().unwrap().iter().position(|seat| seat["identity"] == "ben").unwrap();
     stop(server).await;
 
-    let server = file.server().await;
+    let server = file.server(with_grace).await;
     let after = look(&server).await;
     assert_eq!(after["seats"][seat_of_ben]["state"], "reserved", "{after}");
     assert_eq!(after["seats"][seat_of_ben]["why"], "reconnect", "{after}");
@@ -113,18 +82,27 @@ async fn people_come_back_into_their_seats_with_ranks_mutes_hands_and_bans_as_th
     eve.send(json!({"type": "join", "offer": "v=0"})).await;
     let refused = eve.next().await;
     assert_eq!(refused["error"]["code"], "banned", "{refused}");
+    let (status, told) = server.http_json("GET", "/v1/events?kinds=room.*,participant.*", &back_end(), "").await;
+    let kinds: Vec<_> = told["items"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
+    let restored = kinds.iter().position(|kind| *kind == "room.restored").unwrap();
+    assert_eq!(status, 200);
+    assert_eq!(
+        kinds[restored + 1..],
+        ["participant.joined"; 3],
+        "the sessions of before are over without a word: {kinds:?}"
+    );
     stop(server).await;
 }
 
 #[tokio::test]
 async fn whoever_does_not_come_back_loses_the_seat_after_the_grace_as_for_a_lost_connection() {
-    let file = File::new("grace");
-    let server = file.server().await;
+    let file = StoreFile::new("restart-grace");
+    let server = file.server(with_grace).await;
     let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;
     ok(&mut ada, json!({"type": "seat_take", "seat": 0})).await;
     stop(server).await;
 
-    let server = file.server().await;
+    let server = file.server(with_grace).await;
     let (mut ben, welcome) = server.join("demo", "ben", Rank::Member).await;
     assert_eq!(welcome["room"]["seats"][0]["why"], "reconnect");
     let lost = ben.expect_seat("lost").await;
@@ -134,13 +112,13 @@ async fn whoever_does_not_come_back_loses_the_seat_after_the_grace_as_for_a_lost
 
 #[tokio::test]
 async fn a_session_of_before_cannot_go_on_and_is_told_to_join() {
-    let file = File::new("resume");
-    let server = file.server().await;
+    let file = StoreFile::new("restart-resume");
+    let server = file.server(with_grace).await;
     let (mut ada, welcome) = server.join("demo", "ada", Rank::Host).await;
     ok(&mut ada, json!({"type": "seat_take", "seat": 0})).await;
     stop(server).await;
 
-    let server = file.server().await;
+    let server = file.server(with_grace).await;
     let mut ada = server.resuming("demo", "ada", &welcome["resume_token"], ada.seq).await;
     let bye = ada.next().await;
     assert_eq!((&bye["reason"], &bye["action"]), (&json!("session_stale"), &json!("rejoin")), "{bye}");
@@ -149,8 +127,8 @@ async fn a_session_of_before_cannot_go_on_and_is_told_to_join() {
 
 #[tokio::test]
 async fn a_closed_room_does_not_come_back_and_an_empty_one_with_a_ban_does() {
-    let file = File::new("closed");
-    let server = file.server().await;
+    let file = StoreFile::new("restart-closed");
+    let server = file.server(with_grace).await;
     for name in ["demo", "gone"] {
         let room = RoomId::parse(name).unwrap();
         assert_eq!(server.signaling.create_room(&room, Settings::default()).await, podium_signaling::Creation::Created);
@@ -163,8 +141,8 @@ async fn a_closed_room_does_not_come_back_and_an_empty_one_with_a_ban_does() {
     ben.expect("bye").await;
     stop(server).await;
 
-    let server = file.server().await;
-    let back_end = format!("Bearer {}", support::token_with(json!({"video": {"roomList": true}})));
+    let server = file.server(with_grace).await;
+    let back_end = format!("Bearer {}", back_end());
     let (status, _, body) = server.http("GET", "/v1/rooms", &[("authorization", &back_end)], "").await;
     let rooms: Value = serde_json::from_str(&body).unwrap();
     assert_eq!((status, rooms["rooms"].as_array().unwrap().len()), (200, 1), "{body}");
@@ -174,6 +152,10 @@ async fn a_closed_room_does_not_come_back_and_an_empty_one_with_a_ban_does() {
     client.send(json!({"type": "join", "offer": "v=0"})).await;
     assert_eq!(client.next().await["error"]["code"], "banned");
     stop(server).await;
+}
+
+fn back_end() -> String {
+    support::token_with(json!({"video": {"roomList": true}}))
 }
 
 /// Long enough to come back within, short enough to wait for.

@@ -160,11 +160,6 @@ impl Room {
         self.seq
     }
 
-    /// Everyone's present session, and whose it is.
-    pub fn sessions(&self) -> impl Iterator<Item = (&SessionId, &Identity)> {
-        self.roster.iter().map(|(who, person)| (&person.session, person.shown(who)))
-    }
-
     /// Takes in what happened and says what follows. What is due by then is carried out first.
     pub fn handle(&mut self, input: Input, now: Instant) -> Vec<Output> {
         self.carry_out_due(now);

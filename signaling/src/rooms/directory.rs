@@ -25,7 +25,7 @@ use crate::{
         body::RoomSummary,
         server::{
             self, LimitsJson,
-            lifecycle::{ROOM_CLOSED, ROOM_CREATED},
+            lifecycle::{ROOM_CLOSED, ROOM_CREATED, ROOM_RESTORED},
         },
     },
     room::{Calendar, RoleCounts, Room, Settings, Snapshot, Viewer},
@@ -145,6 +145,11 @@ impl Directory {
 
     /// Takes in a room that the store knows. It has a place even where there is none for new ones. Must be called within a tokio runtime.
     pub(crate) fn take_in(self: &Arc<Self>, room: Room) {
+        let (id, at_ms) = (room.id(), clock::unix_millis());
+        let body = server::lifecycle::room_restored(id).into();
+        let events = vec![EventRow { kind: ROOM_RESTORED, seq: room.seq(), body }];
+        // It is news for back ends; nobody waits for it.
+        let _told = self.context.store.write(Batch { room: Some(id.clone()), at_ms, events, ..Batch::default() });
         let place = Arc::clone(&self.places).try_acquire_owned().ok();
         self.open(room, place);
     }

@@ -36,8 +36,8 @@ pub(crate) struct Told {
 impl Ledger {
     /// The ledger of a room as it begins, or goes on after a restart.
     pub(crate) fn new(room: &Room, store: Store, calendar: Calendar) -> Self {
-        let present = room.sessions().map(|(session, identity)| (session.clone(), identity.clone())).collect();
-        Self { room: room.id().clone(), store, calendar, present, last: Ticket::settled(true) }
+        // Whoever was there before a restart has no session any more.
+        Self { room: room.id().clone(), store, calendar, present: HashMap::new(), last: Ticket::settled(true) }
     }
 
     /// Writes down what follows from one input, and gives it back to be carried out. `joined` says whose a session is that begins.

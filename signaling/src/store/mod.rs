@@ -48,7 +48,7 @@ pub use self::{
 use self::{
     inbox::{JOBS_MAX, Job, Shared, busy},
     ledger::Ledger,
-    log::{Audits, Events, Piece},
+    log::{Audits, Events, Log, Piece},
     person::Person,
     writer::{ReadJob, Writer},
 };
@@ -133,36 +133,14 @@ impl Store {
 
     /// The part of the log that a query asks for, the oldest first. It looks at [`LOOKS_MAX`] pieces of the log at most.
     pub(crate) async fn events(&self, query: EventQuery) -> Result<Part<StoredEvent>, StoreError> {
-        let _turn = self.threads.turn().await?;
-        let (mut found, mut after, most) = (Vec::new(), Some(query.after), query.count);
-        for _ in 0..LOOKS_MAX {
-            let Some(from) = after else { break };
-            let (query, count) = (query.clone(), most - found.len());
-            let look = move |connection: &Connection| {
-                log::look::<Events>(connection, from, count, |event| log::is_event_wanted(&query, event))
-            };
-            let piece = self.threads.look(EVENTS, look).await?;
-            found.extend(piece.found);
-            after = piece.upto.filter(|_| found.len() < most);
-        }
-        Ok(Part { found, upto: after })
+        let EventQuery { after, count, .. } = query;
+        self.threads.search::<Events>(EVENTS, after, count, move |event| log::is_event_wanted(&query, event)).await
     }
 
     /// The part of the audit log that a query asks for, the oldest first. It looks at [`LOOKS_MAX`] pieces of the log at most.
     pub(crate) async fn audits(&self, query: AuditQuery) -> Result<Part<StoredAudit>, StoreError> {
-        let _turn = self.threads.turn().await?;
-        let (mut found, mut after, most) = (Vec::new(), Some(query.after), query.count);
-        for _ in 0..LOOKS_MAX {
-            let Some(from) = after else { break };
-            let (query, count) = (query.clone(), most - found.len());
-            let look = move |connection: &Connection| {
-                log::look::<Audits>(connection, from, count, |audit| log::is_audit_wanted(&query, audit))
-            };
-            let piece = self.threads.look(AUDITS, look).await?;
-            found.extend(piece.found);
-            after = piece.upto.filter(|_| found.len() < most);
-        }
-        Ok(Part { found, upto: after })
+        let AuditQuery { after, count, .. } = query;
+        self.threads.search::<Audits>(AUDITS, after, count, move |audit| log::is_audit_wanted(&query, audit)).await
     }
 
     /// Everything that is kept about someone, [`EXPORT_MAX`] things of each kind at most.
@@ -278,6 +256,29 @@ impl Threads {
             Ok(Err(_)) => Err(StoreError::Closed),
             Err(_) => Err(busy()),
         }
+    }
+
+    /// Looks through a log from `after` on, for `most` entries at most.
+    async fn search<L: Log<Entry: Send + 'static>>(
+        &self,
+        log: &'static str,
+        after: u64,
+        most: usize,
+        is_wanted: impl Fn(&L::Entry) -> bool + Clone + Send + 'static,
+    ) -> Result<Part<L::Entry>, StoreError> {
+        let _turn = self.turn().await?;
+        let (mut found, mut upto) = (Vec::new(), Some(after));
+        for _ in 0..LOOKS_MAX {
+            let Some(from) = upto else { break };
+            let (is_wanted, count) = (is_wanted.clone(), most - found.len());
+            let piece = self.look(log, move |connection| log::look::<L>(connection, from, count, is_wanted)).await?;
+            found.extend(piece.found);
+            upto = piece.upto;
+            if found.len() >= most {
+                upto = None;
+            }
+        }
+        Ok(Part { found, upto })
     }
 
     /// Looks into a log, and counts what is damaged there.

@@ -9,6 +9,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -111,6 +112,42 @@ pub async fn server_with(change: impl FnOnce(&mut SignalingConfig)) -> Server {
     let service = signaling.router().into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, service).await });
     Server { address, signaling, media }
+}
+
+/// A file of a store, which goes with it.
+pub struct StoreFile(PathBuf);
+
+impl StoreFile {
+    pub fn new(name: &str) -> Self {
+        let file = Self(std::env::temp_dir().join(format!("podium-{}-{name}.db", std::process::id())));
+        file.remove();
+        file
+    }
+
+    /// A server that has it.
+    pub async fn server(&self, change: impl FnOnce(&mut SignalingConfig)) -> Server {
+        let path = self.0.clone();
+        server_with(move |config| {
+            config.store.path = Some(path);
+            change(config);
+        })
+        .await
+    }
+
+    fn remove(&self) {
+        for ending in ["", "-wal", "-shm", "-lock"] {
+            let mut path = self.0.clone().into_os_string();
+            path.push(ending);
+            // It need not be there.
+            let _absent = std::fs::remove_file(path);
+        }
+    }
+}
+
+impl Drop for StoreFile {
+    fn drop(&mut self) {
+        self.remove();
+    }
 }
 
 pub fn dev(config: &mut SignalingConfig) {

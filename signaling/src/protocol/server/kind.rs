@@ -46,6 +46,7 @@ pub fn is_kind_or_family(text: &str) -> bool {
 /// Every kind of event that is told outside: those of the log, those about sessions, and one for each act of moderation.
 pub const KINDS: &[&str] = &[
     "room.created",
+    "room.restored",
     "room.updated",
     "room.message",
     "room.closed",

@@ -6,6 +6,8 @@ use crate::ids::{Identity, RoomId, SessionId};
 
 /// A room was made.
 pub const ROOM_CREATED: &str = "room.created";
+/// A room goes on after a restart of the server. The sessions of before are over.
+pub const ROOM_RESTORED: &str = "room.restored";
 /// A room is over.
 pub const ROOM_CLOSED: &str = "room.closed";
 /// A session began: a person, or another session of theirs, is in the room.
@@ -17,6 +19,7 @@ pub const PARTICIPANT_LEFT: &str = "participant.left";
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Lifecycle<'a> {
     RoomCreated { room: &'a RoomId },
+    RoomRestored { room: &'a RoomId },
     RoomClosed { room: &'a RoomId },
     SessionBegan { session: &'a SessionId, identity: &'a Identity },
     SessionEnded { session: &'a SessionId, identity: &'a Identity },
@@ -26,6 +29,12 @@ enum Lifecycle<'a> {
 #[must_use]
 pub fn room_created(room: &RoomId) -> String {
     text(&Lifecycle::RoomCreated { room })
+}
+
+/// The body of [`ROOM_RESTORED`].
+#[must_use]
+pub fn room_restored(room: &RoomId) -> String {
+    text(&Lifecycle::RoomRestored { room })
 }
 
 /// The body of [`ROOM_CLOSED`].
@@ -61,6 +70,7 @@ mod tests {
         let (session, ada) = (SessionId::from_random([1; 16]), Identity::parse("ada").unwrap());
         let demo = RoomId::parse("demo").unwrap();
         assert_eq!(room_created(&demo), r#"{"type":"room_created","room":"demo"}"#);
+        assert_eq!(room_restored(&demo), r#"{"type":"room_restored","room":"demo"}"#);
         assert_eq!(room_closed(&demo), r#"{"type":"room_closed","room":"demo"}"#);
         for (text, kind) in
             [(session_began(&session, &ada), "session_began"), (session_ended(&session, &ada), "session_ended")]

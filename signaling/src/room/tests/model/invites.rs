@@ -59,7 +59,12 @@ impl Model {
             InviteName::To(who) => invite.to == *who,
         };
         if let Some(to) = self.invites.iter().find(meant).map(|invite| invite.to.clone()) {
+            let gives_up_own = *by == to && self.kept_for(&to, ReservedWhy::Invited).is_some();
             self.end_invite(&to, InviteChange::Revoked);
+            if gives_up_own {
+                // Whoever takes back an invite to themselves knows.
+                self.person(&to).offer_lost = false;
+            }
         }
         DONE
     }

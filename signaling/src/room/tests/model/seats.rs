@@ -48,9 +48,13 @@ impl Model {
 
     /// The one place where a seat becomes something else. What was let pass was another opening.
     pub(super) fn put(&mut self, index: u8, is: SeatIs) {
+        let ends_opening = matches!(is, SeatIs::Occupied { .. } | SeatIs::Locked);
         let seat = &mut self.seats[usize::from(index)];
         seat.rev += 1;
         seat.is = is;
+        if ends_opening {
+            self.forget_passes(index);
+        }
     }
 
     /// Someone sits down by their own word: their microphone is open, unless a host has muted them or the seat.
@@ -66,7 +70,6 @@ impl Model {
         person.seated_since = Some(now);
         self.put(index, SeatIs::Occupied { who: who.clone() });
         self.end_invite(who, InviteChange::Accepted);
-        self.forget_passes(index);
     }
 
     /// A seat is kept for someone, who is asked.
@@ -85,8 +88,9 @@ impl Model {
         let asked = matches!(&seat.is, SeatIs::Reserved { why, .. } if *why != ReservedWhy::Reconnect);
         self.put(index, is);
         if let Some(holder) = holder {
-            if asked && by != Some(&holder) {
-                self.person(&holder).offer_lost = true;
+            // Whoever had a seat before has missed no offer.
+            if let Some(person) = self.people.get_mut(&holder) {
+                person.offer_lost = asked && by != Some(&holder);
             }
             let kept_for_invite = |invite: &Invite| invite.to == holder && invite.hold && invite.seat == Some(index);
             if asked && self.invites.iter().any(kept_for_invite) {

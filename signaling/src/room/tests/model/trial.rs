@@ -262,7 +262,8 @@ impl Trial {
                 next,
                 "the twin (left) waits for something else than the room (right)"
             );
-            let Some(due) = next.filter(|due| *due <= end) else { break };
+            // What was owed to someone who comes back may have been due while they were away: then it is due now.
+            let Some(due) = next.filter(|due| *due <= end).map(|due| due.max(self.story.now)) else { break };
             self.story.now = due;
             self.model.advance(due - self.begun);
             let outputs = self.story.room.handle(Input::Timeout, due);
