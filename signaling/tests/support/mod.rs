@@ -1,5 +1,6 @@
 //! A server on a real socket over a media plane that only remembers, and clients to talk to it.
 #![allow(
+    clippy::unused_async,
     clippy::unwrap_used,
     dead_code,
     unreachable_pub,
