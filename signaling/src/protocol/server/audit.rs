@@ -5,6 +5,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::kind::KINDS;
 use crate::{
     ids::Identity,
     protocol::view::millis,
@@ -61,47 +62,7 @@ struct ModerationEvent<'a> {
 /// What an act of moderation is called outside; none, if it is something that people do for themselves.
 #[must_use]
 pub fn moderation_kind(act: &Act) -> Option<&'static str> {
-    let kind = match act {
-        Act::SeatMove { .. } => "moderation.seat_move",
-        Act::SeatSwap { .. } => "moderation.seat_swap",
-        Act::SeatAssign { .. } => "moderation.seat_assign",
-        Act::SeatLock { .. } => "moderation.seat_lock",
-        Act::SeatUnlock { .. } => "moderation.seat_unlock",
-        Act::SeatMute { .. } => "moderation.seat_mute",
-        Act::SeatUnmute { .. } => "moderation.seat_unmute",
-        Act::SeatKick { .. } => "moderation.seat_kick",
-        Act::HandApprove { .. } => "moderation.hand_approve",
-        Act::HandNext => "moderation.hand_next",
-        Act::HandsLowerAll => "moderation.hands_lower_all",
-        Act::HandDeny { .. } => "moderation.hand_deny",
-        Act::MemberMute { .. } => "moderation.member_mute",
-        Act::MemberUnmute { .. } => "moderation.member_unmute",
-        Act::MemberKick { .. } => "moderation.member_kick",
-        Act::MemberBan { .. } => "moderation.member_ban",
-        Act::MemberUnban { .. } => "moderation.member_unban",
-        Act::MemberRank { .. } => "moderation.member_rank",
-        Act::HostTransfer { .. } => "moderation.host_transfer",
-        Act::InviteSend { .. } => "moderation.invite_send",
-        Act::InviteRevoke(_) => "moderation.invite_revoke",
-        Act::RoomUpdate(_) => "moderation.room_update",
-        Act::RoomClose { .. } => "moderation.room_close",
-        Act::Leave
-        | Act::SeatTake { .. }
-        | Act::SeatLeave
-        | Act::SeatConfirm { .. }
-        | Act::SeatDecline { .. }
-        | Act::HandRaise { .. }
-        | Act::HandLower
-        | Act::HostAccept
-        | Act::HostDecline
-        | Act::InviteAccept { .. }
-        | Act::InviteDecline { .. }
-        | Act::Prefs { .. }
-        | Act::Reaction { .. }
-        | Act::Message { .. }
-        | Act::MuteSelf { .. } => return None,
-    };
-    Some(kind)
+    KINDS.iter().copied().find(|kind| kind.strip_prefix("moderation.") == Some(act.code()))
 }
 
 /// What a command says beside its type, on whom it is and why: the fields as the command has them. What was not said is absent.
