@@ -9,6 +9,7 @@ pub mod ids;
 pub mod limit;
 pub mod media;
 pub mod metrics;
+pub mod monitor;
 pub mod protocol;
 pub mod room;
 pub mod rooms;

@@ -2,11 +2,14 @@
 //!
 //! Signaling does not know who implements this. Both sides speak of sessions; neither sees the other's types.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Instant};
 
 pub use crate::room::{MediaFact, PlannedSeat, SlotView, StagePlan};
 
-use crate::ids::{Identity, RoomId, SessionId};
+use crate::{
+    ids::{Identity, RoomId, SessionId},
+    monitor::{LatencyMonitor, Unwatched},
+};
 
 /// A transport that is wanted for a session about to join.
 #[derive(Clone)]
@@ -70,9 +73,14 @@ pub trait MediaPlane: Send + Sync + 'static {
     /// Ends the transport of a session.
     fn close(&self, room: &RoomId, session: &SessionId);
 
-    /// Makes a room's stage what the plan says, unless a newer plan came before.
-    fn apply(&self, plan: StagePlan);
+    /// Makes a room's stage what the plan says, unless a newer plan came before. What was asked for at `asked_at` caused it.
+    fn apply(&self, plan: StagePlan, asked_at: Instant);
 
     /// Forgets a room and ends every transport in it.
     fn room_closed(&self, room: &RoomId);
+
+    /// Who watches the delays of what this carries.
+    fn monitor(&self) -> &dyn LatencyMonitor {
+        &Unwatched
+    }
 }

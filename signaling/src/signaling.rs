@@ -20,6 +20,7 @@ use crate::{
     ids::RoomId,
     media::{MediaFact, MediaPlane},
     metrics::{Counters, Population, TargetCounts},
+    monitor::LatencyEvent,
     protocol::server::LimitsJson,
     room::{Calendar, Refusal, Room, Settings},
     rooms::{
@@ -148,6 +149,11 @@ impl Signaling {
     /// Makes a room unless it is there. Must be called within a tokio runtime.
     pub async fn create_room(&self, id: &RoomId, settings: Settings) -> Creation {
         self.shared.directory.create(id, settings, None).await
+    }
+
+    /// Writes down what the latency monitor found out or did, for the log of events and for webhooks. Nobody waits for it.
+    pub fn record_latency(&self, event: &LatencyEvent) {
+        tracing::info!(?event, "latency");
     }
 
     /// How it is with the disk.

@@ -52,7 +52,9 @@ fn is_superseded(old: &MediaFact, new: &MediaFact) -> bool {
     match (old, new) {
         (MediaFact::Speakers { .. }, MediaFact::Speakers { .. })
         | (MediaFact::Interruption { .. }, MediaFact::Interruption { .. }) => true,
-        (MediaFact::Slots { session: old, .. }, MediaFact::Slots { session: new, .. }) => old == new,
+        (MediaFact::Slots { session: old, .. }, MediaFact::Slots { session: new, .. })
+        | (MediaFact::Latency { session: old, .. }, MediaFact::Latency { session: new, .. })
+        | (MediaFact::Quality { session: old, .. }, MediaFact::Quality { session: new, .. }) => old == new,
         (
             MediaFact::Connected { .. }
             | MediaFact::TrackLive { .. }
@@ -61,7 +63,9 @@ fn is_superseded(old: &MediaFact, new: &MediaFact) -> bool {
             | MediaFact::Closed { .. }
             | MediaFact::Slots { .. }
             | MediaFact::Interruption { .. }
-            | MediaFact::Speakers { .. },
+            | MediaFact::Speakers { .. }
+            | MediaFact::Latency { .. }
+            | MediaFact::Quality { .. },
             _,
         ) => false,
     }

@@ -182,6 +182,9 @@ impl Bridge {
             | Event::Interrupted { .. }
             | Event::Restored { .. }
             | Event::Slots { .. }
+            | Event::Measured { .. }
+            | Event::GateOpened { .. }
+            | Event::OnMic { .. }
             | Event::Interruption { .. }
             | Event::Speakers { .. } => {}
         }
@@ -195,9 +198,12 @@ impl Bridge {
         match event {
             Event::Stage { transport, stage, .. } => match stage {
                 crate::engine::event::Stage::Keys => about(transport, |session| MediaFact::Connected { session }),
-                crate::engine::event::Stage::FirstCheck | crate::engine::event::Stage::FirstAudio => None,
+                crate::engine::event::Stage::FirstCheck
+                | crate::engine::event::Stage::Nominated
+                | crate::engine::event::Stage::Handshake
+                | crate::engine::event::Stage::FirstAudio => None,
             },
-            Event::JoinEnded { .. } => None,
+            Event::JoinEnded { .. } | Event::Measured { .. } | Event::GateOpened { .. } | Event::OnMic { .. } => None,
             Event::TrackLive { transport } => about(transport, |session| MediaFact::TrackLive { session }),
             Event::Interrupted { transport } => about(transport, |session| MediaFact::Interrupted { session }),
             Event::Restored { transport } => about(transport, |session| MediaFact::Restored { session }),
@@ -250,7 +256,7 @@ impl MediaPlane for Bridge {
         self.close_session(session);
     }
 
-    fn apply(&self, plan: StagePlan) {
+    fn apply(&self, plan: StagePlan, asked_at: Instant) {
         let place = self.registry.place_of(&plan.room);
         let seats = plan
             .seats
@@ -275,6 +281,7 @@ impl MediaPlane for Bridge {
                 room::Interrupt::Hold => Interrupt::Hold,
             },
             seats,
+            asked_at,
         });
     }
 

@@ -27,6 +27,15 @@ pub enum Command {
     Restart(Restart),
     /// The room is over: its plan is forgotten and its transports close.
     CloseRoom(RoomKey),
+    /// How far to go to spare the machine. The newest counts.
+    Ladder(Ladder),
+}
+
+/// What is given up, in order, so that those on stage go on undisturbed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ladder {
+    /// So many slots for whoever holds no seat; as many as were agreed on, if none.
+    pub audience_slots: Option<u8>,
 }
 
 /// Everything one transport needs, randomness included.
@@ -72,6 +81,8 @@ pub struct Plan {
     pub interrupt: Interrupt,
     /// Occupied seats only.
     pub seats: Vec<PlannedSeat>,
+    /// When what caused this plan was asked for.
+    pub asked_at: Instant,
 }
 
 /// What becomes of the others while a seat with priority speaks.

@@ -63,6 +63,31 @@ pub enum Event {
         /// Who, if someone does.
         by: Option<TransportKey>,
     },
+    /// What was measured on a transport since it was last told. Once a report interval, and early after a join.
+    Measured {
+        /// Which transport.
+        transport: TransportKey,
+        /// What.
+        sample: PathSample,
+    },
+    /// Someone's gate has opened.
+    GateOpened {
+        /// Whose.
+        transport: TransportKey,
+        /// What opened it.
+        opening: Opening,
+        /// From the asking to the open gate: the server's own part of the time on mic.
+        server: Duration,
+    },
+    /// The first voiced packet since the gate opened was forwarded to someone.
+    OnMic {
+        /// Whose.
+        transport: TransportKey,
+        /// What had opened the gate.
+        opening: Opening,
+        /// From the asking to that packet.
+        after: Duration,
+    },
     /// Who speaks in a room, the loudest first. Sent when it changes, at most three times a second.
     Speakers {
         /// Where.
@@ -77,10 +102,56 @@ pub enum Event {
 pub enum Stage {
     /// The first authenticated STUN check.
     FirstCheck,
+    /// The client has chosen a path (RFC 8445 section 7.3.1.5), or talks DTLS by one without saying so.
+    Nominated,
+    /// The first DTLS record of the client.
+    Handshake,
     /// DTLS is done and keys exist.
     Keys,
     /// The first audio packet went out to the newcomer.
     FirstAudio,
+}
+
+/// What was measured on one transport. What is not known is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PathSample {
+    /// The newest round trip, and how it was found.
+    pub round_trip: Option<(Duration, RoundTripSource)>,
+    /// What came of its microphone.
+    pub uplink: Option<LinkSample>,
+    /// What its reports say of what it got.
+    pub downlink: Option<LinkSample>,
+    /// How much audio a packet of its microphone carries.
+    pub frame: Option<Duration>,
+}
+
+/// How one direction was since the last sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinkSample {
+    /// The share of packets that never came, 0 to 1.
+    pub loss: f32,
+    /// Interarrival jitter (RFC 3550 section 6.4.1).
+    pub jitter: Duration,
+}
+
+/// How a round trip was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RoundTripSource {
+    /// By the flights of the DTLS handshake: once, and with the client's computing in it.
+    Handshake,
+    /// By receiver reports about our streams (RFC 3550 section 6.4.1).
+    Reports,
+    /// By extended reports (RFC 3611 sections 4.4 and 4.5).
+    ReferenceTime,
+}
+
+/// What opens a gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Opening {
+    /// Someone came to a seat with an open microphone.
+    Seated,
+    /// Whoever sat there is muted no longer.
+    Unmuted,
 }
 
 /// What completes a join.

@@ -117,6 +117,7 @@ impl Engine {
             Command::Plan(plan) => self.apply(plan, now),
             Command::Restart(restart) => self.restart(restart, now),
             Command::CloseRoom(room) => self.close_room(room),
+            Command::Ladder(_) => {}
         }
     }
 

@@ -60,8 +60,10 @@ impl JoinMetrics {
     /// A stage was reached.
     pub fn stage(&self, stage: Stage, after: Duration) {
         let label = match stage {
-            Stage::FirstCheck => "ice",
-            Stage::Keys => "dtls",
+            Stage::FirstCheck => "first_check",
+            Stage::Nominated => "ice",
+            Stage::Handshake => "dtls",
+            Stage::Keys => "keys",
             Stage::FirstAudio => "first_audio",
         };
         self.stages.with_label_values(&[label]).observe(after.as_secs_f64());

@@ -172,7 +172,13 @@ mod tests {
     use crate::transport::ice_lite::Credentials;
 
     fn plan(room: u64, revision: u64) -> Plan {
-        Plan { room: RoomKey(room), revision, interrupt: Interrupt::Off, seats: Vec::new() }
+        Plan {
+            room: RoomKey(room),
+            revision,
+            interrupt: Interrupt::Off,
+            seats: Vec::new(),
+            asked_at: crate::runtime::clock::now(),
+        }
     }
 
     #[test]

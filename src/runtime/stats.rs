@@ -24,6 +24,8 @@ pub struct Published {
     pub engine: Counters,
     /// From the moment datagrams were taken to the moment what they caused was handed to the kernel; one sample a wake-up.
     pub transit: Histogram,
+    /// From the kernel's receiving of a datagram to the moment what it caused was handed back to the kernel; sampled.
+    pub residence: Histogram,
     /// Turns of the loop.
     pub turns: u64,
     /// The longest time a turn took since the worker began, without its waiting.
@@ -67,6 +69,7 @@ impl Published {
         Self {
             engine: Counters::default(),
             transit: Histogram::new(TRANSIT_EDGES),
+            residence: Histogram::new(TRANSIT_EDGES),
             turns: 0,
             longest_turn: Duration::ZERO,
             busy: Duration::ZERO,

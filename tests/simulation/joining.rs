@@ -114,6 +114,9 @@ fn stage(world: &World, who: Who, wanted: Stage) -> Duration {
         | Event::Restored { .. }
         | Event::Closed { .. }
         | Event::Slots { .. }
+        | Event::Measured { .. }
+        | Event::GateOpened { .. }
+        | Event::OnMic { .. }
         | Event::Interruption { .. }
         | Event::Speakers { .. } => None,
     });
@@ -131,6 +134,9 @@ fn ends(world: &World, who: Who) -> Vec<(Duration, JoinEnd)> {
         | Event::Restored { .. }
         | Event::Closed { .. }
         | Event::Slots { .. }
+        | Event::Measured { .. }
+        | Event::GateOpened { .. }
+        | Event::OnMic { .. }
         | Event::Interruption { .. }
         | Event::Speakers { .. } => None,
     });

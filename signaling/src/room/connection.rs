@@ -90,6 +90,7 @@ impl Room {
             MediaFact::Slots { session, slots } => self.tell_slots(session, slots),
             MediaFact::Interruption { by } => self.hear_interruption(by),
             MediaFact::Speakers { speakers } => self.tell_speakers(speakers),
+            MediaFact::Latency { .. } | MediaFact::Quality { .. } => {}
         }
     }
 

@@ -4,6 +4,7 @@
 
 use std::num::NonZeroU32;
 
+use super::latency::{ConnectionQuality, LatencyState};
 use crate::ids::{SeatIndex, SessionId};
 
 /// What the media plane reports. All but `Interruption` and `Speakers` are about one session.
@@ -50,6 +51,20 @@ pub enum MediaFact {
     Speakers {
         /// The sessions, with their level in dBov, -127 to 0.
         speakers: Vec<(SessionId, i8)>,
+    },
+    /// The delay that a participant has is another one.
+    Latency {
+        /// Whose.
+        session: SessionId,
+        /// How it is now. None: nobody is heard, and they hear nobody.
+        state: Option<LatencyState>,
+    },
+    /// A participant's connection is of another quality.
+    Quality {
+        /// Whose.
+        session: SessionId,
+        /// How good it is now.
+        quality: ConnectionQuality,
     },
 }
 

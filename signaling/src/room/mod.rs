@@ -18,6 +18,7 @@ pub mod input;
 mod invite_book;
 mod invites;
 mod joining;
+pub mod latency;
 mod life;
 mod members;
 mod memory;
@@ -52,6 +53,7 @@ pub use event::{
 };
 pub use fact::{MediaFact, SlotView};
 pub use input::{Act, Input, InviteName, Join, Outsider, RoomChange};
+pub use latency::{ConnectionQuality, DelayClass, DelaySide, DelayTerm, LatencyState};
 pub use output::{Audit, ByeAction, ByeReason, Done, Output, Recipients};
 pub use plan::{PlannedSeat, StagePlan};
 pub use rank::{Rank, Role};

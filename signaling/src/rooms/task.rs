@@ -304,7 +304,7 @@ impl RoomTask {
                     self.tell(&to, seq, &event, text, now);
                 }
             }
-            Output::Plan(plan) => self.context.media.apply(plan),
+            Output::Plan(plan) => self.context.media.apply(plan, now),
             Output::Bye { session, reason, action, retry_after } => self.bye(&session, reason, action, retry_after),
             Output::CloseTransport { session } => self.forget(&session),
             Output::Closed => self.end_all(Refusal::RoomClosed, ByeAction::Stop, None, now),

@@ -76,7 +76,7 @@ impl MediaPlane for FakeMedia {
         self.closed.lock().unwrap().push(session.clone());
     }
 
-    fn apply(&self, plan: StagePlan) {
+    fn apply(&self, plan: StagePlan, _asked_at: std::time::Instant) {
         self.plans.lock().unwrap().push(plan);
     }
 

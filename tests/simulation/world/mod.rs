@@ -230,7 +230,10 @@ impl World {
             | Event::Interrupted { transport }
             | Event::Restored { transport }
             | Event::Closed { transport, .. }
-            | Event::Slots { transport, .. } => *transport == person.transport,
+            | Event::Slots { transport, .. }
+            | Event::Measured { transport, .. }
+            | Event::GateOpened { transport, .. }
+            | Event::OnMic { transport, .. } => *transport == person.transport,
             Event::Interruption { .. } | Event::Speakers { .. } => false,
         };
         let theirs = self.events.iter().filter(|(_, event)| about(event));

@@ -232,7 +232,13 @@ impl World {
                 self.connected.insert(transport);
                 MediaFact::Connected { session: session(self, transport)? }
             }
-            Event::Stage { stage: Stage::FirstCheck | Stage::FirstAudio, .. } | Event::JoinEnded { .. } => return None,
+            Event::Stage {
+                stage: Stage::FirstCheck | Stage::Nominated | Stage::Handshake | Stage::FirstAudio, ..
+            }
+            | Event::JoinEnded { .. }
+            | Event::Measured { .. }
+            | Event::GateOpened { .. }
+            | Event::OnMic { .. } => return None,
             Event::TrackLive { transport } => MediaFact::TrackLive { session: session(self, transport)? },
             Event::Interrupted { transport } => MediaFact::Interrupted { session: session(self, transport)? },
             Event::Restored { transport } => MediaFact::Restored { session: session(self, transport)? },
@@ -316,7 +322,7 @@ impl World {
             room::Interrupt::Duck => Interrupt::Duck,
             room::Interrupt::Hold => Interrupt::Hold,
         };
-        let plan = Plan { room: ROOM, revision: plan.revision, interrupt, seats: seats.collect() };
+        let plan = Plan { room: ROOM, revision: plan.revision, interrupt, seats: seats.collect(), asked_at: self.now };
         self.past_plans.push(plan.clone());
         if self.judge.plan_lag.is_zero() {
             return self.command(Command::Plan(plan));

@@ -143,7 +143,7 @@ impl MediaPlane for NoMedia {
 
     fn close(&self, _: &RoomId, _: &SessionId) {}
 
-    fn apply(&self, _: StagePlan) {}
+    fn apply(&self, _: StagePlan, _: std::time::Instant) {}
 
     fn room_closed(&self, _: &RoomId) {}
 }
