@@ -295,13 +295,15 @@ impl Party {
             Err(nix::errno::Errno::EINTR) => 0,
             other => other?,
         };
+        // Made anew, or a party could not move to its thread.
+        let mut headers = MultiHeaders::preallocate(BATCH, None);
         for event in &events[..ready] {
             let number = usize::try_from(event.data()).expect("a member's number came from a usize");
             let Some(Some(Member { media: Some(media), .. })) = self.members.get_mut(number) else {
                 continue;
             };
             let now = clock::now();
-            self.inbox.receive(&media.socket);
+            self.inbox.receive(&media.socket, &mut headers);
             for datagram in self.inbox.datagrams() {
                 self.tally.received += 1;
                 if let Some(heard) = media.client.handle_datagram(datagram, now) {
@@ -432,27 +434,22 @@ impl Party {
 
 /// The memory for a batch of datagrams.
 struct Inbox {
-    headers: MultiHeaders<()>,
     buffers: Vec<Vec<u8>>,
     lengths: Vec<usize>,
 }
 
 impl Inbox {
     fn new() -> Self {
-        Self {
-            headers: MultiHeaders::preallocate(BATCH, None),
-            buffers: vec![vec![0; DATAGRAM_MAX]; BATCH],
-            lengths: Vec::with_capacity(BATCH),
-        }
+        Self { buffers: vec![vec![0; DATAGRAM_MAX]; BATCH], lengths: Vec::with_capacity(BATCH) }
     }
 
     /// Takes what has come, a batch at most; the rest is there at the next look.
-    fn receive(&mut self, socket: &UdpSocket) {
+    fn receive(&mut self, socket: &UdpSocket, headers: &mut MultiHeaders<()>) {
         self.lengths.clear();
         let mut slices: Vec<[IoSliceMut<'_>; 1]> =
             self.buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
         // An error means that there is nothing, or that an earlier datagram was not wanted: both mean no datagram now.
-        let taken = recvmmsg(socket.as_raw_fd(), &mut self.headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None);
+        let taken = recvmmsg(socket.as_raw_fd(), headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None);
         self.lengths.extend(taken.into_iter().flatten().map(|message| message.bytes));
     }
 
