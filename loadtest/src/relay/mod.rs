@@ -16,6 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod change;
 mod departures;
 mod impairment;
 mod lateness;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+pub use change::Change;
 pub use impairment::{Burst, Distribution, Impairment, ImpairmentError, Share};
 pub use lateness::{Lateness, LatenessShown};
 pub use line::{Direction, Line};
