@@ -11,6 +11,7 @@
 //! - [`token`]: access tokens
 //! - [`server`]: a Podium process of one's own
 //! - [`cores`]: a core for the server and one for the client
+//! - [`share`]: a part of a core for a server that is to be short of it
 //! - [`scenario`]: what many participants do together, and [`report`]: what came of it
 
 pub mod clock;
@@ -22,5 +23,6 @@ pub mod probe;
 pub mod report;
 pub mod scenario;
 pub mod server;
+pub mod share;
 pub mod token;
 pub mod tone;
