@@ -133,7 +133,7 @@ mod tests {
 
     fn after(delays: &[(f64, usize)]) -> Option<Class> {
         let all = delays.iter().flat_map(|&(ms, times)| std::iter::repeat_n(ms, times));
-        *run(all).last().unwrap()
+        *run(all).last().expect("judged")
     }
 
     #[test]

@@ -168,7 +168,7 @@ mod tests {
         for _ in 0..10 {
             histogram.record(ms(900));
         }
-        let median = histogram.percentile(0.5).unwrap();
+        let median = histogram.percentile(0.5).expect("there are some");
         assert!((us(50)..=us(100)).contains(&median), "{median:?}");
         assert_eq!(histogram.percentile(0.95), Some(ms(500)), "beyond the last edge is at least that");
         assert_eq!(histogram.since(&before).count(), 10);

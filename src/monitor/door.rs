@@ -158,7 +158,7 @@ mod tests {
         assert!(door.admits_everyone(now) && door.refuses_everyone().is_none());
         door.set(&pressed(Signal::Cpu, 0.9, 3), 100.0);
         assert!(!door.admits_everyone(now));
-        let refused = door.admit(Role::Listener, now).unwrap_err();
+        let refused = door.admit(Role::Listener, now).expect_err("refused");
         assert_eq!(refused.refusal, Refusal::LatencyAtRisk);
         assert!((2..=15).contains(&refused.retry_after.as_secs()));
         assert!(door.admit(Role::Guest, now).is_ok() && door.admit(Role::Host, now).is_ok());

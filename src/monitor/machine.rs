@@ -160,7 +160,7 @@ mod tests {
             sum = sum.wrapping_mul(31).wrapping_add(7);
         }
         let usage = machine.read(clock::now());
-        let least = 0.3 / start.elapsed().as_secs_f64();
+        let least = 0.3 / (clock::now() - start).as_secs_f64();
         assert!(sum != 1 && usage.cores_used >= least * 0.8, "{usage:?}, at least {least}");
         assert!(usage.cores > 0.0 && usage.memory > 0.0 && usage.memory < 1.0, "{usage:?}");
         assert!(usage.descriptors > 0.0 && usage.descriptors < 1.0, "{usage:?}");

@@ -15,7 +15,8 @@ impl Monitor {
     pub(super) fn room_figures(&self, room: &RoomId) -> Option<RoomFigures> {
         let (known, now) = (self.lock(), clock::now());
         let number = known.people.known(room)?;
-        let (summary, joins, join_ms) = known.book.room(number)?;
+        let summary = known.book.summary(number)?;
+        let (joins, join_ms) = known.book.joins(number);
         if summary.people == 0 && joins == [0; 2] {
             return None;
         }
@@ -107,7 +108,8 @@ fn worst_rooms(known: &Known) -> Vec<RoomRow> {
     rooms.sort_by(|(one, one_id, _), (other, other_id, _)| other.cmp(one).then(one_id.cmp(other_id)));
     rooms.truncate(ROOMS_SHOWN);
     let row = |(_, room, number): (_, &RoomId, u64)| {
-        let (summary, joins, join_ms) = known.book.room(number)?;
+        let summary = known.book.summary(number)?;
+        let (joins, join_ms) = known.book.joins(number);
         Some(RoomRow {
             room: room.to_string(),
             people: summary.people,

@@ -341,13 +341,12 @@ impl Book {
         self.rooms.keys().copied().collect()
     }
 
-    /// What is known of a room, and of its joins: how many ended and failed, and how long they took.
-    pub fn room(&self, room: u64) -> Option<(&RoomSummary, [u32; 2], Option<[u32; 3]>)> {
-        let room = self.rooms.get(&room)?;
-        Some((&room.summary, room.joins.counts(), room.joins.lengths_ms()))
+    /// The joins of a room's last hour: how many ended and how many failed; and their median, 95th percentile and greatest, in milliseconds.
+    pub fn joins(&self, room: u64) -> ([u32; 2], Option<[u32; 3]>) {
+        self.rooms.get(&room).map(|room| (room.joins.counts(), room.joins.lengths_ms())).unwrap_or_default()
     }
 
-    /// What is known of a room but its joins.
+    /// What is known of the delays in a room.
     pub fn summary(&self, room: u64) -> Option<&RoomSummary> {
         self.rooms.get(&room).map(|room| &room.summary)
     }

@@ -210,8 +210,7 @@ fn a_look_at_five_thousand_listeners_is_a_small_part_of_a_second() {
     }
     let start = crate::runtime::clock::now();
     trial.run(10);
-    let each = start.elapsed() / 10;
-    println!("one look at 5,003 people: {each:?}");
+    let each = (crate::runtime::clock::now() - start) / 10;
     // Unoptimised and on a machine that has other things to do.
     assert!(each < ms(500), "{each:?}");
     assert_eq!(trial.book.summary(ROOM).map(|room| room.people), Some(5_003));
