@@ -38,6 +38,7 @@ mod seat_control;
 mod seating;
 pub mod settings;
 mod showing;
+mod sound;
 mod stage;
 mod talk;
 mod telling;
@@ -81,6 +82,7 @@ use permit::Caller;
 use ranks::HostOffer;
 use record::Written;
 use roster::Roster;
+use sound::StageSound;
 use stage::Stage;
 use talk::Tally;
 
@@ -115,6 +117,9 @@ pub struct Room {
     planned_interrupt: Interrupt,
     /// Who was last said to speak.
     speakers: Vec<Speaker>,
+    /// What moderators were last told of those on stage, and whether there may be news.
+    sounds_told: Vec<StageSound>,
+    sounds_due: bool,
     empty_since: Option<Instant>,
     /// What was given out to be written down.
     written: Written,
@@ -145,6 +150,8 @@ impl Room {
             planned: Vec::new(),
             planned_interrupt: settings.interrupt,
             speakers: Vec::new(),
+            sounds_told: Vec::new(),
+            sounds_due: false,
             empty_since: Some(now + settings.opens_in.unwrap_or_default()),
             written: Written::default(),
             outputs: Vec::new(),
