@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod console;
+mod delay;
 mod docs;
 mod driver;
 mod line;
