@@ -38,10 +38,14 @@ export function line(root, { room, say }) {
 
   /** Aloud only what calls for attention, and that it is over. */
   function tell(now, latency) {
-    if (now.feel === 'laggy' && told.feel !== 'laggy') say(t('delay.said.laggy', { delay: delayText(latency).ms, cause: delayText(latency).cause }));
-    else if (told.feel === 'laggy' && now.feel) say(t('delay.said.better'));
-    else if (BAD.has(now.how) && !BAD.has(told.how)) say(t(`quality.said.${now.how}`));
-    else if (BAD.has(told.how) && now.how && !BAD.has(now.how)) say(t('quality.said.better'));
+    const lags = now.feel === 'laggy';
+    const lagged = told.feel === 'laggy';
+    const isBad = BAD.has(now.how);
+    const wasBad = BAD.has(told.how);
+    if (lags && !lagged) say(t('delay.said.laggy', { delay: delayText(latency).ms, cause: delayText(latency).cause }));
+    else if (isBad && now.how !== told.how) say(t(`quality.said.${now.how}`));
+    else if (lagged && now.feel && !lags) say(t('delay.said.better'));
+    else if (wasBad && now.how && !isBad) say(t('quality.said.better'));
     told = now;
   }
 
