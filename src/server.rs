@@ -21,6 +21,7 @@ use crate::bridge::{Bridge, BridgeParams};
 use crate::config::{self, Config, Faults, Rooms, Secret};
 use crate::listener;
 use crate::metrics::{JoinMetrics, Metrics};
+use crate::monitor::Monitor;
 use crate::runtime::clock;
 use crate::runtime::pool::Pool;
 use crate::transport::certificate::Certificate;
@@ -141,8 +142,9 @@ impl Server {
             tasks: TaskTracker::new(),
         };
         let metrics = Metrics::new(Arc::clone(&pool), signaling.clone(), &joins)?;
-        let pages =
-            Arc::new(Admin { metrics, pool, draining: Arc::clone(&server.draining), signaling: signaling.clone() });
+        let monitor = Arc::new(Monitor::default());
+        let draining = Arc::clone(&server.draining);
+        let pages = Arc::new(Admin { metrics, pool, draining, signaling: signaling.clone(), monitor });
         let (stop, facts) = (server.stop.clone(), signaling.facts());
         server.tasks.spawn(async move {
             tokio::select! {

@@ -26,10 +26,24 @@ const PODIUM: Imports = &[
     ("telemetry", &[]),
     ("listener", &[]),
     ("metrics", &["engine::counters", "engine::event", "latency::histogram", "runtime"]),
-    ("admin", &["metrics", "runtime"]),
-    ("bridge", &["config", "metrics", "runtime", "engine", "router", "sdp", "transport"]),
+    ("admin", &["metrics", "monitor", "runtime"]),
+    ("monitor", &["config", "engine::command", "engine::event", "latency", "metrics", "runtime"]),
+    ("bridge", &["config", "metrics", "monitor", "runtime", "engine", "router", "sdp", "transport"]),
     ("webhooks", &["config"]),
-    ("server", &["admin", "bridge", "config", "listener", "metrics", "runtime", "transport::certificate", "webhooks"]),
+    (
+        "server",
+        &[
+            "admin",
+            "bridge",
+            "config",
+            "listener",
+            "metrics",
+            "monitor",
+            "runtime",
+            "transport::certificate",
+            "webhooks",
+        ],
+    ),
 ];
 
 /// The same for signaling.
@@ -250,9 +264,17 @@ fn crates_of_ours(file: &Source) -> Vec<String> {
     let may_name: &[&str] = match &file.path {
         path if path.starts_with("signaling/") => &["podium_signaling"],
         path if path.starts_with("loadtest/") => &["podium_loadtest"],
-        path if ["src/admin", "src/bridge", "src/server", "src/metrics", "src/webhooks", "src/main.rs"]
-            .iter()
-            .any(|shell| path.starts_with(shell)) =>
+        path if [
+            "src/admin",
+            "src/bridge",
+            "src/monitor",
+            "src/server",
+            "src/metrics",
+            "src/webhooks",
+            "src/main.rs",
+        ]
+        .iter()
+        .any(|shell| path.starts_with(shell)) =>
         {
             &["podium", "podium_signaling"]
         }
