@@ -9,6 +9,7 @@ mod docs;
 mod driver;
 mod line;
 mod listener;
+mod live;
 mod words;
 
 use std::net::SocketAddr;

@@ -22,7 +22,7 @@ export function stage(root, { run, menu, room }) {
     const face = el('button.tile', { testid: `seat-${seat.index}-button`, on: { click: () => pressed(seat.index) } },
       el('span.number', { 'aria-hidden': 'true' }), el('span.face', { 'aria-hidden': 'true' }, el('span.letters')),
       el('span.label', {}, el('span.name'), el('span.status')),
-      el('span.flag', { 'aria-hidden': 'true', testid: `seat-${seat.index}-flag`, hidden: true }, icon(ICONS.bars)),
+      el('span.flag', { 'aria-hidden': 'true', testid: `seat-${seat.index}-flag`, hidden: true }, icon(ICONS.wave), icon(ICONS.bars)),
       seat.index === 0 ? el('span.crown', { 'aria-hidden': 'true' }, icon(ICONS.crown), el('span', { text: seatNameShort(0) })) : null);
     return el(seat.index === 0 ? 'li.seat.host-seat' : 'li.seat', { testid: `seat-${seat.index}`, 'data-drop': seat.index }, face);
   }
