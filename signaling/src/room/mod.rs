@@ -200,6 +200,19 @@ impl Room {
         self.roster.find(identity).map(|person| &person.session)
     }
 
+    /// The rank that someone has here, or had when they left.
+    pub fn rank_known(&self, who: &Identity) -> Option<Rank> {
+        self.roster.find(who).map(|person| person.rank).or_else(|| self.memory.rank_of(who))
+    }
+
+    /// Whether a seat waits for someone who comes now: it is theirs or kept for them, they are invited to one, or lost one a moment ago.
+    pub fn expects_on_stage(&self, who: &Identity, now: Instant) -> bool {
+        let is_owed = |person: &participant::Participant| person.lost_seat.is_some_and(|lost| lost.until >= now);
+        self.stage.seat_of(who).is_some()
+            || self.invites.of(who).is_some()
+            || self.roster.find(who).is_some_and(is_owed)
+    }
+
     /// Whether someone with a token of this age has been put out, and so may not even look.
     pub fn shuts_out(&self, who: &Identity, token_age: Option<Duration>, now: Instant) -> Option<Refusal> {
         if self.bans.holds(who) {
@@ -266,7 +279,7 @@ impl Room {
             return Err(Refusal::InvalidArgument);
         }
         let here = self.roster.find(&identity);
-        let rank = here.map(|person| person.rank).or_else(|| self.memory.rank_of(&identity));
+        let rank = self.rank_known(&identity);
         let can_publish = here.is_some_and(|person| person.can_publish);
         let is_shut_out = (is_person || !is_admin) && self.shuts_out(&identity, token_age, now).is_some();
         if is_shut_out || (!is_admin && rank.is_none()) {
