@@ -8,14 +8,17 @@
 //! - [`probe`]: a send time and a counter inside an Opus packet, which survive a forwarder's rewriting
 //! - [`token`]: access tokens
 //! - [`server`]: a Podium process of one's own
+//! - [`relay`]: a network with faults, between the two
 //! - [`cores`]: a core for the server and one for the client
 //! - [`scenario`]: what many participants do together, and [`report`]: what came of it
 
 pub mod clock;
 pub mod cores;
+mod dice;
 mod gallery;
 pub mod participant;
 pub mod probe;
+pub mod relay;
 pub mod report;
 pub mod scenario;
 pub mod server;

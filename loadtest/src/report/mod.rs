@@ -97,7 +97,7 @@ impl Samples {
         self.0.is_empty()
     }
 
-    fn at(&self, quantile: f64) -> Duration {
+    pub(crate) fn at(&self, quantile: f64) -> Duration {
         Duration::from_micros(self.0.value_at_quantile(quantile))
     }
 

@@ -7,7 +7,6 @@
 mod audience;
 mod cast;
 mod crowd;
-mod dice;
 mod durable;
 mod joins;
 mod restart;
@@ -25,6 +24,7 @@ pub use restart::Restart;
 pub use smoke::Smoke;
 pub use stand::{Stand, StandError};
 
+use crate::dice;
 use crate::report::{Measured, ServerCost};
 use crate::server::{ServerError, ServerProcess};
 
