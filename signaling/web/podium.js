@@ -242,6 +242,7 @@ export class Room {
     const welcome = await link.ask('resume', { resume_token: this.#resumeToken, last_seq: this.state.seq });
     if (!current()) return;
     this.#resumeToken = welcome.resume_token ?? this.#resumeToken;
+    this.#joinReported = true; // the session is not new to the server
     this.#change(fromResume(this.state, welcome, performance.now()));
     this.#entered();
     if (this.#options.media && !this.#media.hasPath) this.#path.now();

@@ -39,7 +39,7 @@ export function figuresOf(sums, since = null, output_ms = null) {
   return {
     rtt_ms: milliseconds(sums.rtt_s),
     jitter_buffer_ms: between(sums.held, since?.held),
-    device_ms: output === null ? null : output + (input ?? 0), // half of it would pass for the whole
+    device_ms: output === null ? null : output + (input ?? output), // told as one: where the microphone's part is unknown it counts as much again
     loss: expected > 0 ? lost / expected : null,
     received: sums.received,
     lost: sums.lost,

@@ -207,8 +207,9 @@ const withoutPerson = (people, identity) => people.filter((one) => one.identity 
 
 // --- how it sounds ---
 
+/** Without a class no delay is known any more. */
 const latencyOf = ({ class: feel, mouth_to_ear_ms, dominant_term, side, estimated }) =>
-  ({ class: feel, mouth_to_ear_ms, dominant_term, side, estimated: Boolean(estimated) });
+  (feel ? { class: feel, mouth_to_ear_ms, dominant_term, side, estimated: Boolean(estimated) } : null);
 
 /** With an identity it is about someone on stage, else about oneself. What comes too late for the stage is not kept. */
 function lineChanged(state, identity, change) {
