@@ -103,6 +103,7 @@ const PURE: &[&str] = &[
     "signaling/src/ids.rs",
     "signaling/src/room/",
     "signaling/src/protocol/",
+    "loadtest/src/light/client/",
 ];
 
 /// In a pure folder no path may hold one of these runs of segments.
@@ -263,6 +264,8 @@ fn within_crate(segments: &[String], module: &[&str]) -> Option<String> {
 fn crates_of_ours(file: &Source) -> Vec<String> {
     let may_name: &[&str] = match &file.path {
         path if path.starts_with("signaling/") => &["podium_signaling"],
+        // Light clients are made of the server's parts; all others share no line with it.
+        path if path.starts_with("loadtest/src/light/") => &["podium", "podium_loadtest"],
         path if path.starts_with("loadtest/") => &["podium_loadtest"],
         path if [
             "src/admin",
@@ -531,6 +534,7 @@ mod the_scanner {
         assert_eq!(lines(super::crates_of_ours, "src/engine/mod.rs", "use podium_signaling::ids::RoomId;"), ["1"]);
         assert_eq!(lines(super::crates_of_ours, "signaling/src/media.rs", "\nuse podium::engine;"), ["2"]);
         assert_eq!(lines(super::crates_of_ours, "loadtest/src/lib.rs", "use podium_signaling::x;"), ["1"]);
+        assert!(lines(super::crates_of_ours, "loadtest/src/light/client/mod.rs", "use podium::wire::rtp;").is_empty());
         assert!(lines(super::crates_of_ours, "src/bridge/mod.rs", "use podium_signaling::ids::RoomId;").is_empty());
         assert_eq!(
             lines(super::room_is_apart, "signaling/src/room/mod.rs", "#[derive(serde::Serialize)] struct A;"),

@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use super::counters::DropReason;
-use super::event::{Event, JoinEnd, SlotView, Stage};
+use super::event::{Event, SlotView, Stage};
 use super::session::{Session, Stream};
 use super::{Counters, Engine, Outbox, RoomKey, send};
 use crate::router::{
@@ -61,12 +61,15 @@ impl Engine {
         if !priority && held {
             return self.counters.dropped(DropReason::GateHeld);
         }
-        let Some(payload) = header.payload(&plain).ok().filter(|payload| opus_toc::frame_samples(payload).is_some())
+        let payload = header.payload(&plain).ok();
+        let Some((payload, samples)) = payload.and_then(|payload| Some((payload, opus_toc::frame_samples(payload)?)))
         else {
             return self.counters.dropped(DropReason::OpusMalformed);
         };
+        session.measuring.frame(samples);
         let level = level_of(track.audio_level_id(), &header, &plain, payload);
         let voiced = seat.speaker.hear(level.level, now);
+        let awaited = voiced && seat.awaited.is_some();
         let voice = Voice {
             source: Source { csrc, run: track.run() },
             incoming: Incoming {
@@ -82,7 +85,9 @@ impl Engine {
         if voiced && priority {
             self.interrupt(room, key, now);
         }
-        self.fan_out(room, index, &voice, now);
+        if self.fan_out(room, index, &voice, now) > 0 && awaited {
+            self.voice_went_out(room, key, now);
+        }
         self.watch_speakers(room, now);
     }
 
@@ -108,15 +113,16 @@ impl Engine {
         Ok((header, plain))
     }
 
-    fn fan_out(&mut self, room: RoomKey, publisher: usize, voice: &Voice<'_>, now: Instant) {
+    fn fan_out(&mut self, room: RoomKey, publisher: usize, voice: &Voice<'_>, now: Instant) -> usize {
         let Some(stage) = self.rooms.get(&room) else {
-            return;
+            return 0;
         };
         let csrc = voice.source.csrc;
         let Some(standing) = stage.standing(csrc, now) else {
-            return;
+            return 0;
         };
-        for &index in &stage.subscribers {
+        let mut copies = 0;
+        for &index in stage.subscribers.all() {
             if index == publisher {
                 continue;
             }
@@ -150,21 +156,12 @@ impl Engine {
                 &mut self.outbox,
                 &mut self.counters,
             );
-            if sent && !std::mem::replace(&mut session.heard_audio, true) {
-                self.events.push_back(Event::Stage {
-                    transport: session.key,
-                    stage: Stage::FirstAudio,
-                    after: now.saturating_duration_since(session.asked_at),
-                });
-                if !std::mem::replace(&mut session.joined, true) {
-                    self.events.push_back(Event::JoinEnded {
-                        transport: session.key,
-                        by: JoinEnd::FirstAudio,
-                        after: now.saturating_duration_since(session.asked_at),
-                    });
-                }
+            if sent {
+                copies += 1;
+                session.joining.reach(Stage::FirstAudio, now, &mut self.events);
             }
         }
+        copies
     }
 
     /// Ends a voice at every listener with a few frames of silence, so that no decoder has to guess.
@@ -172,7 +169,7 @@ impl Engine {
         let Some(stage) = self.rooms.get(&room) else {
             return;
         };
-        for &index in &stage.subscribers {
+        for &index in stage.subscribers.all() {
             let session = &mut self.sessions[index];
             let Some(slot) = session.slots.release(csrc) else {
                 continue;

@@ -257,7 +257,7 @@ mod tests {
             let seat = |(seat, transport): (u8, TransportKey)| {
                 let csrc = Csrc(std::num::NonZeroU32::new(u32::from(seat) + 1).unwrap());
                 let planned = PlannedSeat { seat, transport, csrc, open: true, priority: true };
-                Seat { planned, speaker: Speaker::default() }
+                Seat::new(planned, Speaker::default())
             };
             let mut story = Self {
                 interruption: Interruption::default(),

@@ -8,10 +8,13 @@ pub mod counters;
 pub mod event;
 mod fanout;
 mod interruption;
+mod joining;
+mod measuring;
 pub mod outbox;
 mod reports;
 mod session;
 mod stage;
+mod subscribers;
 pub mod timers;
 
 use std::collections::{HashMap, VecDeque};
@@ -26,12 +29,12 @@ use crate::transport::{
 };
 use crate::wire::{self, DatagramKind, path::Path, stun};
 
-use command::{Command, Open, Plan, Restart, RoomKey, TransportKey};
+use command::{Command, Ladder, Open, Plan, Restart, RoomKey, TransportKey};
 use counters::{Counters, DropReason};
-use event::{CloseReason, Event, JoinEnd, Stage};
+use event::{CloseReason, Event, RoundTripSource, Stage};
 use outbox::Outbox;
 use session::{Consent, Session};
-use stage::RoomStage;
+use stage::{Reconciled, RoomStage};
 use timers::Wheel;
 
 /// One core's media plane.
@@ -49,6 +52,7 @@ pub struct Engine {
     events: VecDeque<Event>,
     counters: Counters,
     scratch: Vec<u8>,
+    ladder: Ladder,
     /// Sessions whose slots changed since the last [`Engine::poll_event`] round.
     slots_changed: Vec<usize>,
 }
@@ -101,6 +105,7 @@ impl Engine {
             events: VecDeque::new(),
             counters: Counters::default(),
             scratch: Vec::with_capacity(2 * wire::DATAGRAM_MAX),
+            ladder: Ladder::default(),
             slots_changed: Vec::new(),
         }
     }
@@ -117,7 +122,7 @@ impl Engine {
             Command::Plan(plan) => self.apply(plan, now),
             Command::Restart(restart) => self.restart(restart, now),
             Command::CloseRoom(room) => self.close_room(room),
-            Command::Ladder(_) => {}
+            Command::Ladder(ladder) => self.ladder = ladder,
         }
     }
 
@@ -202,7 +207,9 @@ impl Engine {
         let index = self.sessions.insert(session);
         self.by_key.insert(key, index);
         self.by_ufrag.extend(self.sessions[index].ice.ufrags().map(|ufrag| (ufrag.to_owned(), index)));
-        self.rooms.entry(room).or_default().subscribers.push(index);
+        let stage = self.rooms.entry(room).or_default();
+        let seated = stage.seat_of(key).is_some();
+        stage.subscribers.add(index, seated);
         self.rearm(index, now);
     }
 
@@ -236,7 +243,7 @@ impl Engine {
             }
         }
         if let Some(stage) = self.rooms.get_mut(&session.room) {
-            stage.subscribers.retain(|&other| other != index);
+            stage.subscribers.remove(index);
             if stage.subscribers.is_empty() && stage.seats.is_empty() {
                 self.rooms.remove(&session.room);
             }
@@ -253,17 +260,22 @@ impl Engine {
         let Some(stage) = self.rooms.remove(&room) else {
             return;
         };
-        for index in stage.subscribers {
+        for &index in stage.subscribers.all() {
             self.remove(index);
         }
     }
 
     fn apply(&mut self, plan: Plan, now: Instant) {
-        let room = plan.room;
+        let (room, asked_at) = (plan.room, plan.asked_at);
         let stage = self.rooms.entry(room).or_default();
-        let closed = stage.reconcile(plan, now);
+        let Reconciled { closed, opened } = stage.reconcile(plan, now);
+        let holders = stage.seats.iter().filter_map(|seat| self.by_key.get(&seat.planned.transport).copied());
+        stage.subscribers.seat_only(&holders.collect::<Vec<_>>());
         for csrc in closed {
             self.end_streams(room, csrc, now);
+        }
+        for (transport, opening) in opened {
+            self.gate_opened(room, transport, opening, asked_at, now);
         }
         // One who had priority a moment ago may be among the held now.
         if self.rooms.get(&room).is_some_and(|stage| stage.interruption.holds(now)) {
@@ -306,6 +318,9 @@ impl Engine {
                 if first {
                     self.stage_reached(index, Stage::FirstCheck, now);
                 }
+                if request.use_candidate {
+                    self.stage_reached(index, Stage::Nominated, now);
+                }
                 // Behind the reply, never before it: a ClientHello that overtakes the reply is dropped by browsers.
                 self.sessions[index].secure.after_check_reply(now);
                 self.heard(index, path, now);
@@ -330,6 +345,7 @@ impl Engine {
         if session.secure.is_done() {
             return self.counters.dropped(DropReason::DtlsUnexpected);
         }
+        session.joining.reach(Stage::Handshake, now, &mut self.events);
         session.secure.feed(datagram, now);
         self.drain_secure(index, now);
     }
@@ -365,34 +381,18 @@ impl Engine {
 
     fn keys_exist(&mut self, index: usize, now: Instant) {
         let session = &mut self.sessions[index];
-        session.keys_after = Some(now.saturating_duration_since(session.asked_at));
         if let Some(flight) = session.secure.round_trip() {
-            session.round_trip = Some(flight.rtt);
+            session.measuring.round_trip(flight.rtt, RoundTripSource::Handshake);
         }
         let hears = !session.streams.is_empty();
         let audible = self.rooms.get(&session.room).is_some_and(|stage| stage.is_audible_to(session.key, now));
         if !(hears && audible) {
-            self.join_ended_by_keys(index);
+            session.joining.ended_by_keys(&mut self.events);
         }
     }
 
-    /// The join ends with the keys: nobody was audible, or whoever was fell silent just then.
-    fn join_ended_by_keys(&mut self, index: usize) {
-        let session = &mut self.sessions[index];
-        let Some(after) = session.keys_after.filter(|_| !session.joined) else {
-            return;
-        };
-        session.joined = true;
-        self.events.push_back(Event::JoinEnded { transport: session.key, by: JoinEnd::Keys, after });
-    }
-
     fn stage_reached(&mut self, index: usize, stage: Stage, now: Instant) {
-        let session = &self.sessions[index];
-        self.events.push_back(Event::Stage {
-            transport: session.key,
-            stage,
-            after: now.saturating_duration_since(session.asked_at),
-        });
+        self.sessions[index].joining.reach(stage, now, &mut self.events);
     }
 
     /// An authenticated packet came by `path`.
@@ -422,9 +422,10 @@ impl Engine {
         }
         if session.srtp.is_some() && session.report_at <= now {
             self.send_reports(index, now);
-            let waited = now.saturating_duration_since(self.sessions[index].asked_at);
-            if waited >= JOIN_WAITS {
-                self.join_ended_by_keys(index);
+            self.tell_measured(index);
+            let joining = &mut self.sessions[index].joining;
+            if joining.waited(now) >= JOIN_WAITS {
+                joining.ended_by_keys(&mut self.events);
             }
         }
         self.rearm(index, now);

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::counters::DropReason;
+use super::event::{Event, RoundTripSource};
 use super::fanout::drop_of_srtp;
 use super::{Engine, send};
 use crate::router::report::{self, Block};
@@ -40,29 +41,51 @@ impl Engine {
                     self.read_blocks(index, &blocks, now);
                 }
                 Report::ReceiverReport { blocks, .. } => self.read_blocks(index, &blocks, now),
+                Report::DelaySinceReferenceTime { answers, .. } => {
+                    let ours = self.sessions[index].report_ssrc;
+                    for answer in answers.into_iter().filter(|answer| answer.ssrc == ours) {
+                        let source = RoundTripSource::ReferenceTime;
+                        self.found_round_trip(index, answer.last_reference, answer.delay, source, now);
+                    }
+                }
                 Report::ReferenceTime { .. } | Report::Goodbye { .. } | Report::Other => {}
             }
         }
     }
 
     fn read_blocks(&mut self, index: usize, blocks: &[ReportBlock], now: Instant) {
-        let ntp = self.ntp.ntp(now);
-        let session = &mut self.sessions[index];
         for block in blocks {
+            let session = &mut self.sessions[index];
             if !session.streams.iter().any(|stream| stream.params.ssrc == block.ssrc) {
                 continue;
             }
             self.counters.downlink_reports += 1;
             self.counters.downlink_lost_permille += u64::from(block.fraction_lost) * 1_000 / 256;
-            if let Some(round_trip) = report::round_trip(ntp, block.last_sr, block.delay_since_last_sr) {
-                session.round_trip = Some(round_trip);
-                self.counters.round_trips += 1;
-                self.counters.round_trip_micros += u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX);
-            }
+            session.measuring.downlink(block.fraction_lost, block.jitter);
+            self.found_round_trip(index, block.last_sr, block.delay_since_last_sr, RoundTripSource::Reports, now);
         }
     }
 
-    /// One compound packet: a sender report for each slot that has sent, a block about the microphone.
+    /// An answer came to a report or reference time of ours: whose middle bits it tells, and how long the client had held it.
+    fn found_round_trip(&mut self, index: usize, reference: u32, held: u32, source: RoundTripSource, now: Instant) {
+        let Some(round_trip) = report::round_trip(self.ntp.ntp(now), reference, held) else {
+            return;
+        };
+        self.sessions[index].measuring.round_trip(round_trip, source);
+        self.counters.round_trips += 1;
+        self.counters.round_trip_micros += u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX);
+    }
+
+    /// Tells what was found out about the path since it was last told.
+    pub(super) fn tell_measured(&mut self, index: usize) {
+        let session = &mut self.sessions[index];
+        if let Some(sample) = session.measuring.take() {
+            self.events.push_back(Event::Measured { transport: session.key, sample });
+        }
+    }
+
+    /// One compound packet: a sender report for each slot that has sent, a block about the microphone, and our clock, so that also whoever
+    /// hears nobody can show us the round trip.
     pub(super) fn send_reports(&mut self, index: usize, now: Instant) {
         let ntp = self.ntp.ntp(now);
         let session = &mut self.sessions[index];
@@ -70,7 +93,11 @@ impl Engine {
         let mut blocks = Vec::new();
         if let Some((ssrc, reception)) = session.track.as_mut().and_then(|track| track.reception()) {
             self.counters.uplink_lost += reception.newly_lost();
-            blocks.push(block_on_wire(ssrc, reception.block(now)));
+            let block = reception.block(now);
+            if block.expected > 0 {
+                session.measuring.uplink(block.fraction_lost, block.jitter);
+            }
+            blocks.push(block_on_wire(ssrc, block));
         }
         let reports: Vec<SenderReport> = session
             .streams
@@ -92,12 +119,17 @@ impl Engine {
         if reports.is_empty() {
             self.scratch.clear();
             rtcp::write_receiver_report(&mut self.scratch, session.report_ssrc, &blocks, &session.cname);
+            rtcp::write_reference_time(&mut self.scratch, session.report_ssrc, ntp);
             return self.send_rtcp(index);
         }
         for (number, streams) in reports.chunks(rtcp::STREAMS_MAX).enumerate() {
+            let session = &self.sessions[index];
             let blocks = if number == 0 { blocks.as_slice() } else { &[] };
             self.scratch.clear();
-            rtcp::write_sender_reports(&mut self.scratch, streams, blocks, &self.sessions[index].cname);
+            rtcp::write_sender_reports(&mut self.scratch, streams, blocks, &session.cname);
+            if number == 0 {
+                rtcp::write_reference_time(&mut self.scratch, session.report_ssrc, ntp);
+            }
             self.send_rtcp(index);
         }
     }

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::command::{Open, RoomKey, TransportKey};
 use super::event::{CloseReason, SlotView};
+use super::joining::Joining;
+use super::measuring::Measuring;
 use crate::router::{
     budget::{Allowance, Budget},
     forwarder::Forwarder,
@@ -23,7 +25,7 @@ use crate::transport::{
 pub(super) struct Session {
     pub(super) key: TransportKey,
     pub(super) room: RoomKey,
-    pub(super) asked_at: Instant,
+    pub(super) joining: Joining,
     opened_at: Instant,
     pub(super) ice: IceLite,
     pub(super) secure: SecurePath<Dimpl>,
@@ -37,13 +39,8 @@ pub(super) struct Session {
     pub(super) consent: Consent,
     pub(super) report_at: Instant,
     pub(super) armed: Option<Instant>,
-    pub(super) round_trip: Option<Duration>,
+    pub(super) measuring: Measuring,
     pub(super) rtcp_budget: Budget,
-    /// When keys came to exist, after the transport was asked for.
-    pub(super) keys_after: Option<Duration>,
-    /// The join has ended, by audio or by keys.
-    pub(super) joined: bool,
-    pub(super) heard_audio: bool,
 }
 
 /// One downstream slot: what was negotiated, and the stream that goes there.
@@ -90,7 +87,7 @@ impl Session {
         Self {
             key: transport,
             room,
-            asked_at,
+            joining: Joining::new(transport, asked_at),
             opened_at: now,
             ice: IceLite::new(credentials, negotiated.remote_ufrag, now),
             secure: SecurePath::new(Dimpl::new(certificate, role, now), role, fingerprints),
@@ -104,11 +101,8 @@ impl Session {
             consent: Consent::Fresh,
             report_at: now,
             armed: None,
-            round_trip: None,
+            measuring: Measuring::default(),
             rtcp_budget: Budget::full(REPORTS, now),
-            keys_after: None,
-            joined: false,
-            heard_audio: false,
         }
     }
 

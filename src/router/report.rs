@@ -43,6 +43,8 @@ pub struct Block {
     pub last_sender_report: u32,
     /// How long ago that report came, in 1/65536 s.
     pub delay: u32,
+    /// Packets that should have come since the last report. Not on the wire.
+    pub expected: u64,
 }
 
 /// How a packet's sequence number continues the stream.
@@ -142,6 +144,7 @@ impl Reception {
             jitter: self.jitter_scaled >> 4,
             last_sender_report,
             delay,
+            expected: expected_now,
         }
     }
 
@@ -168,7 +171,7 @@ impl Reception {
     }
 }
 
-/// The round trip that a report about one of our streams tells: now less when we sent the report it answers, less how long it was held.
+/// The round trip that an answer to a report or a reference time of ours tells: now less when we sent that, less how long it was held.
 ///
 /// `None` where the block answers no report, or tells a time that cannot be (a negative one, or more than a minute).
 pub fn round_trip(now_ntp: u64, last_sender_report: u32, delay: u32) -> Option<Duration> {

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::oneshot;
 
-use crate::engine::command::{Command, Open, Plan, Restart, RoomKey, TransportKey};
+use crate::engine::command::{Command, Ladder, Open, Plan, Restart, RoomKey, TransportKey};
 
 /// One worker's mailbox. Any thread may post; the worker takes.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ struct Waiting {
     plans: HashMap<RoomKey, Plan>,
     closes: HashSet<TransportKey>,
     rooms_closed: HashSet<RoomKey>,
+    ladder: Option<Ladder>,
     stop: bool,
 }
 
@@ -85,14 +86,22 @@ impl Mailbox {
         restarted
     }
 
-    /// Posts a room's newest plan.
-    pub fn plan(&self, plan: Plan) {
+    /// Posts a room's newest plan. Where it replaces one that nobody has taken yet, what that one was asked for waits since then.
+    pub fn plan(&self, mut plan: Plan) {
         self.post(|waiting| {
-            let newer = waiting.plans.get(&plan.room).is_none_or(|present| present.revision < plan.revision);
-            if newer {
-                waiting.plans.insert(plan.room, plan);
+            if let Some(present) = waiting.plans.get(&plan.room) {
+                if present.revision >= plan.revision {
+                    return;
+                }
+                plan.asked_at = plan.asked_at.min(present.asked_at);
             }
+            waiting.plans.insert(plan.room, plan);
         });
+    }
+
+    /// Posts how far to go to spare the machine. The newest counts.
+    pub fn ladder(&self, ladder: Ladder) {
+        self.post(|waiting| waiting.ladder = Some(ladder));
     }
 
     /// Posts the end of a transport.
@@ -136,7 +145,7 @@ impl Mailbox {
         Mail {
             opens: waiting.opens,
             restarts: waiting.restarts.into_values().collect(),
-            commands: plans.chain(closes).chain(rooms_closed).collect(),
+            commands: plans.chain(closes).chain(rooms_closed).chain(waiting.ladder.map(Command::Ladder)).collect(),
             stop: waiting.stop,
         }
     }
@@ -195,6 +204,29 @@ mod tests {
                 .iter()
                 .any(|command| matches!(command, Command::Plan(plan) if plan.room == RoomKey(7) && plan.revision == 3))
         );
+        assert!(mailbox.take().commands.is_empty());
+    }
+
+    #[test]
+    fn a_plan_that_replaces_another_has_waited_as_long() {
+        let mailbox = Mailbox::new().expect("a descriptor");
+        let (first, second) = (plan(7, 1), plan(7, 2));
+        let asked_at = first.asked_at;
+        mailbox.plan(first);
+        mailbox.plan(second);
+        let mail = mailbox.take();
+        assert!(
+            matches!(mail.commands.as_slice(), [Command::Plan(plan)] if plan.revision == 2 && plan.asked_at == asked_at)
+        );
+    }
+
+    #[test]
+    fn only_the_newest_step_of_the_ladder_waits() {
+        let mailbox = Mailbox::new().expect("a descriptor");
+        mailbox.ladder(Ladder { audience_slots: Some(1) });
+        mailbox.ladder(Ladder { audience_slots: Some(2) });
+        let mail = mailbox.take();
+        assert!(matches!(mail.commands.as_slice(), [Command::Ladder(Ladder { audience_slots: Some(2) })]));
         assert!(mailbox.take().commands.is_empty());
     }
 

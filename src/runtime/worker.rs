@@ -243,8 +243,11 @@ impl Worker {
             }
         }
         if self.backlog.len() > BACKLOG_MAX {
-            // What someone hears and who speaks is told anew with the next change; the fate of a transport is told once.
-            self.backlog.retain(|event| !matches!(event, Event::Speakers { .. } | Event::Slots { .. }));
+            // What is measured is measured again, what someone hears and who speaks is told anew with the next change; the fate of a
+            // transport is told once.
+            self.backlog.retain(|event| {
+                !matches!(event, Event::Measured { .. } | Event::Speakers { .. } | Event::Slots { .. })
+            });
             let excess = self.backlog.len().saturating_sub(BACKLOG_MAX);
             self.backlog.drain(..excess);
             self.counts.events_lost += excess as u64;

@@ -41,6 +41,13 @@ pub enum Report {
         /// Reporter's wall clock, NTP format.
         ntp: u64,
     },
+    /// How long ago the reporter got reference times (DLRR), its answer to ours.
+    DelaySinceReferenceTime {
+        /// The reporter.
+        ssrc: u32,
+        /// One for each whose reference time it got.
+        answers: Vec<TimeAnswer>,
+    },
     /// Streams that end.
     Goodbye {
         /// The streams.
@@ -67,6 +74,17 @@ pub struct ReportBlock {
     pub last_sr: u32,
     /// Time since that report in 1/65536 s.
     pub delay_since_last_sr: u32,
+}
+
+/// The answer to one reference time (RFC 3611 section 4.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TimeAnswer {
+    /// Who sent the reference time.
+    pub ssrc: u32,
+    /// Middle 32 bits of it.
+    pub last_reference: u32,
+    /// Time since it came in 1/65536 s.
+    pub delay: u32,
 }
 
 /// How we send one stream.
@@ -159,6 +177,32 @@ pub fn write_receiver_report(out: &mut Vec<u8>, our_ssrc: u32, blocks: &[ReportB
     append(out, &description(std::iter::once(our_ssrc), cname));
 }
 
+/// Appends an extended report that tells our clock (RRTR), so that whoever sends us no reports about streams can answer it (DLRR).
+pub fn write_reference_time(out: &mut Vec<u8>, our_ssrc: u32, ntp: u64) {
+    write_extended_header(out, our_ssrc, REFERENCE_TIME_BLOCK, REFERENCE_TIME_WORDS);
+    out.extend_from_slice(&ntp.to_be_bytes());
+}
+
+/// Appends an extended report that answers reference times: at most [`BLOCKS_MAX`], the rest is left out.
+pub fn write_time_answers(out: &mut Vec<u8>, our_ssrc: u32, answers: &[TimeAnswer]) {
+    let answers = &answers[..answers.len().min(BLOCKS_MAX)];
+    write_extended_header(out, our_ssrc, TIME_ANSWERS_BLOCK, TIME_ANSWER_WORDS * answers.len() as u16);
+    for answer in answers {
+        for word in [answer.ssrc, answer.last_reference, answer.delay] {
+            out.extend_from_slice(&word.to_be_bytes());
+        }
+    }
+}
+
+/// The headers of an extended report of one block, which has so many words behind its own header.
+fn write_extended_header(out: &mut Vec<u8>, our_ssrc: u32, block: u8, words: u16) {
+    out.extend_from_slice(&[VERSION << 6, EXTENDED_REPORT]);
+    out.extend_from_slice(&(words + 2).to_be_bytes());
+    out.extend_from_slice(&our_ssrc.to_be_bytes());
+    out.extend_from_slice(&[block, 0]);
+    out.extend_from_slice(&words.to_be_bytes());
+}
+
 fn parse_packet(packet: &[u8], reports: &mut Vec<Report>) -> Result<(), RtcpError> {
     match packet[1] {
         SENDER_REPORT => {
@@ -189,7 +233,7 @@ fn parse_packet(packet: &[u8], reports: &mut Vec<Report>) -> Result<(), RtcpErro
 fn parse_extended(packet: &[u8], reports: &mut Vec<Report>) -> Result<(), RtcpError> {
     let (head, mut rest) = packet.split_at_checked(8).ok_or(RtcpError::Malformed)?;
     let ssrc = u32::from_be_bytes([head[4], head[5], head[6], head[7]]);
-    let mut times = 0;
+    let known = reports.len();
     while !rest.is_empty() {
         let header = rest.get(..HEADER_LEN).ok_or(RtcpError::Malformed)?;
         let len = HEADER_LEN + 4 * usize::from(u16::from_be_bytes([header[2], header[3]]));
@@ -200,13 +244,28 @@ fn parse_extended(packet: &[u8], reports: &mut Vec<Report>) -> Result<(), RtcpEr
             let time = ReceiverReferenceTimeReportBlock::unmarshal(&mut block).map_err(|_| RtcpError::Malformed)?;
             let ntp = time.ntp_timestamp;
             reports.push(Report::ReferenceTime { ssrc, ntp });
-            times += 1;
+        }
+        if kind == TIME_ANSWERS_BLOCK {
+            let answers = block[HEADER_LEN..].chunks(4 * usize::from(TIME_ANSWER_WORDS)).map(time_answer);
+            let answers = answers.collect::<Option<_>>().ok_or(RtcpError::Malformed)?;
+            reports.push(Report::DelaySinceReferenceTime { ssrc, answers });
         }
     }
-    if times == 0 {
+    if reports.len() == known {
         reports.push(Report::Other);
     }
     Ok(())
+}
+
+fn time_answer(words: &[u8]) -> Option<TimeAnswer> {
+    let &[s0, s1, s2, s3, r0, r1, r2, r3, d0, d1, d2, d3] = words else {
+        return None;
+    };
+    Some(TimeAnswer {
+        ssrc: u32::from_be_bytes([s0, s1, s2, s3]),
+        last_reference: u32::from_be_bytes([r0, r1, r2, r3]),
+        delay: u32::from_be_bytes([d0, d1, d2, d3]),
+    })
 }
 
 fn unmarshal<P: Unmarshal>(mut packet: &[u8]) -> Result<P, RtcpError> {
@@ -272,6 +331,9 @@ const RECEIVER_REPORT: u8 = 201;
 const GOODBYE: u8 = 203;
 const EXTENDED_REPORT: u8 = 207;
 const REFERENCE_TIME_BLOCK: u8 = 4;
+const REFERENCE_TIME_WORDS: u16 = 2;
+const TIME_ANSWERS_BLOCK: u8 = 5;
+const TIME_ANSWER_WORDS: u16 = 3;
 /// Largest positive loss of a signed field of 24 bits.
 const LOST_MAX: i32 = 0x007f_ffff;
 const CNAME_MAX: usize = 255;
@@ -407,8 +469,21 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_answer_is_an_extended_report_that_tells_us_nothing() {
-        let answer = [0x80, 207, 0, 5, 0, 0, 0, 7, 5, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
-        assert_eq!(parse_compound(&answer), Ok(vec![Report::Other]));
+    fn a_reference_time_and_its_answer() {
+        let bytes = [0x80, 207, 0, 5, 0, 0, 0, 7, 5, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
+        let answer = TimeAnswer { ssrc: 1, last_reference: 2, delay: 3 };
+        let read = Report::DelaySinceReferenceTime { ssrc: 7, answers: vec![answer] };
+        assert_eq!(parse_compound(&bytes), Ok(vec![read]));
+        let mut out = Vec::new();
+        write_time_answers(&mut out, 7, &[answer]);
+        assert_eq!(out, bytes);
+
+        out.clear();
+        write_receiver_report(&mut out, 9, &[], "n");
+        write_reference_time(&mut out, 9, 0x0000_0005_0000_0006);
+        let reports = parse_compound(&out).unwrap();
+        assert_eq!(reports[2], Report::ReferenceTime { ssrc: 9, ntp: 0x0000_0005_0000_0006 });
+        let half = [0x80, 207, 0, 4, 0, 0, 0, 7, 5, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2];
+        assert_eq!(parse_compound(&half), Err(RtcpError::Malformed));
     }
 }

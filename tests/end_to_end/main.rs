@@ -5,6 +5,7 @@
 
 mod doors;
 mod interruptions;
+mod light;
 mod process;
 mod restarts;
 mod seats;

@@ -7,6 +7,7 @@
 mod crowds;
 mod interruptions;
 mod joining;
+mod measuring;
 mod networks;
 mod restarts;
 mod seats;

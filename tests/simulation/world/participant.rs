@@ -10,7 +10,8 @@ use podium::transport::secure::{SecureFailure, SecureOutput, SecurePath};
 use podium::transport::srtp::SrtpSession;
 use podium::wire::audio_level::AudioLevel;
 use podium::wire::rtcp::{
-    Report, ReportBlock, SenderReport, parse_compound, write_receiver_report, write_sender_reports,
+    Report, ReportBlock, SenderReport, TimeAnswer, parse_compound, write_receiver_report, write_sender_reports,
+    write_time_answers,
 };
 use podium::wire::rtp::RtpHeader;
 use podium::wire::{DatagramKind, classify};
@@ -43,6 +44,8 @@ pub(crate) struct Participant {
     srtp: Option<Box<SrtpSession>>,
     slots: Vec<Slot>,
     report_at: Option<Instant>,
+    /// The server's clock, as it told it last: whose word, what, when.
+    reference: Option<(u32, u64, Instant)>,
     started: Instant,
     out: Vec<Vec<u8>>,
 }
@@ -115,6 +118,7 @@ impl Participant {
             slots: answer.slots.iter().map(slot).collect(),
             terms,
             report_at: None,
+            reference: None,
             started: now,
             out: Vec::new(),
         }
@@ -245,7 +249,11 @@ impl Participant {
                     blocks
                 }
                 Report::ReceiverReport { blocks, .. } => blocks,
-                Report::ReferenceTime { .. } | Report::Goodbye { .. } | Report::Other => continue,
+                Report::ReferenceTime { ssrc, ntp } => {
+                    self.reference = Some((ssrc, ntp, now));
+                    continue;
+                }
+                Report::DelaySinceReferenceTime { .. } | Report::Goodbye { .. } | Report::Other => continue,
             };
             for block in blocks.iter().filter(|block| block.ssrc == self.microphone.ssrc) {
                 let measured = report::round_trip(ntp, block.last_sr, block.delay_since_last_sr);
@@ -267,6 +275,15 @@ impl Participant {
         } else {
             let own = SenderReport { ssrc, ntp, rtp: 0, packets, octets: self.microphone.octets };
             write_sender_reports(&mut datagram, &[own], &blocks, "browser");
+        }
+        if let Some((server, reference, came_at)) = self.reference.take() {
+            let held = now.duration_since(came_at).as_micros() * 65_536 / 1_000_000;
+            let answer = TimeAnswer {
+                ssrc: server,
+                last_reference: report::middle(reference),
+                delay: u32::try_from(held).unwrap(),
+            };
+            write_time_answers(&mut datagram, ssrc, &[answer]);
         }
         if let Some(srtp) = &mut self.srtp {
             self.out.push(srtp.protect_rtcp(&datagram).unwrap().to_vec());
