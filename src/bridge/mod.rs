@@ -15,13 +15,14 @@ use std::time::{Duration, Instant};
 use podium_signaling::FactSink;
 use podium_signaling::ids::{RoomId, SeatIndex, SessionId};
 use podium_signaling::media::{MediaFuture, MediaPlane, MediaRefusal, OpenTransport, Opened, RestartIce};
+use podium_signaling::monitor::LatencyMonitor;
 use podium_signaling::room::{self, MediaFact, SlotView, StagePlan};
 use tokio::sync::mpsc;
 
 use crate::config::Advertise;
 use crate::engine::command::{Interrupt, Open, Plan, PlannedSeat, TransportKey};
-use crate::engine::event::{CloseReason, Event};
-use crate::metrics::JoinMetrics;
+use crate::engine::event::Event;
+use crate::monitor::{Monitor, Newcomer};
 use crate::router::Csrc;
 use crate::runtime::{clock, pool::Pool};
 use crate::sdp::{self, Agreement, AnswerParams, Offer, SdpError};
@@ -41,8 +42,8 @@ pub struct BridgeParams {
     pub advertise: Vec<String>,
     /// Slots given to one participant at most.
     pub slots_max: usize,
-    /// Where joins are counted.
-    pub joins: Arc<JoinMetrics>,
+    /// Who watches the delays of what is carried.
+    pub monitor: Arc<Monitor>,
 }
 
 /// The media plane as signaling sees it.
@@ -53,7 +54,7 @@ pub struct Bridge {
     /// By worker.
     candidates: Vec<Vec<SocketAddr>>,
     slots_max: usize,
-    joins: Arc<JoinMetrics>,
+    monitor: Arc<Monitor>,
     registry: Registry,
     next_transport: AtomicU64,
 }
@@ -71,13 +72,18 @@ impl Bridge {
             fingerprint: params.certificate.fingerprint().to_string(),
             candidates,
             slots_max: params.slots_max,
-            joins: params.joins,
+            monitor: params.monitor,
             next_transport: AtomicU64::new(1),
         }
     }
 
-    /// Carries what the engines report to the rooms, until the engines end.
-    pub async fn carry_events(self: Arc<Self>, mut events: mpsc::Receiver<(u16, Event)>, facts: FactSink) {
+    /// Carries what the engines report and what the monitor found to the rooms, until the engines end.
+    pub async fn carry_events(
+        self: Arc<Self>,
+        mut events: mpsc::Receiver<(u16, Event)>,
+        mut found: mpsc::Receiver<Vec<(RoomId, MediaFact)>>,
+        facts: FactSink,
+    ) {
         let mut waiting = Waiting::default();
         let mut retry = tokio::time::interval(FACT_RETRY);
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -85,8 +91,13 @@ impl Bridge {
             tokio::select! {
                 event = events.recv() => {
                     let Some((_, event)) = event else { return };
-                    self.count(&event);
+                    self.monitor.hear(&event);
                     if let Some((room, fact)) = self.translate(event) {
+                        waiting.deliver(&facts, room, fact);
+                    }
+                }
+                Some(found) = found.recv() => {
+                    for (room, fact) in found {
                         waiting.deliver(&facts, room, fact);
                     }
                 }
@@ -101,6 +112,14 @@ impl Bridge {
         let transport = TransportKey(self.next_transport.fetch_add(1, Ordering::Relaxed));
         // Registered before anything is asked of the worker, so that nobody takes the room for empty meanwhile.
         let place = self.registry.register(&request.session, &request.room, transport);
+        self.monitor.opening(&Newcomer {
+            transport,
+            session: &request.session,
+            identity: &request.identity,
+            room: &request.room,
+            worker: place.worker,
+            asked_at,
+        });
         let opened = self.open_at(place, transport, &offer, &request, asked_at).await;
         if opened.is_err() {
             self.close_session(&request.session);
@@ -162,6 +181,7 @@ impl Bridge {
     }
 
     fn close_session(&self, session: &SessionId) {
+        self.monitor.closing(session);
         let Some(taken) = self.registry.take_session(session) else {
             return;
         };
@@ -169,26 +189,6 @@ impl Bridge {
         mailbox.close(taken.transport);
         if let Some(place) = taken.emptied {
             mailbox.close_room(place.room);
-        }
-    }
-
-    fn count(&self, event: &Event) {
-        match event {
-            Event::Stage { stage, after, .. } => self.joins.stage(*stage, *after),
-            Event::JoinEnded { by, after, .. } => self.joins.ended(*by, *after),
-            Event::Closed { reason, .. } => match reason {
-                CloseReason::HandshakeFailed(_) | CloseReason::HandshakeTimeout => self.joins.failed(*reason),
-                CloseReason::Silent | CloseReason::Goodbye => {}
-            },
-            Event::TrackLive { .. }
-            | Event::Interrupted { .. }
-            | Event::Restored { .. }
-            | Event::Slots { .. }
-            | Event::Measured { .. }
-            | Event::GateOpened { .. }
-            | Event::OnMic { .. }
-            | Event::Interruption { .. }
-            | Event::Speakers { .. } => {}
         }
     }
 
@@ -260,7 +260,7 @@ impl MediaPlane for Bridge {
 
     fn apply(&self, plan: StagePlan, asked_at: Instant) {
         let place = self.registry.place_of(&plan.room);
-        let seats = plan
+        let seats: Vec<PlannedSeat> = plan
             .seats
             .into_iter()
             .filter_map(|seat| {
@@ -274,6 +274,7 @@ impl MediaPlane for Bridge {
                 })
             })
             .collect();
+        self.monitor.staged(&plan.room, seats.iter().map(|seat| (seat.transport, seat.csrc.0.get())));
         self.pool.workers()[usize::from(place.worker)].mailbox.plan(Plan {
             room: place.room,
             revision: plan.revision,
@@ -288,9 +289,14 @@ impl MediaPlane for Bridge {
     }
 
     fn room_closed(&self, room: &RoomId) {
+        self.monitor.room_closed(room);
         if let Some(place) = self.registry.remove_room(room) {
             self.pool.workers()[usize::from(place.worker)].mailbox.close_room(place.room);
         }
+    }
+
+    fn monitor(&self) -> &dyn LatencyMonitor {
+        self.monitor.as_ref()
     }
 }
 
