@@ -407,7 +407,8 @@ async fn relay(args: RelayArgs) -> Result<Outcome, Box<dyn std::error::Error>> {
     let mut line = Line { up: args.up, down: args.down };
     let start = if args.tcp { Relay::tcp } else { Relay::udp };
     let relay = start(args.listen, args.to, line.clone(), seed)?;
-    writeln!(io::stderr(), "{} → {} (seed {seed})", relay.address(), args.to)?;
+    let first = if relay.is_first() { "" } else { ", not in real time" };
+    writeln!(io::stderr(), "{} → {} (seed {seed}{first})", relay.address(), args.to)?;
     let mut changes = args.then;
     changes.sort_by_key(|change| change.after);
     let changing = async {

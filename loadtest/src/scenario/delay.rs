@@ -4,7 +4,6 @@
 //! faults. Ears and mouths are in this process, so a probe in each packet tells how long it took: to the one in the audience it went up only,
 //! to the other on stage it went up and down. Rooms come one after another, so that they do not disturb each other's time.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::Duration;
@@ -223,9 +222,7 @@ fn truth(ada: &Participant, ben: &Participant, witness: &Participant) -> Option<
 fn estimate(stats: &Value, identity: &str) -> Option<Estimate> {
     let person = stats["stage"].as_array()?.iter().find(|person| person["identity"] == identity)?;
     let round_trip_ms = person["rtt_ms"].as_f64()?;
-    let terms: BTreeMap<String, f64> =
-        person["terms"].as_object().into_iter().flatten().filter_map(|(k, v)| Some((k.clone(), v.as_f64()?))).collect();
-    let term = |name: &str| terms.get(name).copied();
+    let term = |name: &str| person["terms_ms"][name].as_f64();
     Some(Estimate {
         one_way_ms: round_trip_ms / 2.0,
         network_ms: term("uplink").zip(term("downlink")).map(|(up, down)| up + down),
@@ -240,3 +237,29 @@ const FAR: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const NEAR: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
 /// A client tells every five seconds; here there is less time.
 const REPORT_EVERY: Duration = Duration::from_millis(1_500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_believed_of_a_person_is_found_among_the_figures_of_the_stage() {
+        let stats = json!({ "stage": [
+            { "identity": "ben", "terms_ms": {} },
+            { "identity": "ada", "rtt_ms": 101.0, "rtt_source": "slot", "terms_ms": { "uplink": 50.5, "downlink": 20.0 } },
+        ]});
+        let expected = Estimate { one_way_ms: 50.5, network_ms: Some(70.5), source: "slot".to_owned() };
+        assert_eq!(estimate(&stats, "ada"), Some(expected));
+        assert_eq!(estimate(&stats, "ben"), None, "nothing is known of ben yet");
+        assert_eq!(estimate(&stats, "cyd"), None);
+        assert_eq!(estimate(&json!({}), "ada"), None);
+    }
+
+    #[test]
+    fn the_usual_lines_are_well_formed_and_have_names_of_their_own() {
+        let lines = Delay::usual_lines();
+        let names: std::collections::BTreeSet<&str> = lines.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!((lines.len(), names.len()), (8, 8));
+        assert_eq!(lines.iter().filter(|(_, line)| line.up != line.down).count(), 1);
+    }
+}
