@@ -52,7 +52,7 @@ const SIGNALING: Imports = &[
     ("limit", &[]),
     ("ids", &[]),
     ("room", &["ids"]),
-    ("protocol", &["ids", "room"]),
+    ("protocol", &["ids", "room", "monitor"]),
     ("media", &["ids", "room", "monitor"]),
     ("monitor", &["ids", "room"]),
     ("metrics", &["room"]),
