@@ -6,6 +6,7 @@
 mod doors;
 mod interruptions;
 mod light;
+mod lines;
 mod process;
 mod restarts;
 mod seats;

@@ -163,10 +163,7 @@ impl<'a> Room<'a> {
         };
         let refused = |error| format!("a command was refused: {error}");
         ada.command("room_update", json!({ "seat_mode": "free" })).await.map_err(refused)?;
-        // The seat of the host is the host's already, if the server has it so.
-        if let Err(error) = ada.command("seat_take", json!({ "seat": 0 })).await {
-            tracing::debug!(%error, "the host has a seat");
-        }
+        ada.command("seat_take", json!({ "seat": 0 })).await.map_err(refused)?;
         ben.command("seat_take", json!({ "seat": 1 })).await.map_err(refused)?;
         for (who, pitch) in [(ada, 440), (ben, 660)] {
             who.speak(Voice::tone(pitch)).map_err(|error| error.to_string())?;
