@@ -5,10 +5,9 @@
 //! named, so a rule can be cheated by a re-export, but not by a layout of the line. Last, every rule is shown a file that breaks it.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::OnceLock;
 
+use source::tree::{listed_by_git, root, walked};
 use source::{Named, Source};
 
 mod source;
@@ -25,7 +24,7 @@ const PODIUM: Imports = &[
     ("config", &[]),
     ("telemetry", &[]),
     ("listener", &[]),
-    ("metrics", &["engine::counters", "engine::event", "latency::histogram", "runtime"]),
+    ("metrics", &["engine::counters", "latency", "runtime"]),
     ("admin", &["metrics", "monitor", "runtime"]),
     ("monitor", &["config", "engine::command", "engine::event", "latency", "metrics", "runtime"]),
     ("bridge", &["config", "metrics", "monitor", "runtime", "engine", "router", "sdp", "transport"]),
@@ -438,40 +437,6 @@ fn report(breaches: &[String]) {
 fn write_line(line: &str) {
     use std::io::Write as _;
     writeln!(std::io::stderr(), "{line}").expect("a test has a standard error");
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// What is committed or about to be.
-fn listed_by_git() -> Option<Vec<String>> {
-    let arguments = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-    let output = Command::new("git")
-        .args(arguments)
-        .current_dir(root())
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?;
-    let mut paths: Vec<String> =
-        String::from_utf8(output.stdout).ok()?.split_terminator('\0').map(str::to_owned).collect();
-    paths.retain(|path| root().join(path).is_file());
-    (!paths.is_empty()).then_some(paths)
-}
-
-fn walked() -> Vec<String> {
-    let (mut folders, mut paths) = (vec![root()], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("a folder of ours can be read").flatten() {
-            let (path, name) = (entry.path(), entry.file_name());
-            if path.is_file() {
-                paths.push(path.strip_prefix(root()).expect("it was found below the root").display().to_string());
-            } else if path.is_dir() && name != "target" && name != ".git" {
-                folders.push(path);
-            }
-        }
-    }
-    paths
 }
 
 /// Each rule, a file that breaks it, and one that does not.

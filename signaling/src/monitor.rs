@@ -155,7 +155,12 @@ pub trait LatencyMonitor: Send + Sync {
     /// Whether everyone may come in, so that nobody need ask as what.
     fn admits_everyone(&self) -> bool;
 
-    /// Whether someone new may come in now, who would be this.
+    /// Whether nobody at all may come in now, hosts included, so that nobody need ask as what. It takes nothing from whoever comes next.
+    fn refuses_everyone(&self) -> Option<NotNow> {
+        None
+    }
+
+    /// Whether someone new may come in now, who would be this. Asked once for each who would.
     ///
     /// # Errors
     ///
