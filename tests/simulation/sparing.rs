@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use podium::engine::counters::DropReason;
-use podium_signaling::room::Act;
+use podium_signaling::room::{Act, SeatMode, Settings};
 
 use crate::world::microphone::Said;
 use crate::world::{Heard, Who, World, host, listener, seat};
@@ -57,14 +57,13 @@ fn a_slot_that_is_given_up_ends_in_silence_and_costs_no_packet_more() {
 
 #[test]
 fn the_one_slot_is_a_hosts_before_anyone_elses() {
-    let mut world = World::new(3);
+    let mut world = World::with_settings(3, Settings { seat_mode: SeatMode::Free, ..Settings::default() });
     let ada = world.join(host("ada"));
     let guest = world.join(listener("guest"));
     let ben = world.join(listener("ben"));
     world.run(secs(1));
     world.act(ada, Act::SeatTake { seat: seat(0) }).unwrap();
-    let invited = world.person(guest).identity.clone();
-    world.act(ada, Act::SeatPlace { identity: invited, seat: seat(1) }).unwrap();
+    world.act(guest, Act::SeatTake { seat: seat(1) }).unwrap();
     world.speak(ada, 50);
     world.speak(guest, 20);
     world.run(secs(2));
