@@ -12,6 +12,7 @@
 //! - [`server`]: a Podium process of one's own
 //! - [`relay`]: a network with faults, between the two
 //! - [`cores`]: a core for the server and one for the client
+//! - [`share`]: a part of a core for a server that is to be short of it
 //! - [`scenario`]: what many participants do together, and [`report`]: what came of it
 
 pub mod clock;
@@ -25,5 +26,6 @@ pub mod relay;
 pub mod report;
 pub mod scenario;
 pub mod server;
+pub mod share;
 pub mod token;
 pub mod tone;

@@ -8,9 +8,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use podium_loadtest::report::{
-    AudienceReport, Budgets, DurableReport, JoinsReport, Outcome, Pace, Report, RestartReport,
+    AudienceReport, Budgets, DurableReport, JoinsReport, Outcome, OverloadReport, Pace, Report, RestartReport,
 };
-use podium_loadtest::scenario::{Audience, Durable, Joins, Restart, Scratch, Smoke, Stand, Venue};
+use podium_loadtest::scenario::{Audience, Durable, Joins, Overload, Restart, Scratch, Smoke, Stand, Venue};
+use podium_loadtest::share::Quota;
 
 /// Brings synthetic participants into Podium's rooms and measures what they hear.
 #[derive(Parser)]
@@ -30,6 +31,8 @@ enum Scenario {
     Joins(JoinsArgs),
     /// Hosts in many rooms act, first as fast as they are answered and then at a rate, and what is acknowledged as being on the disk counts.
     Durable(DurableArgs),
+    /// A server with a quarter of a core, a stage that talks, and twice the people at its door that fit.
+    Overload(OverloadArgs),
     /// A server with many rooms and a long log is killed and started again.
     Restart(RestartArgs),
 }
@@ -126,6 +129,46 @@ struct DurableArgs {
 }
 
 #[derive(Args)]
+struct OverloadArgs {
+    #[command(flatten)]
+    stand: StandArgs,
+    /// The part of a core that the server may use.
+    #[arg(long, default_value_t = 0.25, value_parser = part_of_a_core)]
+    cpu: f64,
+    /// How often that is counted anew, in milliseconds: the longest time that the server stands still when it has used its part.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(4..=1_000))]
+    period: u64,
+    /// Rooms, each with a stage.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=50))]
+    rooms: u16,
+    /// People in seats in each, who all speak.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(2..=6))]
+    speakers: u16,
+    /// People in the audience of each who stay to the end.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(0..=200))]
+    regulars: u16,
+    /// Joins that are to be let in while twice as many come as fit.
+    #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    joins: u64,
+    /// How many seconds people stay, on average.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=600))]
+    stay: u64,
+    /// Joins a second that fit; measured if absent.
+    #[arg(long)]
+    fits: Option<f64>,
+    /// The storm ends after so many seconds, whatever was let in.
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=36_000))]
+    at_most: u64,
+}
+
+fn part_of_a_core(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(part) if (0.05..=1.0).contains(&part) => Ok(part),
+        Ok(_) | Err(_) => Err("a part of a core is from 0.05 to 1".to_owned()),
+    }
+}
+
+#[derive(Args)]
 struct RestartArgs {
     #[command(flatten)]
     stand: StandArgs,
@@ -166,6 +209,7 @@ async fn main() -> ExitCode {
         Scenario::Audience(args) => audience(&args).await,
         Scenario::Joins(args) => joins(&args).await,
         Scenario::Durable(args) => durable(&args).await,
+        Scenario::Overload(args) => overload(&args).await,
         Scenario::Restart(args) => restart(&args).await,
     };
     match outcome {
@@ -243,6 +287,28 @@ async fn durable(args: &DurableArgs) -> Result<Outcome, Box<dyn std::error::Erro
     let figures = stand.play(|| durable.run(&stand, &progress))??;
     progress.finish_and_clear();
     let report = DurableReport::new(seed, durable.rooms, durable.rooms * durable.hosts, &figures);
+    show(if args.stand.json { report.json() } else { report.tables() })?;
+    Ok(if args.stand.check { report.outcome() } else { Outcome::Kept })
+}
+
+async fn overload(args: &OverloadArgs) -> Result<Outcome, Box<dyn std::error::Error>> {
+    let seed = args.stand.seed.map_or_else(getrandom::u64, Ok)?;
+    let overload = Overload {
+        rooms: args.rooms.into(),
+        speakers: args.speakers.into(),
+        regulars: args.regulars.into(),
+        joins: args.joins,
+        stay: Duration::from_secs(args.stay),
+        rate: args.fits,
+        at_most: Duration::from_secs(args.at_most),
+        seed,
+    };
+    let quota = Quota { cpu: args.cpu, period: Duration::from_millis(args.period) };
+    let stand = Stand::held_to(&server_binary(args.stand.binary.as_deref())?, quota).await?;
+    let progress = progress_bar(args.stand.json);
+    let figures = stand.play(|| overload.run(&stand, &progress))??;
+    progress.finish_and_clear();
+    let report = OverloadReport::new(seed, &figures);
     show(if args.stand.json { report.json() } else { report.tables() })?;
     Ok(if args.stand.check { report.outcome() } else { Outcome::Kept })
 }

@@ -7,7 +7,7 @@ mod facts;
 mod registry;
 mod restart;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use podium_signaling::monitor::LatencyMonitor;
 use podium_signaling::room::{self, MediaFact, SlotView, StagePlan};
 use tokio::sync::mpsc;
 
-use crate::config::parse_advertise;
+use crate::config::Advertise;
 use crate::engine::command::{Interrupt, Open, Plan, PlannedSeat, TransportKey};
 use crate::engine::event::Event;
 use crate::monitor::{Monitor, Newcomer};
@@ -62,8 +62,10 @@ pub struct Bridge {
 impl Bridge {
     /// A bridge to these workers.
     pub fn new(params: BridgeParams) -> Self {
-        let candidates =
-            params.pool.workers().iter().map(|worker| advertised(&worker.bound, &params.advertise)).collect();
+        let candidates = (0..)
+            .zip(params.pool.workers())
+            .map(|(n, worker)| advertised(&worker.bound, n, &params.advertise))
+            .collect();
         Self {
             registry: Registry::new(params.pool.workers().len()),
             pool: params.pool,
@@ -339,9 +341,9 @@ fn invalid(error: &SdpError) -> MediaRefusal {
     MediaRefusal::InvalidOffer(error.to_string())
 }
 
-/// What an answer offers as candidates: the bound addresses, or what the configuration says instead.
-fn advertised(bound: &[SocketAddr], advertise: &[String]) -> Vec<SocketAddr> {
-    let entries: Vec<(Option<IpAddr>, IpAddr)> = advertise.iter().filter_map(|entry| parse_advertise(entry)).collect();
+/// What answers of worker `number` offer as candidates: the bound addresses, or what the configuration says instead.
+fn advertised(bound: &[SocketAddr], number: usize, advertise: &[String]) -> Vec<SocketAddr> {
+    let entries: Vec<Advertise> = advertise.iter().filter_map(|entry| entry.parse().ok()).collect();
     if entries.is_empty() {
         // Loopback helps nobody elsewhere; where it is all there is, it is meant.
         let elsewhere: Vec<SocketAddr> = bound.iter().copied().filter(|address| !address.ip().is_loopback()).collect();
@@ -349,10 +351,8 @@ fn advertised(bound: &[SocketAddr], advertise: &[String]) -> Vec<SocketAddr> {
     }
     let mut candidates = Vec::new();
     for &address in bound {
-        for &(only_for, public) in &entries {
-            let concerns = only_for.map_or(public.is_ipv4() == address.is_ipv4(), |only| only == address.ip());
-            let candidate = SocketAddr::new(public, address.port());
-            if concerns && !candidates.contains(&candidate) {
+        for candidate in entries.iter().filter_map(|entry| entry.address(address, number)) {
+            if !candidates.contains(&candidate) {
                 candidates.push(candidate);
             }
         }
@@ -377,15 +377,17 @@ mod tests {
 
     #[test]
     fn bound_addresses_are_offered_and_loopback_only_where_it_is_all_there_is() {
-        assert_eq!(advertised(&addresses(&["127.0.0.1:7"]), &[]), addresses(&["127.0.0.1:7"]));
-        assert_eq!(advertised(&addresses(&["127.0.0.1:7", "192.0.2.2:7"]), &[]), addresses(&["192.0.2.2:7"]));
+        assert_eq!(advertised(&addresses(&["127.0.0.1:7"]), 0, &[]), addresses(&["127.0.0.1:7"]));
+        assert_eq!(advertised(&addresses(&["127.0.0.1:7", "192.0.2.2:7"]), 0, &[]), addresses(&["192.0.2.2:7"]));
     }
 
     #[test]
     fn a_public_address_stands_for_the_bound_ones_of_its_family_or_for_the_one_named() {
         let bound = addresses(&["10.0.0.4:7", "10.0.0.5:7", "[::1]:7"]);
-        assert_eq!(advertised(&bound, &["192.0.2.7".into()]), addresses(&["192.0.2.7:7"]));
+        assert_eq!(advertised(&bound, 0, &["192.0.2.7".into()]), addresses(&["192.0.2.7:7"]));
         let mapped = ["10.0.0.4=192.0.2.7".into(), "10.0.0.5=192.0.2.8".into()];
-        assert_eq!(advertised(&bound, &mapped), addresses(&["192.0.2.7:7", "192.0.2.8:7"]));
+        assert_eq!(advertised(&bound, 0, &mapped), addresses(&["192.0.2.7:7", "192.0.2.8:7"]));
+        let ported = ["10.0.0.4=192.0.2.7:9000".into(), "[2001:db8::7]:9100".into()];
+        assert_eq!(advertised(&bound, 2, &ported), addresses(&["192.0.2.7:9002", "[2001:db8::7]:9102"]));
     }
 }

@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub use advertise::Advertise;
 pub use latency::Latency;
 pub use limits::Limits;
 pub use rooms::{Duplicates, Interrupt, Promote, Rooms, SeatMode};
 pub use store::Store;
 pub use webhooks::{WebhookTarget, Webhooks};
 
+mod advertise;
 mod latency;
 mod limits;
 mod rooms;
@@ -72,7 +74,8 @@ pub struct Media {
     pub workers: usize,
     /// Each worker stays on a core of its own.
     pub pin: bool,
-    /// Addresses put into answers instead of the bound ones: `"public"`, or `"bound=public"` (one-to-one NAT of clouds).
+    /// Addresses put into answers instead of the bound ones: `"public"`, or `"bound=public"` (one-to-one NAT of clouds), each perhaps with the
+    /// port of worker 0: [`Advertise`].
     pub advertise: Vec<String>,
 }
 
@@ -251,10 +254,9 @@ impl Config {
         let distinct: HashSet<_> = self.media.listen.as_slice().iter().collect();
         check(distinct.len() == self.media.listen.as_slice().len(), "media.listen: the same address twice".into());
         for entry in &self.media.advertise {
-            check(
-                parse_advertise(entry).is_some(),
-                format!("media.advertise: {entry:?} is neither an IP address nor bound=public"),
-            );
+            if let Err(fault) = entry.parse::<Advertise>() {
+                check(false, format!("media.advertise: {entry:?} {fault}"));
+            }
         }
     }
 }
@@ -275,14 +277,6 @@ impl Auth {
                 Err(error) => faults.push(format!("auth.keys.{id}_file: {}: {error}", path.display())),
             }
         }
-    }
-}
-
-/// Splits an `advertise` entry into the bound address it is for, if it says one, and the public address.
-pub fn parse_advertise(entry: &str) -> Option<(Option<std::net::IpAddr>, std::net::IpAddr)> {
-    match entry.split_once('=') {
-        Some((bound, public)) => Some((Some(bound.trim().parse().ok()?), public.trim().parse().ok()?)),
-        None => Some((None, entry.trim().parse().ok()?)),
     }
 }
 
@@ -444,12 +438,5 @@ mod tests {
         assert_eq!(config.auth.keys["ops"].expose(), "0123456789abcdef0123456789abcdef");
         assert!(!format!("{config:?}").contains("0123456789"));
         assert!(!toml::to_string(&config).expect("printable").contains("0123456789"));
-    }
-
-    #[test]
-    fn advertise_is_an_address_or_a_pair() {
-        assert!(parse_advertise("192.0.2.7").is_some());
-        assert!(parse_advertise("10.0.0.4=192.0.2.7").is_some());
-        assert!(parse_advertise("example.org").is_none());
     }
 }

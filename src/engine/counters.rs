@@ -48,6 +48,8 @@ pub enum DropReason {
     GateClosed,
     /// The sender is held: someone with priority speaks.
     GateHeld,
+    /// Audio that waited too long before it was handled to be of use to anyone.
+    Stale,
     /// Its Opus bytes cannot be a packet of one.
     OpusMalformed,
     /// Its sequence number is far from all others and stands alone.
@@ -58,7 +60,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of their discriminants.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::NotOurs,
         Self::TooLarge,
         Self::StunMalformed,
@@ -81,6 +83,7 @@ impl DropReason {
         Self::NotOnStage,
         Self::GateClosed,
         Self::GateHeld,
+        Self::Stale,
         Self::OpusMalformed,
         Self::Stray,
         Self::Protect,
@@ -111,6 +114,7 @@ impl DropReason {
             Self::NotOnStage => "not_on_stage",
             Self::GateClosed => "gate_closed",
             Self::GateHeld => "gate_held",
+            Self::Stale => "stale",
             Self::OpusMalformed => "opus_malformed",
             Self::Stray => "stray",
             Self::Protect => "protect",
@@ -135,6 +139,8 @@ pub struct Counters {
     pub rtp_out: u64,
     /// Copies not made because other speakers have the listener's slots.
     pub copies_without_slot: u64,
+    /// Audio packets that went to the seated only, having waited too long for the audience.
+    pub stale_for_audience: u64,
     /// Copies not made because the packet came from before a switch of speakers.
     pub copies_before_switch: u64,
     /// Dropped datagrams by [`DropReason`], indexed by its discriminant.

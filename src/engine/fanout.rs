@@ -2,8 +2,10 @@
 //!
 //! Plain by intent: no lock, no await, no format; per listener one table look-up, a header rewrite and an encryption.
 
-use std::time::Instant;
+use std::ops::Range;
+use std::time::{Duration, Instant};
 
+use super::command::TransportKey;
 use super::counters::DropReason;
 use super::event::{Event, SlotView, Stage};
 use super::session::{Session, Stream};
@@ -11,7 +13,7 @@ use super::{Counters, Engine, Outbox, RoomKey, send};
 use crate::router::{
     Csrc,
     forwarder::{Incoming, Outgoing, Source},
-    slots::Placement,
+    slots::{ENDING_FRAMES, Placement},
     track::TrackDrop,
 };
 use crate::transport::srtp::{SrtpError, SrtpSession};
@@ -23,15 +25,26 @@ use crate::wire::{
 };
 
 /// A packet that has passed every check and may be heard.
-struct Voice<'a> {
-    source: Source,
-    incoming: Incoming,
-    level: AudioLevel,
-    payload: &'a [u8],
+pub(super) struct Voice<'a> {
+    pub(super) speaker: TransportKey,
+    pub(super) source: Source,
+    pub(super) incoming: Incoming,
+    pub(super) level: AudioLevel,
+    pub(super) voiced: bool,
+    pub(super) payload: &'a [u8],
+}
+
+/// To whom a packet goes.
+#[derive(Clone, Debug)]
+pub(super) enum Listeners {
+    /// Those who hold a seat.
+    Seated,
+    /// These of the others.
+    Audience(Range<usize>),
 }
 
 impl Engine {
-    pub(super) fn on_rtp(&mut self, index: usize, path: Path, datagram: &[u8], now: Instant) {
+    pub(super) fn on_rtp(&mut self, index: usize, path: Path, datagram: &[u8], age: Duration, now: Instant) {
         let (header, plain) = match self.receive_rtp(index, datagram, now) {
             Ok(received) => received,
             Err(reason) => return self.counters.dropped(reason),
@@ -61,6 +74,9 @@ impl Engine {
         if !priority && held {
             return self.counters.dropped(DropReason::GateHeld);
         }
+        if age > STALE_FOR_ALL {
+            return self.counters.dropped(DropReason::Stale);
+        }
         let payload = header.payload(&plain).ok();
         let Some((payload, samples)) = payload.and_then(|payload| Some((payload, opus_toc::frame_samples(payload)?)))
         else {
@@ -69,8 +85,8 @@ impl Engine {
         session.measuring.frame(samples);
         let level = level_of(track.audio_level_id(), &header, &plain, payload);
         let voiced = seat.speaker.hear(level.level, now);
-        let awaited = voiced && seat.awaited.is_some();
         let voice = Voice {
+            speaker: key,
             source: Source { csrc, run: track.run() },
             incoming: Incoming {
                 sequence: header.sequence,
@@ -79,16 +95,33 @@ impl Engine {
                 payload_len: payload.len(),
             },
             level,
+            voiced,
             payload,
         };
         self.counters.rtp_in += 1;
         if voiced && priority {
             self.interrupt(room, key, now);
         }
-        if self.fan_out(room, index, &voice, now) > 0 && awaited {
+        if self.fan_out(room, Listeners::Seated, &voice, now) > 0 && voiced {
             self.voice_went_out(room, key, now);
         }
+        self.leave_to_audience(room, &voice, age, now);
         self.watch_speakers(room, now);
+    }
+
+    /// The seated have it; the audience gets it when all that came at once was handled, unless it would come too late there.
+    fn leave_to_audience(&mut self, room: RoomKey, voice: &Voice<'_>, age: Duration, now: Instant) {
+        if self.rooms.get(&room).is_none_or(|stage| stage.subscribers.audience().is_empty()) {
+            return;
+        }
+        if age > STALE_FOR_AUDIENCE {
+            self.counters.stale_for_audience += 1;
+            return;
+        }
+        while self.audiences_turn.is_full() {
+            self.serve_audience(now);
+        }
+        self.audiences_turn.push(room, voice);
     }
 
     /// Checks in the order of their cost: first what the header shows, then the authentication tag. Only what is authentic counts against
@@ -113,7 +146,8 @@ impl Engine {
         Ok((header, plain))
     }
 
-    fn fan_out(&mut self, room: RoomKey, publisher: usize, voice: &Voice<'_>, now: Instant) -> usize {
+    /// Makes one copy a listener and says how many there are.
+    pub(super) fn fan_out(&mut self, room: RoomKey, to: Listeners, voice: &Voice<'_>, now: Instant) -> usize {
         let Some(stage) = self.rooms.get(&room) else {
             return 0;
         };
@@ -122,16 +156,30 @@ impl Engine {
             return 0;
         };
         let mut copies = 0;
-        for &index in stage.subscribers.all() {
-            if index == publisher {
-                continue;
-            }
+        let (listeners, slots_max) = match to {
+            Listeners::Seated => (stage.subscribers.seated(), usize::MAX),
+            Listeners::Audience(range) => (
+                stage.subscribers.audience().get(range).unwrap_or_default(),
+                self.ladder.audience_slots.map_or(usize::MAX, usize::from),
+            ),
+        };
+        for &index in listeners {
             let session = &mut self.sessions[index];
-            if session.srtp.is_none() || session.streams.is_empty() {
+            if session.key == voice.speaker || session.srtp.is_none() || session.streams.is_empty() {
                 continue;
             }
-            let slot = match session.slots.place(csrc, standing, |other| stage.standing(other, now), now) {
+            let placement = session.slots.place(csrc, standing, slots_max, |other| stage.standing(other, now), now);
+            let slot = match placement {
                 Placement::Kept(slot) => slot,
+                Placement::Ending { slot, last } => {
+                    self.counters.copies_without_slot += 1;
+                    session.end_voice(slot, csrc, 1, now, &mut self.scratch, &mut self.outbox, &mut self.counters);
+                    if last {
+                        session.streams[slot].forwarder.silence();
+                        self.slots_changed.push(index);
+                    }
+                    continue;
+                }
                 Placement::Repointed(slot) => {
                     self.counters.repointed += 1;
                     self.slots_changed.push(index);
@@ -166,6 +214,7 @@ impl Engine {
 
     /// Ends a voice at every listener with a few frames of silence, so that no decoder has to guess.
     pub(super) fn end_streams(&mut self, room: RoomKey, csrc: Csrc, now: Instant) {
+        self.audiences_turn.forget(room, csrc);
         let Some(stage) = self.rooms.get(&room) else {
             return;
         };
@@ -175,22 +224,8 @@ impl Engine {
                 continue;
             };
             self.slots_changed.push(index);
-            let silence = opus_toc::dtx_payload(session.streams[slot].last_toc);
-            for _ in 0..ENDING_FRAMES {
-                let Some(outgoing) = session.streams[slot].forwarder.ending_frame(now) else {
-                    break;
-                };
-                session.send_audio(
-                    slot,
-                    csrc,
-                    outgoing,
-                    AudioLevel::SILENCE,
-                    &silence,
-                    &mut self.scratch,
-                    &mut self.outbox,
-                    &mut self.counters,
-                );
-            }
+            let (scratch, outbox) = (&mut self.scratch, &mut self.outbox);
+            session.end_voice(slot, csrc, ENDING_FRAMES, now, scratch, outbox, &mut self.counters);
             session.streams[slot].forwarder.silence();
         }
     }
@@ -217,6 +252,27 @@ impl Engine {
 }
 
 impl Session {
+    /// Sends so many frames of silence where a voice ends.
+    #[allow(clippy::too_many_arguments, reason = "the packet path borrows the engine's parts one by one")]
+    fn end_voice(
+        &mut self,
+        slot: usize,
+        csrc: Csrc,
+        frames: u8,
+        now: Instant,
+        scratch: &mut Vec<u8>,
+        outbox: &mut Outbox,
+        counters: &mut Counters,
+    ) {
+        let silence = opus_toc::dtx_payload(self.streams[slot].last_toc);
+        for _ in 0..frames {
+            let Some(outgoing) = self.streams[slot].forwarder.ending_frame(now) else {
+                return;
+            };
+            self.send_audio(slot, csrc, outgoing, AudioLevel::SILENCE, &silence, scratch, outbox, counters);
+        }
+    }
+
     #[allow(clippy::too_many_arguments, reason = "the packet path borrows the engine's parts one by one")]
     fn send_audio(
         &mut self,
@@ -305,8 +361,11 @@ pub(super) fn drop_of_srtp(error: SrtpError) -> DropReason {
     }
 }
 
-/// 60 ms of silence.
-const ENDING_FRAMES: usize = 3;
+/// Audio that waited longer than this before it was handled is not sent to the audience: whom it would reach late, a gap of one packet harms
+/// less, and the work goes to those who talk with each other.
+const STALE_FOR_AUDIENCE: Duration = Duration::from_millis(60);
+/// Nor to anyone after this: jitter buffers have given up waiting for it.
+const STALE_FOR_ALL: Duration = Duration::from_millis(200);
 /// libopus sends one or two bytes where there is nothing to say.
 const DTX_PAYLOAD_MAX: usize = 3;
 /// -dBov of speech at a normal distance.

@@ -3,6 +3,7 @@
 //! It owns the secure paths of its participants (`session`), the stage plans of its rooms (`stage`) and decides for each packet where
 //! it goes (`fanout`). It knows no socket, no clock, no task, and nothing of roles: whether someone is heard is what the plan says.
 
+pub mod audience;
 pub mod command;
 pub mod counters;
 pub mod event;
@@ -29,6 +30,7 @@ use crate::transport::{
 };
 use crate::wire::{self, DatagramKind, path::Path, stun};
 
+use audience::AudiencesTurn;
 use command::{Command, Ladder, Open, Plan, Restart, RoomKey, TransportKey};
 use counters::{Counters, DropReason};
 use event::{CloseReason, Event, RoundTripSource, Stage};
@@ -53,6 +55,7 @@ pub struct Engine {
     counters: Counters,
     scratch: Vec<u8>,
     ladder: Ladder,
+    audiences_turn: AudiencesTurn,
     /// Sessions whose slots changed since the last [`Engine::poll_event`] round.
     slots_changed: Vec<usize>,
 }
@@ -106,12 +109,14 @@ impl Engine {
             counters: Counters::default(),
             scratch: Vec::with_capacity(2 * wire::DATAGRAM_MAX),
             ladder: Ladder::default(),
+            audiences_turn: AudiencesTurn::default(),
             slots_changed: Vec::new(),
         }
     }
 
     /// Does what the control plane says.
     pub fn handle_command(&mut self, command: Command, now: Instant) {
+        self.finish_audience(now);
         match command {
             Command::Open(open) => self.open(*open, now),
             Command::Close(transport) => {
@@ -126,8 +131,16 @@ impl Engine {
         }
     }
 
-    /// Takes one datagram as it came from the socket. `datagram` may be longer than [`wire::DATAGRAM_MAX`]: then it is dropped.
+    /// Takes one datagram as it came from the socket, and serves everyone. `datagram` may be longer than [`wire::DATAGRAM_MAX`]: then it is
+    /// dropped.
     pub fn handle_datagram(&mut self, path: Path, datagram: &[u8], now: Instant) {
+        self.take_datagram(path, datagram, Duration::ZERO, now);
+        self.finish_audience(now);
+    }
+
+    /// Takes one datagram that came `age` ago, and serves those on stage. [`Engine::serve_audience`] is to follow when all that came at once was
+    /// taken.
+    pub fn take_datagram(&mut self, path: Path, datagram: &[u8], age: Duration, now: Instant) {
         self.counters.datagrams_in += 1;
         self.counters.bytes_in += datagram.len() as u64;
         if datagram.len() > wire::DATAGRAM_MAX {
@@ -145,7 +158,7 @@ impl Engine {
         };
         match kind {
             DatagramKind::Dtls => self.on_dtls(index, datagram, now),
-            DatagramKind::Rtp => self.on_rtp(index, path, datagram, now),
+            DatagramKind::Rtp => self.on_rtp(index, path, datagram, age, now),
             DatagramKind::Rtcp => self.on_rtcp(index, path, datagram, now),
             DatagramKind::Stun | DatagramKind::Unknown => {}
         }
@@ -153,6 +166,7 @@ impl Engine {
 
     /// Does what is due. Call it when [`Engine::next_timeout`] has come, or more often.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.finish_audience(now);
         let mut due = std::mem::take(&mut self.due);
         self.wheel.expire(now, &mut due);
         for owner in due.drain(..) {
@@ -196,6 +210,10 @@ impl Engine {
     pub fn counters(&mut self) -> &Counters {
         self.counters.transports = self.sessions.len() as u64;
         &self.counters
+    }
+
+    fn finish_audience(&mut self, now: Instant) {
+        while self.serve_audience(now) {}
     }
 
     fn open(&mut self, open: Open, now: Instant) {

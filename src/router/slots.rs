@@ -17,6 +17,8 @@ pub struct SlotTable {
 struct Slot {
     carries: Option<Csrc>,
     since: Option<Instant>,
+    /// The subscriber has a slot too many and this is the one to go: so many packets of its speaker are still to be replaced by silence.
+    ending: Option<u8>,
 }
 
 /// Where a speaker's packet goes at this subscriber.
@@ -26,6 +28,14 @@ pub enum Placement {
     Kept(usize),
     /// The slot was free, or carried someone who had to give way: it carries this speaker from now on.
     Repointed(usize),
+    /// The slot carries this speaker, but there is one slot too many: a frame of silence goes out instead of the packet. The `last` one
+    /// frees the slot.
+    Ending {
+        /// Which slot.
+        slot: usize,
+        /// No more will follow.
+        last: bool,
+    },
     /// All slots carry someone who stays.
     None,
 }
@@ -53,34 +63,72 @@ impl SlotTable {
         Some(index)
     }
 
-    /// Finds a slot for a packet of `who`. `standing_of` tells how the present occupants stand.
+    /// Finds a slot for a packet of `who` among at most `limit` that may carry someone. `standing_of` tells how the present occupants stand.
+    ///
+    /// Where more carry someone than may, the weakest goes with its own next packets: nothing is sent at once to everyone, and who is silent
+    /// costs nothing anyway.
     pub fn place(
         &mut self,
         who: Csrc,
         standing: Standing,
+        limit: usize,
         standing_of: impl Fn(Csrc) -> Option<Standing>,
         now: Instant,
     ) -> Placement {
         if let Some(index) = self.slot_of(who) {
-            return Placement::Kept(index);
+            if self.slots[index].ending.is_none() && self.taken() > limit && self.is_weakest(standing, &standing_of) {
+                self.slots[index].ending = Some(ENDING_FRAMES);
+            }
+            return self.keep_or_end(index);
         }
-        let Some(index) = self.give_way(standing, standing_of, now) else {
+        let Some(index) = self.give_way(standing, limit, standing_of, now) else {
             return Placement::None;
         };
-        self.slots[index] = Slot { carries: Some(who), since: Some(now) };
+        self.slots[index] = Slot { carries: Some(who), since: Some(now), ending: None };
         Placement::Repointed(index)
+    }
+
+    fn keep_or_end(&mut self, slot: usize) -> Placement {
+        let Some(left) = self.slots[slot].ending else {
+            return Placement::Kept(slot);
+        };
+        let last = left <= 1;
+        self.slots[slot] = if last { Slot::default() } else { Slot { ending: Some(left - 1), ..self.slots[slot] } };
+        Placement::Ending { slot, last }
+    }
+
+    /// Slots that carry someone and will go on to.
+    fn staying(&self) -> impl Iterator<Item = Csrc> + '_ {
+        self.slots.iter().filter(|slot| slot.ending.is_none()).filter_map(|slot| slot.carries)
+    }
+
+    fn taken(&self) -> usize {
+        self.staying().count()
+    }
+
+    fn is_weakest(&self, standing: Standing, standing_of: impl Fn(Csrc) -> Option<Standing>) -> bool {
+        !self.staying().filter_map(standing_of).any(|other| weaker(other, standing))
     }
 
     fn give_way(
         &self,
         contender: Standing,
+        limit: usize,
         standing_of: impl Fn(Csrc) -> Option<Standing>,
         now: Instant,
     ) -> Option<usize> {
-        let mut weakest: Option<(usize, Standing)> = None;
-        for (index, slot) in self.slots.iter().enumerate() {
-            let Some(occupant) = slot.carries.and_then(&standing_of) else {
+        let free = |slot: &Slot| slot.carries.and_then(&standing_of).is_none();
+        if self.taken() < limit {
+            let ending = |slot: &Slot| slot.ending.is_some();
+            if let Some(index) = self.slots.iter().position(free).or_else(|| self.slots.iter().position(ending)) {
                 return Some(index);
+            }
+        }
+        let mut weakest: Option<(usize, Standing)> = None;
+        let staying = self.slots.iter().enumerate().filter(|(_, slot)| limit > 0 && slot.ending.is_none());
+        for (index, slot) in staying {
+            let Some(occupant) = slot.carries.and_then(&standing_of) else {
+                continue;
             };
             let settled = slot.since.is_none_or(|since| now.saturating_duration_since(since) >= DWELL);
             if !yields(occupant, contender, settled) {
@@ -114,6 +162,8 @@ fn weaker(one: Standing, other: Standing) -> bool {
 
 /// A slot keeps its speaker for at least this long, except before a host.
 pub const DWELL: Duration = Duration::from_millis(500);
+/// A slot that is given up says so with so many frames of silence: 60 ms, of which some may be lost.
+pub const ENDING_FRAMES: u8 = 3;
 /// How much louder a newcomer must be than someone who is speaking.
 pub const HYSTERESIS_DB: i16 = 6;
 
@@ -142,18 +192,24 @@ mod tests {
     struct Stage {
         standings: HashMap<Csrc, Standing>,
         table: SlotTable,
+        limit: usize,
         now: Instant,
     }
 
     impl Stage {
         fn new(slots: usize) -> Self {
-            Self { standings: HashMap::new(), table: SlotTable::new(slots), now: crate::runtime::clock::now() }
+            Self {
+                standings: HashMap::new(),
+                table: SlotTable::new(slots),
+                limit: usize::MAX,
+                now: crate::runtime::clock::now(),
+            }
         }
 
         fn packet(&mut self, who: u32, standing: Standing) -> Placement {
             self.standings.insert(csrc(who), standing);
             let standings = &self.standings;
-            self.table.place(csrc(who), standing, |other| standings.get(&other).copied(), self.now)
+            self.table.place(csrc(who), standing, self.limit, |other| standings.get(&other).copied(), self.now)
         }
 
         fn later(&mut self, by: Duration) {
@@ -222,5 +278,75 @@ mod tests {
         assert_eq!(stage.table.release(csrc(1)), Some(0));
         assert_eq!(stage.packet(2, quiet()), Placement::Repointed(0));
         assert_eq!(stage.table.release(csrc(1)), None);
+    }
+
+    #[test]
+    fn with_a_slot_too_many_the_weakest_goes_with_its_own_next_packets() {
+        let mut stage = Stage::new(3);
+        for (who, loudness) in [(1, -30), (2, -50), (3, -40)] {
+            stage.packet(who, talking(loudness));
+        }
+        stage.limit = 1;
+        assert_eq!(stage.packet(1, talking(-30)), Placement::Kept(0), "the loudest stays");
+        assert_eq!(stage.packet(3, talking(-40)), Placement::Kept(2), "not yet: there is a weaker one");
+        let ending = |slot, last| Placement::Ending { slot, last };
+        assert_eq!(stage.packet(2, talking(-50)), ending(1, false));
+        assert_eq!(stage.packet(3, talking(-40)), ending(2, false), "now it is the weakest");
+        assert_eq!(stage.packet(2, talking(-50)), ending(1, false));
+        assert_eq!(stage.packet(2, talking(-50)), ending(1, true));
+        assert_eq!(stage.packet(2, talking(-50)), Placement::None, "its slot is free, and not to be used");
+        assert_eq!((stage.packet(3, talking(-40)), stage.packet(3, talking(-40))), (ending(2, false), ending(2, true)));
+        assert_eq!(stage.packet(1, talking(-30)), Placement::Kept(0));
+        stage.limit = 3;
+        assert_eq!(stage.packet(2, talking(-50)), Placement::Repointed(1));
+        assert_eq!(stage.packet(3, talking(-40)), Placement::Repointed(2));
+    }
+
+    #[test]
+    fn with_one_slot_left_a_host_has_it_and_whoever_is_louder() {
+        let mut stage = Stage::new(3);
+        for who in [1, 2] {
+            stage.packet(who, talking(-30));
+        }
+        stage.limit = 1;
+        assert_eq!(
+            stage.packet(1, talking(-30)),
+            Placement::Ending { slot: 0, last: false },
+            "as weak as the other, and first"
+        );
+        assert_eq!(stage.packet(2, talking(-30)), Placement::Kept(1));
+        assert_eq!(stage.packet(4, host(-60)), Placement::Repointed(1));
+        assert_eq!(stage.packet(2, talking(-10)), Placement::None);
+    }
+
+    #[test]
+    fn whoever_is_silent_in_a_slot_too_many_gives_way_and_one_that_was_being_freed_can_be_used_again() {
+        let mut stage = Stage::new(2);
+        stage.packet(1, talking(-30));
+        stage.packet(2, quiet());
+        stage.limit = 1;
+        stage.later(DWELL);
+        assert_eq!(stage.packet(3, talking(-60)), Placement::Repointed(1), "nobody hears the silent one");
+        assert_eq!(stage.packet(3, talking(-60)), Placement::Ending { slot: 1, last: false });
+        stage.limit = 2;
+        assert_eq!(
+            stage.packet(4, talking(-60)),
+            Placement::Repointed(1),
+            "the speaker of the rest of it says nothing more"
+        );
+        assert_eq!(stage.packet(1, talking(-30)), Placement::Kept(0));
+    }
+
+    #[test]
+    fn with_no_slot_allowed_nobody_is_heard() {
+        let mut stage = Stage::new(2);
+        stage.packet(1, talking(-30));
+        stage.limit = 0;
+        stage.later(DWELL);
+        assert_eq!(stage.packet(2, host(-10)), Placement::None);
+        for last in [false, false, true] {
+            assert_eq!(stage.packet(1, talking(-30)), Placement::Ending { slot: 0, last });
+        }
+        assert_eq!(stage.packet(1, talking(-30)), Placement::None);
     }
 }

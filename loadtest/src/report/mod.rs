@@ -5,6 +5,7 @@
 mod audience;
 mod durable;
 mod joins;
+mod overload;
 mod promptness;
 mod restart;
 
@@ -17,6 +18,7 @@ use serde::Serialize;
 pub use audience::{AudienceFigures, AudienceReport};
 pub use durable::{DurableFigures, DurableReport, DurableStep, Pace};
 pub use joins::{JoinsFigures, JoinsReport, JoinsStep};
+pub use overload::{OverloadCosts, OverloadFigures, OverloadReport, OverloadStage, OverloadWave, SeatedFigures};
 pub use promptness::Promptness;
 pub use restart::{RestartFigures, RestartReport};
 

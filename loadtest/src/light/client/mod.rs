@@ -21,7 +21,7 @@ use podium::transport::certificate::Certificate;
 use podium::transport::dtls::{Dimpl, DtlsRole};
 use podium::transport::secure::{SecureFailure, SecureOutput, SecurePath};
 use podium::transport::srtp::SrtpSession;
-use podium::wire::rtcp::{self, Report, SenderReport};
+use podium::wire::rtcp::{self, Report, SenderReport, TimeAnswer};
 use podium::wire::{DatagramKind, classify};
 
 pub use answer::{Answer, AnswerError, MicrophoneTerms, SlotTerms};
@@ -43,6 +43,8 @@ pub struct LightClient {
     ssrc: u32,
     born: Instant,
     report_at: Option<Instant>,
+    /// The server's clock as it told it last, by which stream, and when that came: to be answered once.
+    reference: Option<(u32, u64, Instant)>,
     milestones: Milestones,
     over: Option<Over>,
     unusable: u64,
@@ -94,6 +96,7 @@ impl LightClient {
             ssrc: offer.ssrc(),
             born: now,
             report_at: None,
+            reference: None,
             milestones: Milestones::default(),
             over: None,
             unusable: 0,
@@ -266,7 +269,11 @@ impl LightClient {
                     blocks
                 }
                 Report::ReceiverReport { blocks, .. } => blocks,
-                Report::ReferenceTime { .. } | Report::Goodbye { .. } | Report::Other => continue,
+                Report::ReferenceTime { ssrc, ntp } => {
+                    self.reference = Some((ssrc, ntp, now));
+                    continue;
+                }
+                Report::DelaySinceReferenceTime { .. } | Report::Goodbye { .. } | Report::Other => continue,
             };
             for block in blocks.iter().filter(|block| block.ssrc == self.ssrc) {
                 if let Some(trip) = report::round_trip(ntp, block.last_sr, block.delay_since_last_sr) {
@@ -323,6 +330,15 @@ impl LightClient {
                 rtcp::write_sender_reports(&mut datagram, &[own], &blocks, CNAME);
             }
             None => rtcp::write_receiver_report(&mut datagram, self.ssrc, &blocks, CNAME),
+        }
+        if let Some((server, reference, came_at)) = self.reference.take() {
+            let held = now.saturating_duration_since(came_at).as_micros() * 65_536 / 1_000_000;
+            let answer = TimeAnswer {
+                ssrc: server,
+                last_reference: report::middle(reference),
+                delay: u32::try_from(held).unwrap_or(u32::MAX),
+            };
+            rtcp::write_time_answers(&mut datagram, self.ssrc, &[answer]);
         }
         self.send_rtcp(&datagram);
     }

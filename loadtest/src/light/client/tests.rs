@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use podium::engine::Engine;
 use podium::engine::command::{Command, Interrupt, Open, Plan, PlannedSeat, RoomKey, TransportKey};
 use podium::engine::counters::DropReason;
-use podium::engine::event::Event;
+use podium::engine::event::{Event, PathSample, RoundTripSource};
 use podium::router::Csrc;
 use podium::sdp::{self, AnswerParams};
 use podium::transport::ice_lite::Credentials;
@@ -105,7 +105,15 @@ fn the_server_learns_the_round_trip_and_the_client_keeps_consent_in_silence() {
     assert!((19_000..=21_000).contains(&mean), "{mean} µs of 20 ms");
     assert_eq!(hall.clients[ben].round_trip(), Some(ms(20)));
     hall.clients[ada].rest();
+    hall.events.clear();
     hall.run(Duration::from_secs(60));
+    // Where nobody speaks, the server asks by its clock, and is answered.
+    let asked = hall.events.iter().filter_map(|event| match event {
+        Event::Measured { sample: PathSample { round_trip: Some((trip, source)), .. }, .. } => Some((*trip, *source)),
+        _ => None,
+    });
+    let asked: Vec<_> = asked.filter(|(_, source)| *source == RoundTripSource::ReferenceTime).collect();
+    assert!(asked.len() > 10 && asked.iter().all(|(trip, _)| (ms(19)..=ms(21)).contains(trip)), "{asked:?}");
     let alone = |event: &Event| matches!(event, Event::Interrupted { .. } | Event::Closed { .. });
     assert!(!hall.events.iter().any(alone), "consent is kept");
     assert_eq!((hall.clients[ada].over(), hall.clients[ben].over()), (None, None));

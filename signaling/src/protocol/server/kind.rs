@@ -30,6 +30,8 @@ pub fn kind(event: &Event) -> Option<&'static str> {
         | Event::Audience(_)
         | Event::Slots { .. }
         | Event::Speakers { .. }
+        | Event::LatencyState { .. }
+        | Event::ConnectionQuality { .. }
         | Event::SelfChanged(_) => None,
     }
 }
