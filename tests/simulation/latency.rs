@@ -83,7 +83,7 @@ fn a_way_that_grows_long_lags_and_is_told_once_each_way() {
     let mut stage = Watched::new(50, Weather::clear(ms(20)), Weather::clear(ms(20)));
     stage.run(15);
     assert_eq!(stage.classes(BEN), [Class::Natural]);
-    stage.world.weather(ADA, Weather::clear(ms(320)));
+    stage.world.weather(ADA, Weather::clear(ms(400)));
     let changed = stage.now();
     stage.run(40);
     assert_eq!(stage.classes(BEN), [Class::Natural, Class::Laggy]);
