@@ -20,7 +20,7 @@ const PODIUM: Imports = &[
     ("transport", &["wire"]),
     ("router", &["wire"]),
     ("engine", &["wire", "sdp", "transport", "router", "latency"]),
-    ("runtime", &["engine", "transport::certificate", "latency::histogram", "wire::path"]),
+    ("runtime", &["engine", "transport::certificate", "latency::histogram", "wire"]),
     ("config", &[]),
     ("telemetry", &[]),
     ("listener", &[]),

@@ -7,17 +7,19 @@
 mod crowds;
 mod interruptions;
 mod joining;
+mod latency;
 mod measuring;
 mod networks;
 mod restarts;
 mod seats;
 mod soak;
+mod sparing;
 mod talking;
 mod world;
 
 use std::time::Duration;
 
-fn ms(millis: u64) -> Duration {
+const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
