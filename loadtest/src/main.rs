@@ -13,7 +13,9 @@ use podium_loadtest::report::{
     AudienceReport, Budgets, DelayReport, DurableReport, JoinsReport, Outcome, OverloadReport, Pace, RelayReport,
     Report, RestartReport,
 };
-use podium_loadtest::scenario::{Audience, Delay, Durable, Joins, Overload, Restart, Scratch, Smoke, Stand, Venue};
+use podium_loadtest::scenario::{
+    Audience, Delay, Durable, Joins, Overload, Restart, Scratch, Smoke, Stand, Trial, Venue,
+};
 use podium_loadtest::share::Quota;
 
 /// Brings synthetic participants into Podium's rooms and measures what they hear.
@@ -45,7 +47,7 @@ enum Scenario {
     /// A line is written as delay=150,jitter=20,loss=2: times in milliseconds, shares in percent. It knows delay, jitter, distribution
     /// (uniform, normal, exponential), loss, burst (enter:leave:loss), reorder, reorder_by, duplicate, rate (kbit/s), queue (ms) and blackout
     /// (from-until, several times).
-    Relay(RelayArgs),
+    Relay(Box<RelayArgs>),
 }
 
 #[derive(Args)]
@@ -269,7 +271,7 @@ async fn main() -> ExitCode {
         Scenario::Overload(args) => overload(&args).await,
         Scenario::Restart(args) => restart(&args).await,
         Scenario::Delay(args) => delay(&args).await,
-        Scenario::Relay(args) => relay(args).await,
+        Scenario::Relay(args) => relay(*args).await,
     };
     match outcome {
         Ok(Outcome::Kept) => ExitCode::SUCCESS,
@@ -386,10 +388,11 @@ async fn restart(args: &RestartArgs) -> Result<Outcome, Box<dyn std::error::Erro
 
 async fn delay(args: &DelayArgs) -> Result<Outcome, Box<dyn std::error::Error>> {
     let seed = args.stand.seed.map_or_else(getrandom::u64, Ok)?;
-    let named = args.both.iter().map(|both| (format!("{} ms", both.delay.as_millis()), Line::symmetric(both.clone())));
-    let named: Vec<(String, Line)> = named.collect();
+    let trial = |both: &Impairment| Trial::new(format!("{} ms", both.delay.as_millis()), Line::symmetric(both.clone()));
+    let named: Vec<Trial> = args.both.iter().map(trial).collect();
     let delay = Delay {
-        lines: if named.is_empty() { Delay::usual_lines() } else { named },
+        jump: named.is_empty(),
+        trials: if named.is_empty() { Delay::usual_trials() } else { named },
         settle: Duration::from_secs(args.settle),
         length: Duration::from_secs(args.seconds),
         seed,
