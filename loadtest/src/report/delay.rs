@@ -136,7 +136,7 @@ impl DelayReport {
     pub fn outcome(&self) -> Outcome {
         let missed = |step: &&StepShown| !step.kept;
         let is_kept = !self.steps.is_empty() && !self.steps.iter().any(|step| missed(&step));
-        let is_valid = self.steps.is_empty() || self.steps.iter().filter(missed).any(|step| step.relay.valid);
+        let is_valid = self.steps.is_empty() || self.steps.iter().filter(missed).any(|step| !step.is_relay_late());
         Outcome::of(is_kept, is_valid)
     }
 
@@ -238,14 +238,19 @@ impl StepShown {
         }
     }
 
+    /// Where nothing was measured it was not the relay.
+    fn is_relay_late(&self) -> bool {
+        self.relay.count > 0 && !self.relay.valid
+    }
+
     fn row(&self) -> [String; 9] {
         let one = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1}"));
         let signed = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:+.1}"));
-        let verdict = match (self.relay.valid, self.kept, self.symmetric) {
-            (false, _, _) => "INVALID: the relay was late",
-            (true, false, _) => "MISSED",
-            (true, true, true) => "kept",
-            (true, true, false) => "not alike: shown, not judged",
+        let verdict = match (self.is_relay_late(), self.kept, self.symmetric) {
+            (true, _, _) => "INVALID: the relay was late",
+            (false, false, _) => "MISSED",
+            (false, true, true) => "kept",
+            (false, true, false) => "not alike: shown, not judged",
         };
         [
             self.name.clone(),
@@ -317,7 +322,8 @@ mod tests {
         let silent = DelayStep { estimates: Vec::new(), ..step("", "", 0.0) };
         let unheard = DelayStep { truth: None, ..step("", "", 0.0) };
         let failed = DelayStep { failures: vec!["nobody came".to_owned()], ..step("", "", 0.0) };
-        for bad in [silent, unheard, failed] {
+        let unmeasured = DelayStep { lateness: Lateness::default(), ..failed.clone() };
+        for bad in [silent, unheard, failed, unmeasured] {
             assert_eq!(report(vec![bad.clone()]).outcome(), Outcome::Missed, "{bad:?}");
         }
         assert_eq!(report(Vec::new()).outcome(), Outcome::Missed);
