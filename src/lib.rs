@@ -12,6 +12,7 @@ pub mod engine;
 pub mod latency;
 pub mod listener;
 pub mod metrics;
+pub mod monitor;
 pub mod router;
 pub mod runtime;
 pub mod sdp;

@@ -20,7 +20,8 @@ use crate::admin::{self, Admin};
 use crate::bridge::{Bridge, BridgeParams};
 use crate::config::{self, Config, Faults, Rooms, Secret};
 use crate::listener;
-use crate::metrics::{JoinMetrics, Metrics};
+use crate::metrics::{LatencyMetrics, Metrics};
+use crate::monitor::{FOUND_MAX, Monitor, MonitorParams};
 use crate::runtime::clock;
 use crate::runtime::pool::Pool;
 use crate::transport::certificate::Certificate;
@@ -121,13 +122,18 @@ impl Server {
             &certificate,
             &events,
         )?);
-        let joins = Arc::new(JoinMetrics::new()?);
+        let latency = Arc::new(LatencyMetrics::new()?);
+        let monitor = Arc::new(Monitor::new(MonitorParams {
+            config: config.latency.clone(),
+            pool: Arc::clone(&pool),
+            metrics: Arc::clone(&latency),
+        }));
         let bridge = Arc::new(Bridge::new(BridgeParams {
             pool: Arc::clone(&pool),
             certificate,
             advertise: config.media.advertise.clone(),
             slots_max: config.limits.slots_max,
-            joins: Arc::clone(&joins),
+            monitor: Arc::clone(&monitor),
         }));
         let signaling = Signaling::open(signaling_config(&config, mode)?, Arc::clone(&bridge) as _)?;
         let server = Self {
@@ -140,13 +146,15 @@ impl Server {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        let metrics = Metrics::new(Arc::clone(&pool), signaling.clone(), &joins)?;
-        let pages =
-            Arc::new(Admin { metrics, pool, draining: Arc::clone(&server.draining), signaling: signaling.clone() });
+        let metrics = Metrics::new(Arc::clone(&pool), signaling.clone(), &latency)?;
+        let (found, telling) = mpsc::channel(FOUND_MAX);
+        server.tasks.spawn(Arc::clone(&monitor).run(signaling.clone(), found));
+        let draining = Arc::clone(&server.draining);
+        let pages = Arc::new(Admin { metrics, pool, draining, signaling: signaling.clone(), monitor });
         let (stop, facts) = (server.stop.clone(), signaling.facts());
         server.tasks.spawn(async move {
             tokio::select! {
-                () = bridge.carry_events(reported, facts) => {}
+                () = bridge.carry_events(reported, telling, facts) => {}
                 () = stop.cancelled() => {}
             }
         });
@@ -294,6 +302,7 @@ fn prepare_development(config: &mut Config) -> Result<(), StartError> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(StartError::Randomness)?;
     let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    config.latency = config.latency.for_development();
     config.auth.keys.insert(DEVELOPMENT_KEY.into(), Secret::new(secret));
     Ok(())
 }

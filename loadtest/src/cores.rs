@@ -3,9 +3,11 @@
 //! The only place of this crate that asks the system for either.
 
 use std::io;
+use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
+use nix::sys::time::TimeVal;
 use nix::unistd::Pid;
 
 /// One core.
@@ -49,6 +51,16 @@ pub fn raise_descriptors() -> io::Result<u64> {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     }
     Ok(hard)
+}
+
+/// Processor time that this thread has used so far.
+pub fn thread_cpu_time() -> io::Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_THREAD)?;
+    let time = |value: TimeVal| {
+        let (seconds, micros) = (value.tv_sec().max(0), value.tv_usec().max(0));
+        Duration::from_secs(seconds.cast_unsigned()) + Duration::from_micros(micros.cast_unsigned())
+    };
+    Ok(time(usage.user_time()) + time(usage.system_time()))
 }
 
 /// For the scheduler the number zero names the thread that asks.

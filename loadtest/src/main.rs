@@ -1,16 +1,20 @@
 //! `podium-loadtest`: runs a scenario, shows a report, and exits with 1 if a budget was missed, with 3 if the machine was too busy to say.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use podium_loadtest::relay::{Change, Impairment, Line, Relay};
 use podium_loadtest::report::{
-    AudienceReport, Budgets, DurableReport, JoinsReport, Outcome, Pace, Report, RestartReport,
+    AudienceReport, Budgets, DelayReport, DurableReport, JoinsReport, Outcome, OverloadReport, Pace, RelayReport,
+    Report, RestartReport,
 };
-use podium_loadtest::scenario::{Audience, Durable, Joins, Restart, Scratch, Smoke, Stand, Venue};
+use podium_loadtest::scenario::{Audience, Delay, Durable, Joins, Overload, Restart, Scratch, Smoke, Stand, Venue};
+use podium_loadtest::share::Quota;
 
 /// Brings synthetic participants into Podium's rooms and measures what they hear.
 #[derive(Parser)]
@@ -30,8 +34,18 @@ enum Scenario {
     Joins(JoinsArgs),
     /// Hosts in many rooms act, first as fast as they are answered and then at a rate, and what is acknowledged as being on the disk counts.
     Durable(DurableArgs),
+    /// A server with a quarter of a core, a stage that talks, and twice the people at its door that fit.
+    Overload(OverloadArgs),
     /// A server with many rooms and a long log is killed and started again.
     Restart(RestartArgs),
+    /// People talk through lines whose delay is known, and what the server believes of it is held against that.
+    Delay(DelayArgs),
+    /// No scenario: a relay that carries datagrams or streams late, twice, out of turn or not at all, until it is stopped.
+    ///
+    /// A line is written as delay=150,jitter=20,loss=2: times in milliseconds, shares in percent. It knows delay, jitter, distribution
+    /// (uniform, normal, exponential), loss, burst (enter:leave:loss), reorder, reorder_by, duplicate, rate (kbit/s), queue (ms) and blackout
+    /// (from-until, several times).
+    Relay(RelayArgs),
 }
 
 #[derive(Args)]
@@ -126,6 +140,46 @@ struct DurableArgs {
 }
 
 #[derive(Args)]
+struct OverloadArgs {
+    #[command(flatten)]
+    stand: StandArgs,
+    /// The part of a core that the server may use.
+    #[arg(long, default_value_t = 0.25, value_parser = part_of_a_core)]
+    cpu: f64,
+    /// How often that is counted anew, in milliseconds: the longest time that the server stands still when it has used its part.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(4..=1_000))]
+    period: u64,
+    /// Rooms, each with a stage.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=50))]
+    rooms: u16,
+    /// People in seats in each, who all speak.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(2..=6))]
+    speakers: u16,
+    /// People in the audience of each who stay to the end.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(0..=200))]
+    regulars: u16,
+    /// Joins that are to be let in while twice as many come as fit.
+    #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    joins: u64,
+    /// How many seconds people stay, on average.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=600))]
+    stay: u64,
+    /// Joins a second that fit; measured if absent.
+    #[arg(long)]
+    fits: Option<f64>,
+    /// The storm ends after so many seconds, whatever was let in.
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=36_000))]
+    at_most: u64,
+}
+
+fn part_of_a_core(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(part) if (0.05..=1.0).contains(&part) => Ok(part),
+        Ok(_) | Err(_) => Err("a part of a core is from 0.05 to 1".to_owned()),
+    }
+}
+
+#[derive(Args)]
 struct RestartArgs {
     #[command(flatten)]
     stand: StandArgs,
@@ -141,6 +195,52 @@ struct RestartArgs {
     /// Where the store lies meanwhile; the system's folder for what is temporary if absent.
     #[arg(long)]
     folder: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct DelayArgs {
+    #[command(flatten)]
+    stand: StandArgs,
+    /// How long people talk on each line before anything is measured.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=600))]
+    settle: u64,
+    /// How long it is measured after that.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+    /// A line to try instead of the usual ones, the same both ways: delay=150,jitter=20. May come several times.
+    #[arg(long)]
+    both: Vec<Impairment>,
+}
+
+#[derive(Args)]
+struct RelayArgs {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Where to carry it: a worker's media port, or the public HTTP port.
+    #[arg(long)]
+    to: SocketAddr,
+    /// Carries streams (WebSockets) instead of datagrams (media).
+    #[arg(long)]
+    tcp: bool,
+    /// What happens towards the server.
+    #[arg(long, default_value = "")]
+    up: Impairment,
+    /// What happens towards the client.
+    #[arg(long, default_value = "")]
+    down: Impairment,
+    /// What happens later: 10:down:delay=300 after ten seconds (up, down or both). May come several times.
+    #[arg(long)]
+    then: Vec<Change>,
+    /// Ends after so long; by Ctrl-C if absent.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Shows the report as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Makes a run repeatable; a random one if absent.
+    #[arg(long)]
+    seed: Option<u64>,
 }
 
 #[derive(Args)]
@@ -166,7 +266,10 @@ async fn main() -> ExitCode {
         Scenario::Audience(args) => audience(&args).await,
         Scenario::Joins(args) => joins(&args).await,
         Scenario::Durable(args) => durable(&args).await,
+        Scenario::Overload(args) => overload(&args).await,
         Scenario::Restart(args) => restart(&args).await,
+        Scenario::Delay(args) => delay(&args).await,
+        Scenario::Relay(args) => relay(args).await,
     };
     match outcome {
         Ok(Outcome::Kept) => ExitCode::SUCCESS,
@@ -247,6 +350,28 @@ async fn durable(args: &DurableArgs) -> Result<Outcome, Box<dyn std::error::Erro
     Ok(if args.stand.check { report.outcome() } else { Outcome::Kept })
 }
 
+async fn overload(args: &OverloadArgs) -> Result<Outcome, Box<dyn std::error::Error>> {
+    let seed = args.stand.seed.map_or_else(getrandom::u64, Ok)?;
+    let overload = Overload {
+        rooms: args.rooms.into(),
+        speakers: args.speakers.into(),
+        regulars: args.regulars.into(),
+        joins: args.joins,
+        stay: Duration::from_secs(args.stay),
+        rate: args.fits,
+        at_most: Duration::from_secs(args.at_most),
+        seed,
+    };
+    let quota = Quota { cpu: args.cpu, period: Duration::from_millis(args.period) };
+    let stand = Stand::held_to(&server_binary(args.stand.binary.as_deref())?, quota).await?;
+    let progress = progress_bar(args.stand.json);
+    let figures = stand.play(|| overload.run(&stand, &progress))??;
+    progress.finish_and_clear();
+    let report = OverloadReport::new(seed, &figures);
+    show(if args.stand.json { report.json() } else { report.tables() })?;
+    Ok(if args.stand.check { report.outcome() } else { Outcome::Kept })
+}
+
 async fn restart(args: &RestartArgs) -> Result<Outcome, Box<dyn std::error::Error>> {
     let seed = args.stand.seed.map_or_else(getrandom::u64, Ok)?;
     let restart = Restart { rooms: args.rooms.into(), events: args.events, times: args.times.into(), seed };
@@ -257,6 +382,54 @@ async fn restart(args: &RestartArgs) -> Result<Outcome, Box<dyn std::error::Erro
     let report = RestartReport::new(seed, &figures);
     show(if args.stand.json { report.json() } else { report.tables() })?;
     Ok(if args.stand.check { report.outcome() } else { Outcome::Kept })
+}
+
+async fn delay(args: &DelayArgs) -> Result<Outcome, Box<dyn std::error::Error>> {
+    let seed = args.stand.seed.map_or_else(getrandom::u64, Ok)?;
+    let named = args.both.iter().map(|both| (format!("{} ms", both.delay.as_millis()), Line::symmetric(both.clone())));
+    let named: Vec<(String, Line)> = named.collect();
+    let delay = Delay {
+        lines: if named.is_empty() { Delay::usual_lines() } else { named },
+        settle: Duration::from_secs(args.settle),
+        length: Duration::from_secs(args.seconds),
+        seed,
+    };
+    let progress = progress_bar(args.stand.json);
+    let figures = delay.run(&server_binary(args.stand.binary.as_deref())?, &progress).await?;
+    progress.finish_and_clear();
+    let report = DelayReport::new(seed, &figures);
+    show(if args.stand.json { report.json() } else { report.tables() })?;
+    Ok(if args.stand.check { report.outcome() } else { Outcome::Kept })
+}
+
+async fn relay(args: RelayArgs) -> Result<Outcome, Box<dyn std::error::Error>> {
+    let seed = args.seed.map_or_else(getrandom::u64, Ok)?;
+    let mut line = Line { up: args.up, down: args.down };
+    let start = if args.tcp { Relay::tcp } else { Relay::udp };
+    let relay = start(args.listen, args.to, line.clone(), seed)?;
+    let first = if relay.is_first() { "" } else { ", not in real time" };
+    writeln!(io::stderr(), "{} → {} (seed {seed}{first})", relay.address(), args.to)?;
+    let mut changes = args.then;
+    changes.sort_by_key(|change| change.after);
+    let changing = async {
+        for change in changes {
+            tokio::time::sleep(change.after.saturating_sub(relay.age())).await;
+            line = change.applied(line);
+            relay.set(line.clone())?;
+        }
+        match args.seconds.map(Duration::from_secs) {
+            Some(length) => tokio::time::sleep(length.saturating_sub(relay.age())).await,
+            None => std::future::pending().await,
+        }
+        Ok::<_, Box<dyn std::error::Error>>(())
+    };
+    tokio::select! {
+        changed = changing => changed?,
+        stopped = tokio::signal::ctrl_c() => stopped?,
+    }
+    let report = RelayReport::new(seed, &relay.figures());
+    show(if args.json { report.json() } else { report.tables() })?;
+    Ok(report.outcome())
 }
 
 fn show(text: String) -> io::Result<()> {

@@ -4,13 +4,14 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::clock;
 use crate::cores::{self, Core};
+use crate::share::CpuShare;
 
 /// A running server.
 pub struct ServerProcess {
@@ -33,11 +34,21 @@ impl ServerProcess {
         binary: &Path,
         environment: &[(&str, &str)],
     ) -> Result<Self, ServerError> {
+        Self::start_within(None, core, binary, environment).await
+    }
+
+    /// The same, held to a share of its core.
+    pub async fn start_within(
+        mut share: Option<&mut CpuShare>,
+        core: Option<Core>,
+        binary: &Path,
+        environment: &[(&str, &str)],
+    ) -> Result<Self, ServerError> {
         let ports = FreePorts::find().map_err(ServerError::Ports)?;
         let log = std::env::temp_dir().join(format!("podium-{}-{}.log", std::process::id(), ports.http));
         let output = File::create(&log).map_err(ServerError::Start)?;
         let errors = output.try_clone().map_err(ServerError::Start)?;
-        let mut command = Command::new(binary);
+        let mut command = share.as_ref().map_or_else(|| Command::new(binary), |share| share.command(binary));
         command
             .env("PODIUM__HTTP__LISTEN", format!("127.0.0.1:{}", ports.http))
             .env("PODIUM__ADMIN__LISTEN", format!("127.0.0.1:{}", ports.admin))
@@ -54,6 +65,9 @@ impl ServerProcess {
         };
         let child = child.map_err(ServerError::Start)?;
         let mut server = Self { child, http: ports.http, admin: ports.admin, log, ready_after: Duration::ZERO };
+        if let Some(share) = &mut share {
+            share.hold(server.pid());
+        }
         server.wait_until_ready().await?;
         server.ready_after = clock::since(started);
         Ok(server)
@@ -192,12 +206,17 @@ impl FreePorts {
     }
 }
 
+/// A UDP address of loopback that is free now, for a server that is to be told before it is started; somebody else may still be faster.
+pub fn free_udp_address() -> io::Result<SocketAddr> {
+    UdpSocket::bind("127.0.0.1:0")?.local_addr()
+}
+
 /// Processor time that this process has used so far, where the system tells (Linux).
 pub fn own_cpu_time() -> Option<Duration> {
     cpu_time_of("self")
 }
 
-fn cpu_time_of(process: &str) -> Option<Duration> {
+pub(crate) fn cpu_time_of(process: &str) -> Option<Duration> {
     cpu_time_in(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
 }
 

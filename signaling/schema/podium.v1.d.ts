@@ -146,6 +146,23 @@ export interface CommandResult {
   time_ms?: number;
 }
 
+export type ConnectionQuality = "excellent" | "good" | "poor" | "lost";
+
+/** Someone's connection is of another quality. */
+export interface ConnectionQualityEvent {
+  type: "connection_quality";
+  /** Who, if not the recipient: someone on stage, as hosts and cohosts are told. */
+  identity?: Identity;
+  /** How good it is. */
+  quality: ConnectionQuality;
+}
+
+export type DelayClass = "natural" | "ok" | "laggy";
+
+export type DelaySide = "hearing" | "speaking";
+
+export type DelayTerm = "uplink" | "framing" | "residence" | "downlink" | "jitter_buffer" | "device";
+
 /** What may help someone who was refused. What does not apply is absent. */
 export interface Details {
   /** Who holds it. */
@@ -421,6 +438,23 @@ export interface JoinCommand {
   mic_ready?: boolean;
   /** The session description; absent for a session without media. */
   offer?: string;
+}
+
+/** The delay from mouth to ear that someone has is another one. Without `class` none is known any more. */
+export interface LatencyStateEvent {
+  type: "latency_state";
+  /** How it feels. */
+  class?: DelayClass;
+  /** The greatest part of it. */
+  dominant_term?: DelayTerm;
+  /** A part of it is assumed: a client has not told how long its jitter buffer holds audio. */
+  estimated?: boolean;
+  /** Who, if not the recipient: someone on stage, as hosts and cohosts are told. */
+  identity?: Identity;
+  /** Milliseconds from a mouth to an ear. */
+  mouth_to_ear_ms?: number;
+  /** As they hear others, or as others hear them: the worse of the two. */
+  side?: DelaySide;
 }
 
 /** Leave the room. */
@@ -766,6 +800,8 @@ export type RoomEvent =
   | AudienceEvent
   | SlotsEvent
   | SpeakersEvent
+  | LatencyStateEvent
+  | ConnectionQualityEvent
   | SelfChangedEvent;
 
 /** Names a room. */
@@ -1091,6 +1127,8 @@ export type ServerFrame =
   | AudienceEvent
   | SlotsEvent
   | SpeakersEvent
+  | LatencyStateEvent
+  | ConnectionQualityEvent
   | SelfChangedEvent;
 
 /** Names one joined connection of a participant. */
@@ -1136,15 +1174,17 @@ export interface SpeakersEvent {
 export interface StatsCommand {
   type: "stats";
   request_id: RequestId;
-  /** Samples made up for lost ones. */
+  /** Samples made up for lost ones, since the session began. */
   concealed?: number;
+  /** What the microphone and the loudspeaker add, both together. */
+  device_ms?: number;
   /** How long its jitter buffer holds audio. */
   jitter_buffer_ms?: number;
-  /** From the start of the join to the first audio played. */
+  /** From the start of the join to the first audio played. Once a session. */
   join_ms?: number;
-  /** Packets that never came. */
+  /** Packets that never came, since the session began. */
   lost?: number;
-  /** Packets that came. */
+  /** Packets that came, since the session began. */
   received?: number;
   /** Round-trip time of the media path. */
   rtt_ms?: number;

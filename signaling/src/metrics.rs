@@ -32,6 +32,8 @@ pub struct Counters {
     pub client_rtt: Histogram,
     /// Time that audio waits in a client's jitter buffer, by the client's word.
     pub client_jitter_buffer: Histogram,
+    /// Reports of clients that were not taken, by reason.
+    pub reports_refused: ReportCounts,
     /// Sockets that are open.
     pub sessions: Gauge,
     /// Sockets that were turned away because their address had too many.
@@ -152,6 +154,59 @@ impl TryCounts {
     #[must_use]
     pub fn value(&self, outcome: TryOutcome) -> u64 {
         self.0[outcome as usize].value()
+    }
+}
+
+/// Why what a client reports was not taken, or not all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportFault {
+    /// A time or a count that cannot be: negative, beyond its range, no number.
+    Impossible,
+    /// Counts that have fallen.
+    Backwards,
+    /// Counts that have grown faster than anything can.
+    Absurd,
+    /// The session has no media, or may not subscribe.
+    NotListening,
+    /// More often than once a second.
+    TooOften,
+    /// The length of the join, told once more; the rest of the report was taken.
+    JoinAgain,
+}
+
+impl ReportFault {
+    /// All of them, as they are declared.
+    pub const ALL: [Self; 6] =
+        [Self::Impossible, Self::Backwards, Self::Absurd, Self::NotListening, Self::TooOften, Self::JoinAgain];
+
+    /// Its name in metrics.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Impossible => "impossible",
+            Self::Backwards => "backwards",
+            Self::Absurd => "absurd",
+            Self::NotListening => "not_listening",
+            Self::TooOften => "too_often",
+            Self::JoinAgain => "join_again",
+        }
+    }
+}
+
+/// One count for each reason.
+#[derive(Debug, Default)]
+pub struct ReportCounts([Count; ReportFault::ALL.len()]);
+
+impl ReportCounts {
+    /// One more for this reason.
+    pub fn add_one(&self, fault: ReportFault) {
+        self.0[fault as usize].add_one();
+    }
+
+    /// How many for this reason.
+    #[must_use]
+    pub fn value(&self, fault: ReportFault) -> u64 {
+        self.0[fault as usize].value()
     }
 }
 

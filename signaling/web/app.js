@@ -59,7 +59,7 @@ async function enter({ room: id, name }, entry) {
 
 function phaseChanged(room, phase, end, person, entry) {
   if (phase === 'joined' && !screen) begin(room, person);
-  if (phase === 'rejoining' && !screen) waiting(end, entry);
+  if (phase === 'rejoining' && !screen) waiting(end, entry, room);
   if (phase !== 'over') return;
   sound.close();
   notices.clear();
@@ -82,11 +82,13 @@ function begin(room, person) {
 }
 
 /** Not in the room yet, and not refused for good either: a scheduled room, a full server, no network. */
-function waiting(end, entry) {
+function waiting(end, entry, room) {
+  if (room.phase !== 'rejoining' || room.end !== end) return;
   const seconds = secondsUntil(end.at);
+  if (seconds > 1) setTimeout(() => waiting(end, entry, room), 1_000);
   const isEarly = end.reason === 'room_not_found';
   const reason = end.reason === 'offline' ? 'unreachable' : end.reason;
-  entry.fail([isEarly ? t('entry.not_yet') : errorText(reason), seconds > 1 ? t('entry.next_try', { seconds }) : ''].join(' '), reason);
+  entry.fail(isEarly ? t('entry.not_yet') : errorText(reason), reason, seconds > 1 ? t('entry.next_try', { seconds }) : null);
   entry.busy(true);
 }
 

@@ -20,9 +20,10 @@
  *   idle ─► joining                  joined ─┤                                                   rejoining ─► joined
  *              └─ refused ─► over ◄─ bye stop┘    └── the session is lost: `join`, from the beginning ┘
  */
-import { backoff } from './podium/backoff.js';
+import { backoff, patience } from './podium/backoff.js';
 import { commands } from './podium/commands.js';
 import { PodiumError } from './podium/errors.js';
+import { tellable } from './podium/figures.js';
 import { fold, fromResume, fromWelcome, order, someoneIsOnAir } from './podium/fold.js';
 import { Link } from './podium/link.js';
 import { Media, microphonePermission } from './podium/media.js';
@@ -68,6 +69,9 @@ export class Room {
   #joined = null; // settles `join()`
   #gapAt = -Infinity;
   #joinReported = false;
+  #expectsSound = false; // someone was on air when we came
+  #isHearing = false;
+  #nextReportAt = null;
   #raising = false;
   #mutedMeanwhile = false; // one muted oneself while the server could not be told
 
@@ -169,7 +173,7 @@ export class Room {
     return this.#media.hasMicrophone;
   }
 
-  /** Fresh figures: rtt_ms, jitter_buffer_ms, loss (0..1), received, lost, concealed, sent, and one entry a slot; and the timings. */
+  /** Figures since the join: rtt_ms, jitter_buffer_ms, device_ms, loss (0..1), received, lost, concealed, sent, and one entry a slot; and the timings. */
   async stats() {
     return { ...(await this.#media.stats()), timings: { ...this.timings } };
   }
@@ -201,7 +205,8 @@ export class Room {
   async #joinAnew(current) {
     this.#startedAt = performance.now();
     this.timings = {};
-    this.#joinReported = false;
+    this.#joinReported = this.#isHearing = false;
+    this.#nextReportAt = null;
     this.#resumeToken = null;
     const { token } = this.#options;
     const asking = typeof token === 'function' ? token() : token; // on its way while the offer is made
@@ -222,7 +227,8 @@ export class Room {
     this.#resumeToken = welcome.resume_token;
     const messages = this.state?.messages ?? []; // a snapshot has none
     this.#change({ ...fromWelcome(welcome, performance.now()), messages });
-    if (welcome.answer && this.#options.media) await this.#media.accept(welcome.answer, { audible: someoneIsOnAir(this.state) });
+    this.#expectsSound = someoneIsOnAir(this.state);
+    if (welcome.answer && this.#options.media) await this.#media.accept(welcome.answer, { audible: this.#expectsSound });
     if (!current()) return;
     if (!link.isOpen) throw new PodiumError('offline');
     this.#entered();
@@ -236,6 +242,7 @@ export class Room {
     const welcome = await link.ask('resume', { resume_token: this.#resumeToken, last_seq: this.state.seq });
     if (!current()) return;
     this.#resumeToken = welcome.resume_token ?? this.#resumeToken;
+    this.#joinReported = true; // the session is not new to the server
     this.#change(fromResume(this.state, welcome, performance.now()));
     this.#entered();
     if (this.#options.media && !this.#media.hasPath) this.#path.now();
@@ -279,7 +286,9 @@ export class Room {
     const resuming = resume && this.#resumeToken !== null && this.state !== null && now - since < RESUME_MS;
     this.#drop({ keepMedia: resuming });
     const isFirst = this.#attempts === 0 && reason !== 'offline';
-    const wait = Math.max(afterMs ?? 0, isFirst ? 0 : backoff(this.#attempts, BACKOFF_MS, BACKOFF_MAX_MS));
+    const wait = BUSY.has(reason)
+      ? patience(afterMs, this.#attempts, BACKOFF_MS, BACKOFF_MAX_MS)
+      : Math.max(afterMs ?? 0, isFirst ? 0 : backoff(this.#attempts, BACKOFF_MS, BACKOFF_MAX_MS));
     this.#attempts += 1;
     this.#timers.retry = setTimeout(() => this.#attempt({ resuming }), wait);
     this.#become('rejoining', { reason, resuming, since, attempt: this.#attempts, at: now + wait });
@@ -415,22 +424,38 @@ export class Room {
 
   async #tick(count) {
     if (!this.#options.media && count % PROBE_EVERY === 0) return this.#probe('ping');
-    const figures = await this.#media.sample();
+    const figures = await this.#media.sample('view');
     if (!figures || this.phase !== 'joined') return;
     this.lastStats = figures;
     this.#emit('stats', figures);
-    if (count % STATS_EVERY === 0) this.#report(figures);
+    const now = performance.now();
+    const next = (this.#nextReportAt ??= now + REPORT_MS);
+    if (figures.received > 0 && !this.#isHearing) {
+      this.#isHearing = true;
+      this.#nextReportAt = Math.min(next, now + EARLY_MS);
+      await this.#media.sample('report'); // a jitter buffer that has only begun to fill is not yet what one hears
+    }
+    if (now < this.#nextReportAt - TICK_MS / 2) return; // a tick may come a little early
+    this.#nextReportAt = now + REPORT_MS;
+    await this.#report();
   }
 
-  #report(figures) {
-    const tenths = (ms) => (ms === null || ms === undefined ? undefined : Math.round(ms * 10) / 10);
-    const { first_played, dtls } = this.timings;
-    const join_ms = this.#joinReported ? undefined : tenths(first_played ?? dtls);
+  async #report() {
+    const figures = await this.#media.sample('report');
+    if (!figures || this.phase !== 'joined') return;
+    const join_ms = this.#joinReported ? undefined : tellable(this.#joinTook());
     this.#joinReported ||= join_ms !== undefined;
     const { lost, received, concealed } = figures;
     this.#probe('stats', {
-      rtt_ms: tenths(figures.rtt_ms), jitter_buffer_ms: tenths(figures.jitter_buffer_ms), lost, received, concealed, join_ms,
+      rtt_ms: tellable(figures.rtt_ms), jitter_buffer_ms: tellable(figures.jitter_buffer_ms), device_ms: tellable(figures.device_ms),
+      lost, received, concealed, join_ms,
     });
+  }
+
+  /** To the first sound; where nobody spoke when one came, to the keys. */
+  #joinTook() {
+    const { first_played, dtls } = this.timings;
+    return first_played ?? (this.#expectsSound ? undefined : dtls);
   }
 
   /** Something that the server answers in time, or the socket is dead without saying so. */
@@ -454,6 +479,8 @@ const delay = (ms, value) => new Promise((resolve) => setTimeout(resolve, ms, va
 
 /** Refusals that pass by themselves: the join is tried again. */
 const TEMPORARY = new Set(['offline', 'timeout', 'rate_limited', 'internal', 'node_full', 'latency_at_risk', 'draining', 'storage']);
+/** Of these, those by which a server says that it has no room for more at present. */
+const BUSY = new Set(['node_full', 'latency_at_risk']);
 /** Answers to a resume that mean: not this session any more, so join. */
 const STALE = new Set(['session_stale', 'unknown_type', 'invalid_argument', 'participant_not_found', 'token_expired', 'unauthenticated']);
 /** Faults that say nothing about what the server thinks. */
@@ -469,5 +496,6 @@ const PROBE_MS = 3_000;
 const PERMISSION_MS = 15_000; // how long a hand waits for the answer to the browser's question
 const GAP_MS = 60_000;
 const TICK_MS = 1_000;
-const STATS_EVERY = 5;
+const REPORT_MS = 5_000;
+const EARLY_MS = 2_000; // the first report after sound has come: long enough to know how the jitter buffer fares
 const PROBE_EVERY = 15;

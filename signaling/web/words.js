@@ -107,6 +107,17 @@ export function roleText(self) {
   return isSeated ? `${role} · ${t('role.on_stage', { seat: seatIn(self.seat) })}` : role;
 }
 
+/** A delay in words: how it feels, how long, mostly why, and for whom; `whose`: `your` own, or `their`s to a host. */
+export function delayText({ class: feel, mouth_to_ear_ms: ms, dominant_term: term, side }, whose = 'your') {
+  const cause = `term.${whose}.${side}.${term}`;
+  return {
+    feel: t(`delay.${feel}`),
+    ms: t('delay.ms', { ms }),
+    cause: t(has(cause) ? cause : `term.${term}`),
+    side: t(`side.${whose}.${side}`),
+  };
+}
+
 export function cueText({ index, can_join: can, why }) {
   const seatText = seatName(index);
   if (can === 'no' && why && has(`cannot.${why}`)) return t('cue.no_why', { seat: seatText, why: t(`cannot.${why}`) });

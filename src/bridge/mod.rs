@@ -7,7 +7,7 @@ mod facts;
 mod registry;
 mod restart;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,13 +15,14 @@ use std::time::{Duration, Instant};
 use podium_signaling::FactSink;
 use podium_signaling::ids::{RoomId, SeatIndex, SessionId};
 use podium_signaling::media::{MediaFuture, MediaPlane, MediaRefusal, OpenTransport, Opened, RestartIce};
+use podium_signaling::monitor::LatencyMonitor;
 use podium_signaling::room::{self, MediaFact, SlotView, StagePlan};
 use tokio::sync::mpsc;
 
-use crate::config::parse_advertise;
+use crate::config::Advertise;
 use crate::engine::command::{Interrupt, Open, Plan, PlannedSeat, TransportKey};
-use crate::engine::event::{CloseReason, Event};
-use crate::metrics::JoinMetrics;
+use crate::engine::event::Event;
+use crate::monitor::{Monitor, Newcomer};
 use crate::router::Csrc;
 use crate::runtime::{clock, pool::Pool};
 use crate::sdp::{self, Agreement, AnswerParams, Offer, SdpError};
@@ -41,8 +42,8 @@ pub struct BridgeParams {
     pub advertise: Vec<String>,
     /// Slots given to one participant at most.
     pub slots_max: usize,
-    /// Where joins are counted.
-    pub joins: Arc<JoinMetrics>,
+    /// Who watches the delays of what is carried.
+    pub monitor: Arc<Monitor>,
 }
 
 /// The media plane as signaling sees it.
@@ -53,7 +54,7 @@ pub struct Bridge {
     /// By worker.
     candidates: Vec<Vec<SocketAddr>>,
     slots_max: usize,
-    joins: Arc<JoinMetrics>,
+    monitor: Arc<Monitor>,
     registry: Registry,
     next_transport: AtomicU64,
 }
@@ -61,21 +62,28 @@ pub struct Bridge {
 impl Bridge {
     /// A bridge to these workers.
     pub fn new(params: BridgeParams) -> Self {
-        let candidates =
-            params.pool.workers().iter().map(|worker| advertised(&worker.bound, &params.advertise)).collect();
+        let candidates = (0..)
+            .zip(params.pool.workers())
+            .map(|(n, worker)| advertised(&worker.bound, n, &params.advertise))
+            .collect();
         Self {
             registry: Registry::new(params.pool.workers().len()),
             pool: params.pool,
             fingerprint: params.certificate.fingerprint().to_string(),
             candidates,
             slots_max: params.slots_max,
-            joins: params.joins,
+            monitor: params.monitor,
             next_transport: AtomicU64::new(1),
         }
     }
 
-    /// Carries what the engines report to the rooms, until the engines end.
-    pub async fn carry_events(self: Arc<Self>, mut events: mpsc::Receiver<(u16, Event)>, facts: FactSink) {
+    /// Carries what the engines report and what the monitor found to the rooms, until the engines end.
+    pub async fn carry_events(
+        self: Arc<Self>,
+        mut events: mpsc::Receiver<(u16, Event)>,
+        mut found: mpsc::Receiver<Vec<(RoomId, MediaFact)>>,
+        facts: FactSink,
+    ) {
         let mut waiting = Waiting::default();
         let mut retry = tokio::time::interval(FACT_RETRY);
         retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -83,8 +91,13 @@ impl Bridge {
             tokio::select! {
                 event = events.recv() => {
                     let Some((_, event)) = event else { return };
-                    self.count(&event);
+                    self.monitor.hear(&event);
                     if let Some((room, fact)) = self.translate(event) {
+                        waiting.deliver(&facts, room, fact);
+                    }
+                }
+                Some(found) = found.recv() => {
+                    for (room, fact) in found {
                         waiting.deliver(&facts, room, fact);
                     }
                 }
@@ -99,6 +112,14 @@ impl Bridge {
         let transport = TransportKey(self.next_transport.fetch_add(1, Ordering::Relaxed));
         // Registered before anything is asked of the worker, so that nobody takes the room for empty meanwhile.
         let place = self.registry.register(&request.session, &request.room, transport);
+        self.monitor.opening(&Newcomer {
+            transport,
+            session: &request.session,
+            identity: &request.identity,
+            room: &request.room,
+            worker: place.worker,
+            asked_at,
+        });
         let opened = self.open_at(place, transport, &offer, &request, asked_at).await;
         if opened.is_err() {
             self.close_session(&request.session);
@@ -160,6 +181,7 @@ impl Bridge {
     }
 
     fn close_session(&self, session: &SessionId) {
+        self.monitor.closing(session);
         let Some(taken) = self.registry.take_session(session) else {
             return;
         };
@@ -167,26 +189,6 @@ impl Bridge {
         mailbox.close(taken.transport);
         if let Some(place) = taken.emptied {
             mailbox.close_room(place.room);
-        }
-    }
-
-    fn count(&self, event: &Event) {
-        match event {
-            Event::Stage { stage, after, .. } => self.joins.stage(*stage, *after),
-            Event::JoinEnded { by, after, .. } => self.joins.ended(*by, *after),
-            Event::Closed { reason, .. } => match reason {
-                CloseReason::HandshakeFailed(_) | CloseReason::HandshakeTimeout => self.joins.failed(*reason),
-                CloseReason::Silent | CloseReason::Goodbye => {}
-            },
-            Event::TrackLive { .. }
-            | Event::Interrupted { .. }
-            | Event::Restored { .. }
-            | Event::Slots { .. }
-            | Event::Measured { .. }
-            | Event::GateOpened { .. }
-            | Event::OnMic { .. }
-            | Event::Interruption { .. }
-            | Event::Speakers { .. } => {}
         }
     }
 
@@ -258,7 +260,7 @@ impl MediaPlane for Bridge {
 
     fn apply(&self, plan: StagePlan, asked_at: Instant) {
         let place = self.registry.place_of(&plan.room);
-        let seats = plan
+        let seats: Vec<PlannedSeat> = plan
             .seats
             .into_iter()
             .filter_map(|seat| {
@@ -272,6 +274,7 @@ impl MediaPlane for Bridge {
                 })
             })
             .collect();
+        self.monitor.staged(&plan.room, seats.iter().map(|seat| (seat.transport, seat.csrc.0.get())));
         self.pool.workers()[usize::from(place.worker)].mailbox.plan(Plan {
             room: place.room,
             revision: plan.revision,
@@ -286,9 +289,14 @@ impl MediaPlane for Bridge {
     }
 
     fn room_closed(&self, room: &RoomId) {
+        self.monitor.room_closed(room);
         if let Some(place) = self.registry.remove_room(room) {
             self.pool.workers()[usize::from(place.worker)].mailbox.close_room(place.room);
         }
+    }
+
+    fn monitor(&self) -> &dyn LatencyMonitor {
+        self.monitor.as_ref()
     }
 }
 
@@ -333,9 +341,9 @@ fn invalid(error: &SdpError) -> MediaRefusal {
     MediaRefusal::InvalidOffer(error.to_string())
 }
 
-/// What an answer offers as candidates: the bound addresses, or what the configuration says instead.
-fn advertised(bound: &[SocketAddr], advertise: &[String]) -> Vec<SocketAddr> {
-    let entries: Vec<(Option<IpAddr>, IpAddr)> = advertise.iter().filter_map(|entry| parse_advertise(entry)).collect();
+/// What answers of worker `number` offer as candidates: the bound addresses, or what the configuration says instead.
+fn advertised(bound: &[SocketAddr], number: usize, advertise: &[String]) -> Vec<SocketAddr> {
+    let entries: Vec<Advertise> = advertise.iter().filter_map(|entry| entry.parse().ok()).collect();
     if entries.is_empty() {
         // Loopback helps nobody elsewhere; where it is all there is, it is meant.
         let elsewhere: Vec<SocketAddr> = bound.iter().copied().filter(|address| !address.ip().is_loopback()).collect();
@@ -343,10 +351,8 @@ fn advertised(bound: &[SocketAddr], advertise: &[String]) -> Vec<SocketAddr> {
     }
     let mut candidates = Vec::new();
     for &address in bound {
-        for &(only_for, public) in &entries {
-            let concerns = only_for.map_or(public.is_ipv4() == address.is_ipv4(), |only| only == address.ip());
-            let candidate = SocketAddr::new(public, address.port());
-            if concerns && !candidates.contains(&candidate) {
+        for candidate in entries.iter().filter_map(|entry| entry.address(address, number)) {
+            if !candidates.contains(&candidate) {
                 candidates.push(candidate);
             }
         }
@@ -371,15 +377,17 @@ mod tests {
 
     #[test]
     fn bound_addresses_are_offered_and_loopback_only_where_it_is_all_there_is() {
-        assert_eq!(advertised(&addresses(&["127.0.0.1:7"]), &[]), addresses(&["127.0.0.1:7"]));
-        assert_eq!(advertised(&addresses(&["127.0.0.1:7", "192.0.2.2:7"]), &[]), addresses(&["192.0.2.2:7"]));
+        assert_eq!(advertised(&addresses(&["127.0.0.1:7"]), 0, &[]), addresses(&["127.0.0.1:7"]));
+        assert_eq!(advertised(&addresses(&["127.0.0.1:7", "192.0.2.2:7"]), 0, &[]), addresses(&["192.0.2.2:7"]));
     }
 
     #[test]
     fn a_public_address_stands_for_the_bound_ones_of_its_family_or_for_the_one_named() {
         let bound = addresses(&["10.0.0.4:7", "10.0.0.5:7", "[::1]:7"]);
-        assert_eq!(advertised(&bound, &["192.0.2.7".into()]), addresses(&["192.0.2.7:7"]));
+        assert_eq!(advertised(&bound, 0, &["192.0.2.7".into()]), addresses(&["192.0.2.7:7"]));
         let mapped = ["10.0.0.4=192.0.2.7".into(), "10.0.0.5=192.0.2.8".into()];
-        assert_eq!(advertised(&bound, &mapped), addresses(&["192.0.2.7:7", "192.0.2.8:7"]));
+        assert_eq!(advertised(&bound, 0, &mapped), addresses(&["192.0.2.7:7", "192.0.2.8:7"]));
+        let ported = ["10.0.0.4=192.0.2.7:9000".into(), "[2001:db8::7]:9100".into()];
+        assert_eq!(advertised(&bound, 2, &ported), addresses(&["192.0.2.7:9002", "[2001:db8::7]:9102"]));
     }
 }

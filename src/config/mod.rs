@@ -7,11 +7,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub use advertise::Advertise;
+pub use latency::Latency;
 pub use limits::Limits;
 pub use rooms::{Duplicates, Interrupt, Promote, Rooms, SeatMode};
 pub use store::Store;
 pub use webhooks::{WebhookTarget, Webhooks};
 
+mod advertise;
+mod latency;
 mod limits;
 mod rooms;
 mod store;
@@ -32,6 +36,8 @@ pub struct Config {
     pub rooms: Rooms,
     /// `[limits]`
     pub limits: Limits,
+    /// `[latency]`
+    pub latency: Latency,
     /// `[store]`
     pub store: Store,
     /// `[webhooks]`
@@ -68,7 +74,8 @@ pub struct Media {
     pub workers: usize,
     /// Each worker stays on a core of its own.
     pub pin: bool,
-    /// Addresses put into answers instead of the bound ones: `"public"`, or `"bound=public"` (one-to-one NAT of clouds).
+    /// Addresses put into answers instead of the bound ones: `"public"`, or `"bound=public"` (one-to-one NAT of clouds), each perhaps with the
+    /// port of worker 0: [`Advertise`].
     pub advertise: Vec<String>,
 }
 
@@ -201,6 +208,7 @@ impl Config {
             auth: section(&mut table, "auth", faults),
             rooms: section(&mut table, "rooms", faults),
             limits: section(&mut table, "limits", faults),
+            latency: section(&mut table, "latency", faults),
             store: section(&mut table, "store", faults),
             webhooks: section(&mut table, "webhooks", faults),
             log: section(&mut table, "log", faults),
@@ -225,15 +233,18 @@ impl Config {
                 format!("auth.keys.{id}: a secret has {SECRET_BYTES_MIN} bytes or more"),
             );
         }
-        for (key, value, min, max) in
-            self.rooms.bounds().into_iter().chain(self.limits.bounds()).chain(self.store.bounds())
-        {
+        let bounds = self.rooms.bounds().into_iter().chain(self.limits.bounds());
+        for (key, value, min, max) in bounds.chain(self.latency.bounds()).chain(self.store.bounds()) {
             let within = if max == u64::MAX { format!("at least {min}") } else { format!("within {min} and {max}") };
             check((min..=max).contains(&value), format!("{key}: {value} is not {within}"));
         }
         check(
             self.rooms.turn_is_fit(),
             format!("rooms.turn_s: {} is neither 0 nor within 10 and 3600", self.rooms.turn_s),
+        );
+        check(
+            self.latency.refuses_in_time(),
+            format!("latency.refuse_at: {} is not within 0.3 and 0.98", self.latency.refuse_at),
         );
         check(self.media.workers <= WORKERS_MAX, format!("media.workers: at most {WORKERS_MAX}"));
         for origin in self.http.cors_origins.iter().filter(|origin| !is_origin(origin)) {
@@ -243,10 +254,9 @@ impl Config {
         let distinct: HashSet<_> = self.media.listen.as_slice().iter().collect();
         check(distinct.len() == self.media.listen.as_slice().len(), "media.listen: the same address twice".into());
         for entry in &self.media.advertise {
-            check(
-                parse_advertise(entry).is_some(),
-                format!("media.advertise: {entry:?} is neither an IP address nor bound=public"),
-            );
+            if let Err(fault) = entry.parse::<Advertise>() {
+                check(false, format!("media.advertise: {entry:?} {fault}"));
+            }
         }
     }
 }
@@ -267,14 +277,6 @@ impl Auth {
                 Err(error) => faults.push(format!("auth.keys.{id}_file: {}: {error}", path.display())),
             }
         }
-    }
-}
-
-/// Splits an `advertise` entry into the bound address it is for, if it says one, and the public address.
-pub fn parse_advertise(entry: &str) -> Option<(Option<std::net::IpAddr>, std::net::IpAddr)> {
-    match entry.split_once('=') {
-        Some((bound, public)) => Some((Some(bound.trim().parse().ok()?), public.trim().parse().ok()?)),
-        None => Some((None, entry.trim().parse().ok()?)),
     }
 }
 
@@ -410,7 +412,7 @@ mod tests {
 
     #[test]
     fn every_fault_is_reported_at_once() {
-        let file = "[http]\nlisten = 7\nlissten = \"x\"\n[rooms]\nseats = 40\n[nonsense]\n[auth.keys]\nshort = \"abc\"\n[media]\nadvertise = [\"here\"]";
+        let file = "[http]\nlisten = 7\nlissten = \"x\"\n[rooms]\nseats = 40\n[nonsense]\n[auth.keys]\nshort = \"abc\"\n[media]\nadvertise = [\"here\"]\n[latency]\nlaggy_ms = 100\nrefuse_at = 1.5";
         let Faults(faults) = load(file, &[("PODIUM__MEDIA__WORKERS", "many")]).expect_err("faulty");
         for expected in [
             "http.listen",
@@ -420,6 +422,8 @@ mod tests {
             "auth.keys.short",
             "media.workers",
             "media.advertise",
+            "latency.laggy_ms",
+            "latency.refuse_at",
         ] {
             assert!(faults.iter().any(|fault| fault.contains(expected)), "{expected} in {faults:?}");
         }
@@ -434,12 +438,5 @@ mod tests {
         assert_eq!(config.auth.keys["ops"].expose(), "0123456789abcdef0123456789abcdef");
         assert!(!format!("{config:?}").contains("0123456789"));
         assert!(!toml::to_string(&config).expect("printable").contains("0123456789"));
-    }
-
-    #[test]
-    fn advertise_is_an_address_or_a_pair() {
-        assert!(parse_advertise("192.0.2.7").is_some());
-        assert!(parse_advertise("10.0.0.4=192.0.2.7").is_some());
-        assert!(parse_advertise("example.org").is_none());
     }
 }

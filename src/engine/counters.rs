@@ -169,6 +169,15 @@ impl Counters {
         self.dropped[reason as usize] += 1;
     }
 
+    /// Packets that were too old to be sent on.
+    pub fn stale(&self) -> u64 {
+        DropReason::ALL
+            .into_iter()
+            .filter(|reason| reason.label().starts_with("stale"))
+            .map(|reason| self.drops(reason))
+            .sum()
+    }
+
     /// How often this reason was counted.
     pub fn drops(&self, reason: DropReason) -> u64 {
         self.dropped[reason as usize]

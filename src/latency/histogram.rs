@@ -51,6 +51,33 @@ impl Histogram {
         }
         self.sum += other.sum;
     }
+
+    /// What was counted since it was as `before`, over the same edges.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        debug_assert_eq!(self.edges, before.edges, "only histograms over the same edges compare");
+        let counts = self.counts.iter().zip(&before.counts).map(|(now, then)| now.saturating_sub(*then)).collect();
+        Self { edges: self.edges, counts, sum: self.sum.saturating_sub(before.sum) }
+    }
+
+    /// The value that this share of them (0 to 1) does not exceed, as if they were spread evenly between two edges; the last edge for what is
+    /// beyond it. None if there are none.
+    pub fn percentile(&self, share: f64) -> Option<Duration> {
+        let count = self.count();
+        if count == 0 {
+            return None;
+        }
+        let wanted = (count as f64 * share).clamp(1.0, count as f64);
+        let (mut below, mut low) = (0.0, Duration::ZERO);
+        for (&edge, &within) in self.edges.iter().zip(&self.counts) {
+            let within = within as f64;
+            if within > 0.0 && below + within >= wanted {
+                return Some(low + (edge - low).mul_f64(((wanted - below) / within).clamp(0.0, 1.0)));
+            }
+            (below, low) = (below + within, edge);
+        }
+        Some(low)
+    }
 }
 
 /// Edges for a join: 600 ms is the budget.
@@ -128,6 +155,24 @@ mod tests {
         one.add(&other);
         assert_eq!(one.count(), 2);
         assert_eq!(one.sum(), us(3_030));
+    }
+
+    #[test]
+    fn a_percentile_lies_between_the_edges_of_its_bucket() {
+        let mut histogram = Histogram::new(TRANSIT_EDGES);
+        assert_eq!(histogram.percentile(0.5), None);
+        for _ in 0..90 {
+            histogram.record(us(80));
+        }
+        let before = histogram.clone();
+        for _ in 0..10 {
+            histogram.record(ms(900));
+        }
+        let median = histogram.percentile(0.5).expect("there are some");
+        assert!((us(50)..=us(100)).contains(&median), "{median:?}");
+        assert_eq!(histogram.percentile(0.95), Some(ms(500)), "beyond the last edge is at least that");
+        assert_eq!(histogram.since(&before).count(), 10);
+        assert_eq!(histogram.since(&before).percentile(0.1), Some(ms(500)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use podium_signaling::Signaling;
 use podium_signaling::clock;
 use podium_signaling::metrics::{
-    BUCKETS_MS, CodeCounts, Counters, Histogram as ClientHistogram, Population, TargetCounts, TryOutcome,
+    BUCKETS_MS, CodeCounts, Counters, Histogram as ClientHistogram, Population, ReportFault, TargetCounts, TryOutcome,
 };
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
@@ -51,6 +51,12 @@ fn answers(counters: &Counters) -> Vec<MetricFamily> {
             ],
         ),
         counter("podium_refusals_total", "Requests that were refused, by code.", &by_code(&counters.refusals, "code")),
+        counter(
+            "podium_client_reports_refused_total",
+            "Measurements of clients that were not taken, by reason.",
+            &ReportFault::ALL
+                .map(|fault| (vec![("reason", fault.label())], counters.reports_refused.value(fault) as f64)),
+        ),
     ]
 }
 

@@ -151,6 +151,12 @@ impl Browser {
         self.command("goog/cdp/execute", json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": size })).await;
     }
 
+    /// As if the person preferred pages to be `light` or `dark`.
+    pub(crate) async fn prefers(&self, theme: &str) {
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }] });
+        self.command("goog/cdp/execute", json!({ "cmd": "Emulation.setEmulatedMedia", "params": media })).await;
+    }
+
     /// The text of an element with this test id.
     pub(crate) async fn text(&self, test_id: &str) -> String {
         let script = "return document.querySelector(arguments[0])?.innerText ?? ''";
@@ -175,6 +181,15 @@ impl Browser {
         let data = self.get(&format!("/session/{}/screenshot", self.session)).await;
         let path = scratch().join(format!("{name}.png"));
         std::fs::write(&path, decode_base64(data.as_str().unwrap())).unwrap();
+        path
+    }
+
+    /// The same of all of the page, also of what one has to scroll to.
+    pub(crate) async fn whole_page(&self, name: &str) -> PathBuf {
+        let params = json!({ "captureBeyondViewport": true, "format": "png" });
+        let shot = self.command("goog/cdp/execute", json!({ "cmd": "Page.captureScreenshot", "params": params })).await;
+        let path = scratch().join(format!("{name}.png"));
+        std::fs::write(&path, decode_base64(shot["data"].as_str().unwrap())).unwrap();
         path
     }
 

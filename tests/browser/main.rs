@@ -4,10 +4,13 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod console;
+mod delay;
 mod docs;
 mod driver;
+mod far;
 mod line;
 mod listener;
+mod live;
 mod words;
 
 use std::net::SocketAddr;
@@ -26,11 +29,16 @@ const DESKTOP: (u32, u32) = (1280, 900);
 const PHONE: (u32, u32) = (390, 844);
 
 async fn serve() -> Server {
+    Server::start(config(), Mode::Development).await.unwrap()
+}
+
+/// Everything on ports that are free.
+fn config() -> Config {
     let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
     let mut config = Config::default();
     (config.http.listen, config.admin.listen, config.media.listen) = (any, any, OneOrMany::One(any));
     (config.media.workers, config.media.pin) = (1, false);
-    Server::start(config, Mode::Development).await.unwrap()
+    config
 }
 
 /// Opens the link and joins under a name, as a person does; the browser's processing is off, or it would take the tone for noise.

@@ -112,5 +112,10 @@ const CODES: &[(&str, &[&str])] = &[
     ("promote", &["cohost", "longest_seated", "none"]),
     ("duplicates", &["takeover", "reject", "allow"]),
     ("rank", &["host", "cohost", "member"]),
+    ("delay", &["natural", "ok", "laggy"]),
+    ("term", &["uplink", "framing", "residence", "downlink", "jitter_buffer", "device"]),
+    ("side.your", &["hearing", "speaking"]),
+    ("side.their", &["hearing", "speaking"]),
+    ("quality", &["excellent", "good", "poor", "lost"]),
     ("error", &["kicked", "duplicate", "slow_consumer"]),
 ];

@@ -2,9 +2,12 @@
 //! our own misreading of an RFC cannot cancel out. A tone goes in at one end and is detected at the other.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
+mod delays;
 mod doors;
 mod interruptions;
+mod light;
 mod process;
 mod restarts;
 mod seats;

@@ -7,6 +7,7 @@
 mod crowds;
 mod interruptions;
 mod joining;
+mod latency;
 mod measuring;
 mod networks;
 mod restarts;
@@ -18,7 +19,7 @@ mod world;
 
 use std::time::Duration;
 
-fn ms(millis: u64) -> Duration {
+const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 

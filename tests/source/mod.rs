@@ -2,6 +2,8 @@
 //!
 //! It reads tokens, not types, and blanks comments and strings first. It knows nothing of the rules, nor which folders there are.
 
+pub(crate) mod tree;
+
 /// A file as the rules see it.
 pub(crate) struct Source {
     pub(crate) path: String,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::frame::{self, Frame};
 use super::word::{self, Word};
-use super::{Happening, Tally};
+use super::{Happening, NoEntry, Tally};
 use crate::clock;
 
 /// One WebSocket.
@@ -22,7 +22,12 @@ pub(super) struct Console {
     /// When it was due to connect.
     opened_at: Instant,
     upgraded_after: Duration,
+    /// When the join was sent, or the request for the upgrade, while there is none.
     joined_at: Instant,
+    /// The frame that joins, until it is sent.
+    join: String,
+    /// Whether the welcome's answer is wanted.
+    has_offer: bool,
     /// Requests that are not answered, the one for the upgrade included.
     pub(super) awaited: u32,
 }
@@ -36,11 +41,19 @@ enum Step {
     Leaving,
 }
 
-/// Why a console is no longer there: an error, or `None` if it was to leave.
-pub(super) type Gone = Option<String>;
+/// Why a console is no longer there.
+pub(super) enum Gone {
+    /// It was to leave.
+    Left,
+    /// An error.
+    Lost(String),
+    /// The server did not let it in.
+    Refused(NoEntry),
+}
 
 impl Console {
-    pub(super) fn new(stream: TcpStream, upgrade: Vec<u8>, opened_at: Instant) -> Self {
+    /// One that asks for the upgrade as soon as it is connected, and then joins with `offer`, if there is one.
+    pub(super) fn new(stream: TcpStream, upgrade: Vec<u8>, offer: Option<&str>, opened_at: Instant) -> Self {
         Self {
             stream,
             step: Step::Connecting(upgrade),
@@ -49,6 +62,8 @@ impl Console {
             opened_at,
             upgraded_after: Duration::ZERO,
             joined_at: opened_at,
+            join: offer.map_or_else(|| JOIN.to_owned(), join_with),
+            has_offer: offer.is_some(),
             awaited: 1,
         }
     }
@@ -84,6 +99,7 @@ impl Console {
                 Ok(Some(error)) | Err(error) => return Err(self.gone(&error)),
             }
             self.step = Step::Upgrading;
+            self.joined_at = clock::now();
             self.unsent.extend(upgrade);
         }
         while !self.unsent.is_empty() {
@@ -137,14 +153,14 @@ impl Console {
             let Some(head) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
                 return Ok(0);
             };
-            self.upgraded(&bytes[..head])?;
+            self.upgraded(&bytes[..head], &bytes[head + 4..])?;
             used = head + 4;
         }
-        while let Some((frame, length)) = frame::read(&bytes[used..]).map_err(|error| Some(error.to_string()))? {
+        while let Some((frame, length)) = frame::read(&bytes[used..]).map_err(|error| Gone::Lost(error.to_string()))? {
             used += length;
             tally.frames += 1;
             match frame {
-                Frame::Text(text) => self.understand(number, word::read(text), tally, happened)?,
+                Frame::Text(text) => self.understand(number, text, tally, happened)?,
                 Frame::Ping(payload) => {
                     frame::write_pong(&mut self.unsent, payload);
                     self.write()?;
@@ -156,27 +172,27 @@ impl Console {
         Ok(used)
     }
 
-    fn upgraded(&mut self, head: &[u8]) -> Result<(), Gone> {
-        if !head.starts_with(b"HTTP/1.1 101 ") {
-            let status = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
-            return Err(Some(format!("no upgrade: {}", String::from_utf8_lossy(status))));
-        }
+    fn upgraded(&mut self, head: &[u8], body: &[u8]) -> Result<(), Gone> {
         let now = clock::now();
+        if !head.starts_with(b"HTTP/1.1 101 ") {
+            return Err(no_upgrade(head, body, now.saturating_duration_since(self.joined_at)));
+        }
         self.upgraded_after = now.saturating_duration_since(self.opened_at);
         self.joined_at = now;
         self.step = Step::Joining;
         self.awaited -= 1;
-        self.say(JOIN)
+        let join = std::mem::take(&mut self.join);
+        self.say(&join)
     }
 
     fn understand(
         &mut self,
         number: usize,
-        word: Word,
+        text: &[u8],
         tally: &mut Tally,
         happened: &mut Vec<Happening>,
     ) -> Result<(), Gone> {
-        match word {
+        match word::read(text) {
             Word::Welcome => {
                 let now = clock::now();
                 self.step = Step::Joined;
@@ -185,16 +201,20 @@ impl Console {
                     console: number,
                     upgrade: self.upgraded_after,
                     welcome: now.saturating_duration_since(self.joined_at),
+                    answer: if self.has_offer { word::answer_in(text) } else { None },
                 });
             }
-            Word::Reply { request: Some(JOIN_REQUEST), refused: Some(code), .. } => {
-                return Err(Some(format!("the join was refused: {code}")));
+            Word::Reply { request: Some(JOIN_REQUEST), refused: Some(code), retry_after, .. } => {
+                return Err(self.refused(code, retry_after));
             }
-            Word::Reply { request: Some(request), refused, durable } => {
+            Word::Reply { request: Some(request), refused, durable, .. } => {
                 self.awaited = self.awaited.saturating_sub(1);
                 happened.push(Happening::Replied { console: number, request, refused, durable, at: clock::now() });
             }
-            Word::Bye { reason } => return Err(self.closed(&format!("bye: {reason}"))),
+            Word::Bye { reason, retry_after } if matches!(self.step, Step::Joining) => {
+                return Err(self.refused(reason, retry_after));
+            }
+            Word::Bye { reason, .. } => return Err(self.closed(&format!("bye: {reason}"))),
             Word::Event => tally.events += 1,
             Word::Reply { request: None, .. } | Word::Unknown => tally.unknown += 1,
         }
@@ -205,15 +225,43 @@ impl Console {
         self.closed(&error.to_string())
     }
 
+    fn refused(&self, code: String, retry_after: Option<Duration>) -> Gone {
+        let after = clock::now().saturating_duration_since(self.joined_at);
+        Gone::Refused(NoEntry { code, retry_after, after })
+    }
+
     fn closed(&self, how: &str) -> Gone {
         match self.step {
-            Step::Leaving => None,
-            Step::Connecting(_) => Some(format!("while it connected: {how}")),
-            Step::Upgrading => Some(format!("before the upgrade: {how}")),
-            Step::Joining => Some(format!("before the welcome: {how}")),
-            Step::Joined => Some(how.to_owned()),
+            Step::Leaving => Gone::Left,
+            Step::Connecting(_) => Gone::Lost(format!("while it connected: {how}")),
+            Step::Upgrading => Gone::Lost(format!("before the upgrade: {how}")),
+            Step::Joining => Gone::Lost(format!("before the welcome: {how}")),
+            Step::Joined => Gone::Lost(how.to_owned()),
         }
     }
+}
+
+/// An answer that is no upgrade: refused with a code, or plainly an error.
+fn no_upgrade(head: &[u8], body: &[u8], after: Duration) -> Gone {
+    let head = String::from_utf8_lossy(head);
+    let mut lines = head.lines();
+    let status = lines.next().unwrap_or_default();
+    match word::code_in(body) {
+        Some(code) => {
+            let header = lines
+                .filter_map(|line| line.split_once(':'))
+                .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
+            let seconds = header.and_then(|(_, value)| value.trim().parse().ok());
+            Gone::Refused(NoEntry { code, retry_after: seconds.map(Duration::from_secs), after })
+        }
+        None => Gone::Lost(format!("no upgrade: {status}")),
+    }
+}
+
+/// A join with an offer and an open microphone. SDP needs escapes for its line ends only.
+fn join_with(offer: &str) -> String {
+    let escaped = offer.replace("\r\n", "\\r\\n");
+    format!(r#"{{"type":"join","request_id":"0","mic_ready":true,"offer":"{escaped}"}}"#)
 }
 
 const JOIN: &str = r#"{"type":"join","request_id":"0"}"#;

@@ -62,6 +62,8 @@ pub(crate) enum Happening {
         upgrade: Duration,
         /// From the join until the welcome.
         welcome: Duration,
+        /// The welcome's SDP, if the console joined with an offer.
+        answer: Option<String>,
     },
     /// A request was answered.
     Replied {
@@ -76,6 +78,13 @@ pub(crate) enum Happening {
         /// When.
         at: Instant,
     },
+    /// The server did not let a console in; it is no longer there.
+    Refused {
+        /// Which.
+        console: usize,
+        /// How.
+        how: NoEntry,
+    },
     /// A console is no longer there.
     Ended {
         /// Which.
@@ -83,6 +92,23 @@ pub(crate) enum Happening {
         /// Why, if it was not to leave.
         why: Option<String>,
     },
+}
+
+/// A join that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NoEntry {
+    /// Why.
+    pub(crate) code: String,
+    /// When it may be tried again, if that was told.
+    pub(crate) retry_after: Option<Duration>,
+    /// From the join, or the request for the upgrade if that was refused, to this answer.
+    pub(crate) after: Duration,
+}
+
+impl std::fmt::Display for NoEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the join was refused: {}", self.code)
+    }
 }
 
 impl Gallery {
@@ -111,6 +137,17 @@ impl Gallery {
 
     /// The same before another room.
     pub(crate) fn open_in(&mut self, room: &str, token: &str, due: Instant) -> io::Result<usize> {
+        self.open_with(room, token, None, due)
+    }
+
+    /// The same with an SDP offer, whose answer comes with the welcome.
+    pub(crate) fn open_with(
+        &mut self,
+        room: &str,
+        token: &str,
+        offer: Option<&str>,
+        due: Instant,
+    ) -> io::Result<usize> {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
         match connect(socket.as_raw_fd(), &SockaddrIn::from(self.server)) {
@@ -128,7 +165,7 @@ impl Gallery {
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\nAuthorization: Bearer {token}\r\n\r\n",
             room, self.server
         );
-        self.consoles.push(Some(Console::new(stream, upgrade.into_bytes(), due)));
+        self.consoles.push(Some(Console::new(stream, upgrade.into_bytes(), offer, due)));
         self.present += 1;
         Ok(number)
     }
@@ -188,9 +225,25 @@ impl Gallery {
         }
     }
 
+    /// Attends to whatever waits at the sockets now, those that wait for an answer first.
+    pub(crate) fn pass(&mut self, happened: &mut Vec<Happening>) -> io::Result<()> {
+        let mut events = [EpollEvent::empty(); EVENTS_MAX];
+        self.look_at_urgent(happened)?;
+        let ready = wait(&self.epoll, &mut events)?;
+        for event in &events[..ready] {
+            self.serve(event, happened);
+        }
+        Ok(())
+    }
+
+    /// Lets go of a console without a word.
+    pub(crate) fn drop_console(&mut self, console: usize) {
+        self.remove(console);
+    }
+
     /// Waits until a socket that waits for an answer is ready, so long at most. Epoll itself counts in milliseconds, which is too coarse to ask
     /// in time.
-    fn sleep(&self, at_most: Duration) -> io::Result<()> {
+    pub(crate) fn sleep(&self, at_most: Duration) -> io::Result<()> {
         let mut set = [PollFd::new(self.urgent.0.as_fd(), PollFlags::POLLIN)];
         match ppoll(&mut set, Some(TimeSpec::from_duration(at_most)), None) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
@@ -228,9 +281,13 @@ impl Gallery {
         };
         match work() {
             Ok(()) => self.watch(number, wanted, awaited),
-            Err(why) => {
+            Err(gone) => {
                 self.remove(number);
-                happened.push(Happening::Ended { console: number, why });
+                happened.push(match gone {
+                    Gone::Left => Happening::Ended { console: number, why: None },
+                    Gone::Lost(why) => Happening::Ended { console: number, why: Some(why) },
+                    Gone::Refused(how) => Happening::Refused { console: number, how },
+                });
             }
         }
     }

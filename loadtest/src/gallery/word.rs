@@ -2,6 +2,8 @@
 //!
 //! Pure: bytes in, a meaning out.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 /// What a frame means.
@@ -15,6 +17,8 @@ pub(crate) enum Word {
         request: Option<u64>,
         /// Why not.
         refused: Option<String>,
+        /// When it may be tried again, if that is told.
+        retry_after: Option<Duration>,
         /// False if it was done, but is not written down.
         durable: bool,
     },
@@ -22,6 +26,8 @@ pub(crate) enum Word {
     Bye {
         /// Why.
         reason: String,
+        /// When it may be tried again, if that is told.
+        retry_after: Option<Duration>,
     },
     /// Something that happened: an event or a batch of them.
     Event,
@@ -36,18 +42,31 @@ pub(crate) fn read(text: &[u8]) -> Word {
         Some("reply") => match serde_json::from_slice::<Reply<'_>>(text) {
             Ok(reply) => Word::Reply {
                 request: reply.request_id.and_then(|id| id.parse().ok()),
+                retry_after: reply.error.as_ref().and_then(|error| error.details.as_ref()?.retry_after()),
                 refused: reply.error.map(|error| error.code.to_owned()),
                 durable: reply.ok.and_then(|ok| ok.durable).unwrap_or(true),
             },
             Err(_) => Word::Unknown,
         },
         Some("bye") => match serde_json::from_slice::<Bye<'_>>(text) {
-            Ok(bye) => Word::Bye { reason: bye.reason.to_owned() },
+            Ok(bye) => {
+                Word::Bye { reason: bye.reason.to_owned(), retry_after: bye.retry_after_ms.map(Duration::from_millis) }
+            }
             Err(_) => Word::Unknown,
         },
         Some(_) => Word::Event,
         None => Word::Unknown,
     }
+}
+
+/// The SDP in a welcome.
+pub(crate) fn answer_in(welcome: &[u8]) -> Option<String> {
+    serde_json::from_slice::<Welcome>(welcome).ok()?.answer
+}
+
+/// The code in an HTTP error's body, if all of it is there.
+pub(crate) fn code_in(problem: &[u8]) -> Option<String> {
+    serde_json::from_slice::<Problem>(problem).ok().map(|problem| problem.code)
 }
 
 /// The type, which Podium writes first; wherever it stands, if not.
@@ -80,11 +99,34 @@ struct Done {
 #[derive(Deserialize)]
 struct Refused<'a> {
     code: &'a str,
+    details: Option<Details>,
+}
+
+#[derive(Deserialize)]
+struct Details {
+    retry_after_ms: Option<u64>,
+}
+
+impl Details {
+    fn retry_after(&self) -> Option<Duration> {
+        self.retry_after_ms.map(Duration::from_millis)
+    }
 }
 
 #[derive(Deserialize)]
 struct Bye<'a> {
     reason: &'a str,
+    retry_after_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Welcome {
+    answer: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    code: String,
 }
 
 const TYPE_FIRST: &[u8] = br#"{"type":""#;
@@ -97,9 +139,11 @@ mod tests {
     fn words_are_told_apart_by_their_type() {
         let told = |request, refused: Option<&str>, durable| {
             let refused = refused.map(str::to_owned);
-            Word::Reply { request, refused, durable }
+            Word::Reply { request, refused, durable, retry_after: None }
         };
         let reply = |request, refused| told(request, refused, true);
+        let bye = |reason: &str, retry_after| Word::Bye { reason: reason.to_owned(), retry_after };
+        let soon = Some(Duration::from_millis(2_500));
         let cases = [
             (r#"{"type":"welcome","request_id":"1","room":{}}"#, Word::Welcome),
             (r#"{"type":"reply","request_id":"17","ok":{"position":3}}"#, reply(Some(17), None)),
@@ -109,7 +153,17 @@ mod tests {
                 reply(None, Some("forbidden")),
             ),
             (r#"{"type":"reply","error":{"code":"rate_limited","message":"slow"}}"#, reply(None, Some("rate_limited"))),
-            (r#"{"type":"bye","reason":"kicked","action":"stop"}"#, Word::Bye { reason: "kicked".to_owned() }),
+            (r#"{"type":"bye","reason":"kicked","action":"stop"}"#, bye("kicked", None)),
+            (r#"{"type":"bye","reason":"node_full","action":"retry","retry_after_ms":2500}"#, bye("node_full", soon)),
+            (
+                r#"{"type":"reply","request_id":"0","error":{"code":"node_full","message":"","details":{"retry_after_ms":2500}}}"#,
+                Word::Reply {
+                    request: Some(0),
+                    refused: Some("node_full".to_owned()),
+                    durable: true,
+                    retry_after: soon,
+                },
+            ),
             (r#"{"type":"events","events":[{"type":"bye"}]}"#, Word::Event),
             (r#"{"events":[], "type": "events"}"#, Word::Event),
             (r#"{"type":"reply"#, Word::Unknown),
@@ -119,5 +173,14 @@ mod tests {
         for (text, word) in cases {
             assert_eq!(read(text.as_bytes()), word, "{text}");
         }
+    }
+
+    #[test]
+    fn an_answer_is_found_where_it_is_wanted() {
+        let welcome = br#"{"type":"welcome","answer":"v=0\r\ns=-\r\n","room":{"answer":"no"}}"#;
+        assert_eq!(answer_in(welcome).as_deref(), Some("v=0\r\ns=-\r\n"));
+        assert_eq!(answer_in(br#"{"type":"welcome","room":{}}"#), None);
+        assert_eq!(code_in(br#"{"code":"node_full","title":"x"}"#).as_deref(), Some("node_full"));
+        assert_eq!(code_in(br#"{"code":"node_f"#), None);
     }
 }

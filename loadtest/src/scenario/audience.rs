@@ -243,6 +243,9 @@ impl Play<'_> {
                         refused_ones.push(who);
                     }
                 }
+                Happening::Refused { console, how } => {
+                    self.figures.ended.push(format!("participant {console}: {how}"));
+                }
                 Happening::Ended { console, why } => {
                     self.figures.ended.push(format!("participant {console}: {}", why.unwrap_or_default()));
                 }

@@ -193,6 +193,7 @@ impl<'a> Hosts<'a> {
                         None => step.undurable += 1,
                     }
                 }
+                Happening::Refused { how, .. } => *step.failures.entry(how.to_string()).or_default() += 1,
                 Happening::Ended { why, .. } => {
                     *step.failures.entry(format!("lost: {}", why.unwrap_or_default())).or_default() += 1;
                 }
@@ -211,8 +212,12 @@ impl<'a> Hosts<'a> {
             }
             self.gallery.attend(give_up, &mut self.happened).map_err(|error| error.to_string())?;
             for happening in self.happened.drain(..) {
-                if let Happening::Ended { why, .. } = happening {
-                    return Err(format!("a host could not join: {}", why.unwrap_or_default()));
+                match happening {
+                    Happening::Refused { how, .. } => return Err(format!("a host could not join: {how}")),
+                    Happening::Ended { why, .. } => {
+                        return Err(format!("a host could not join: {}", why.unwrap_or_default()));
+                    }
+                    Happening::Joined { .. } | Happening::Replied { .. } => {}
                 }
             }
         }

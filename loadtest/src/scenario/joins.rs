@@ -156,6 +156,7 @@ impl Arrival<'_> {
                     self.step.welcome.add(welcome);
                     self.step.whole.add(upgrade + welcome);
                 }
+                Happening::Refused { how, .. } => self.step.failures.push(how.to_string()),
                 Happening::Ended { why: Some(why), .. } => self.step.failures.push(why),
                 Happening::Ended { why: None, .. } | Happening::Replied { .. } => {}
             }

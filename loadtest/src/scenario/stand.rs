@@ -1,5 +1,6 @@
 //! A stand is where signaling is measured: a server of our own on one core, the client on another, and the key to any room.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::path::Path;
@@ -10,11 +11,14 @@ use serde_json::Value;
 use crate::clock;
 use crate::cores::{self, Apart};
 use crate::server::{ServerError, ServerProcess, own_cpu_time};
+use crate::share::{CpuShare, Quota};
 use crate::token::{Claims, TokenError, mint, sign};
 
 /// A server to be measured.
 pub struct Stand {
     server: ServerProcess,
+    /// Dropped after the server, which it holds.
+    share: Option<CpuShare>,
     apart: Option<Apart>,
     descriptors: u64,
     secret: String,
@@ -36,6 +40,15 @@ impl Stand {
 
     /// The same with a store in a file. It ends with its handle as by SIGKILL; the file stays.
     pub async fn storing_in(binary: &Path, store: &Path) -> Result<Self, StandError> {
+        Self::open(binary, store, None).await
+    }
+
+    /// The same as the first, held to a part of a core.
+    pub async fn held_to(binary: &Path, quota: Quota) -> Result<Self, StandError> {
+        Self::open(binary, ":memory:".as_ref(), Some(CpuShare::new(quota))).await
+    }
+
+    async fn open(binary: &Path, store: &Path, mut share: Option<CpuShare>) -> Result<Self, StandError> {
         let descriptors = cores::raise_descriptors().map_err(StandError::System)?;
         let apart = Apart::find().map_err(StandError::System)?;
         let mut random = [0; 32];
@@ -54,8 +67,9 @@ impl Stand {
             ("PODIUM__MEDIA__PIN", "false"),
             ("TOKIO_WORKER_THREADS", "1"),
         ];
-        let server = ServerProcess::start_on(apart.map(|apart| apart.server), binary, &environment).await?;
-        Ok(Self { server, apart, descriptors, secret })
+        let core = apart.map(|apart| apart.server);
+        let server = ServerProcess::start_within(share.as_mut(), core, binary, &environment).await?;
+        Ok(Self { server, share, apart, descriptors, secret })
     }
 
     /// Runs the client on its core, on this thread.
@@ -64,6 +78,11 @@ impl Stand {
             return Ok(client());
         };
         tokio::task::block_in_place(|| cores::on(apart.client, client)).map_err(StandError::System)
+    }
+
+    /// What holds the server to less than a core, if anything does.
+    pub(super) fn share(&self) -> Option<&CpuShare> {
+        self.share.as_ref()
     }
 
     /// Whether the server and the client have a core each.
@@ -112,9 +131,22 @@ impl Stand {
         serde_json::from_str(&body).map_err(|error| format!("GET {path}: {error}: {body}"))
     }
 
+    /// All series of its metrics whose names begin so.
+    pub(super) fn metrics(&self, prefixes: &[&str]) -> Result<BTreeMap<String, f64>, String> {
+        let page = self.metrics_page()?;
+        let wanted = page.lines().filter(|line| prefixes.iter().any(|prefix| line.starts_with(prefix)));
+        let read =
+            |line: &str| line.rsplit_once(' ').and_then(|(name, value)| Some((name.to_owned(), value.parse().ok()?)));
+        Ok(wanted.filter_map(read).collect())
+    }
+
+    fn metrics_page(&self) -> Result<String, String> {
+        get(SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.server.admin_port()), "/metrics", "")
+    }
+
     /// The value of one series of its metrics; 0 if there is none.
     pub(super) fn metric(&self, series: &str) -> Result<f64, String> {
-        let page = get(SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.server.admin_port()), "/metrics", "")?;
+        let page = self.metrics_page()?;
         let line = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         Ok(line.and_then(|value| value.parse().ok()).unwrap_or_default())
     }

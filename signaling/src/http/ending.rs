@@ -5,16 +5,15 @@ use std::time::Duration;
 use axum::extract::ws::close_code;
 
 use crate::{
-    protocol::server,
     room::{ByeAction, Refusal},
-    rooms::line::Frame,
+    rooms::line::Farewell,
 };
 
 /// How a session ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ending {
-    /// The last frame.
-    pub(super) farewell: Option<Frame>,
+    /// The last word.
+    pub(super) farewell: Option<Farewell>,
     /// Absent when there is nobody left to close with.
     pub(super) close_code: Option<u16>,
 }
@@ -31,7 +30,7 @@ impl Ending {
     }
 
     /// What the room said last.
-    pub(super) fn last(farewell: Option<Frame>) -> Self {
+    pub(super) fn last(farewell: Option<Farewell>) -> Self {
         Self { farewell, close_code: Some(close_code::NORMAL) }
     }
 
@@ -41,7 +40,12 @@ impl Ending {
             ByeAction::Retry => Some(RETRY_AFTER),
             ByeAction::Stop | ByeAction::Resume | ByeAction::Rejoin => None,
         };
-        Self::last(Some(server::bye(refusal.code(), action.code(), retry_after).into()))
+        Self::last(Some(Farewell::bye(refusal.code(), action, retry_after)))
+    }
+
+    /// Nobody can come in at present, but perhaps after so long.
+    pub(super) fn later(refusal: Refusal, retry_after: Duration) -> Self {
+        Self::last(Some(Farewell::bye(refusal.code(), ByeAction::Retry, Some(retry_after))))
     }
 
     /// This server is going down.
@@ -51,8 +55,7 @@ impl Ending {
 
     /// It did not stop when it was told to.
     pub(super) fn flooded() -> Self {
-        let frame = server::bye(Refusal::RateLimited.code(), ByeAction::Retry.code(), Some(RETRY_AFTER_FLOOD));
-        Self::last(Some(frame.into())).code(close_code::POLICY)
+        Self::later(Refusal::RateLimited, RETRY_AFTER_FLOOD).code(close_code::POLICY)
     }
 
     /// The same with another code.

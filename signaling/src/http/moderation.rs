@@ -3,7 +3,7 @@
 //! A request becomes the same command that a host would send by WebSocket: the path says which, and on whom; the body holds the rest. So both ways
 //! have one parser, one set of checks and one set of codes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     body::Bytes,
@@ -42,6 +42,7 @@ struct Asked {
     kind: String,
     /// The fields that the path says.
     fields: Map<String, Value>,
+    read_at: Instant,
 }
 
 /// `POST /v1/rooms/{room}/seats/{seat}/{verb}`: lock, unlock, mute, unmute, kick, assign, move, swap.
@@ -165,7 +166,7 @@ impl Asked {
         let Value::Object(fields) = fields else {
             return Err(Refusal::Internal.into());
         };
-        Ok(Self { room, kind, fields })
+        Ok(Self { room, kind, fields, read_at: clock::now() })
     }
 
     /// The command that this and a body are. What the path says counts.
@@ -253,12 +254,12 @@ fn revision(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
 /// Has the room do it. What is answered is written down together with what it changes.
 async fn act(shared: Arc<Shared>, by: Outsider, asked: Asked, body: Bytes, keyed: Option<Keyed>) -> Carried {
     let has_precondition = asked.fields.contains_key("expect_rev");
-    let room = asked.room.clone();
+    let (room, read_at) = (asked.room.clone(), asked.read_at);
     let acting = async {
         let act = asked.act(&body, shared.config.limits.json_depth)?;
         let handle = shared.room(&room)?;
         let remember = keyed.clone().map(|keyed| remember(keyed, has_precondition));
-        let Acted { result, mut ticket } = handle.act(by, act, remember).await;
+        let Acted { result, mut ticket } = handle.act(by, act, remember, read_at).await;
         let done = result.map_err(|mut refused| {
             refused.refusal = shared.why_gone(refused.refusal);
             precondition(refused, has_precondition)

@@ -152,7 +152,8 @@ async fn unban(shared: &Shared, access: &Access, room: &RoomId, who: &Identity) 
     };
     let token_age = access.age(clock::unix_millis());
     let by = Outsider { identity, is_admin: true, is_person: false, token_age, expect_seq: None };
-    let Acted { result, mut ticket } = handle.act(by, Act::MemberUnban { identity: who.clone() }, None).await;
+    let Acted { result, mut ticket } =
+        handle.act(by, Act::MemberUnban { identity: who.clone() }, None, clock::now()).await;
     match result {
         Ok(_) if ticket.is_durable().await => Ok(true),
         // The store would be asked to forget what is not written yet.

@@ -16,12 +16,14 @@ use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Interval, MissedTickBehavior},
 };
-use tracing::{Span, debug};
+use tracing::debug;
 
 use super::{
     admission::Admission,
     ending::{Ending, FAREWELL_TIMEOUT, LINGER, close_code_of},
     held::HeldReplies,
+    joining::shows_welcome,
+    report::{Reports, Taken},
     restart::{Restart, Restarts},
 };
 use crate::{
@@ -29,47 +31,51 @@ use crate::{
     ids::{RequestId, SessionId},
     limit::{FloodGate, Verdict},
     media::{MediaRefusal, RestartIce},
+    metrics::ReportFault,
+    monitor::{Arrival, ClientReport},
     protocol::{
         client::{self, Command, Fault, Request, Stats},
         server,
     },
-    random,
-    room::{ByeAction, Details, Done, Rank, Refusal, Refused},
+    room::{ByeAction, Details, Done, Refusal, Refused},
     rooms::{
-        directory::Creation,
-        handle::{Enter, Mail, Resume, RoomHandle},
-        line::{Frame, LineEnd, LineLimits, Parcel, Welcomed, line},
+        handle::{Mail, RoomHandle},
+        line::{Frame, LineEnd, Parcel},
     },
     signaling::Shared,
 };
 
 /// One WebSocket.
 pub(super) struct Session {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     socket: WebSocket,
     gate: FloodGate,
     strikes: u32,
-    opened_at: Instant,
-    heard_at: Instant,
+    /// When the request for it was read.
+    pub(super) requested_at: Instant,
+    pub(super) opened_at: Instant,
+    /// When something was last read from it.
+    pub(super) heard_at: Instant,
     ticks: Interval,
     /// Its place among those that have not joined yet.
-    pending: Option<OwnedSemaphorePermit>,
-    attached: Option<Attached>,
+    pub(super) pending: Option<OwnedSemaphorePermit>,
+    pub(super) attached: Option<Attached>,
     held: HeldReplies,
     restarts: Restarts,
+    pub(super) reports: Reports,
 }
 
 /// The room that the session is in, or on its way into.
-struct Attached {
+pub(super) struct Attached {
     /// Known from the welcome on.
-    session: Option<SessionId>,
-    handle: RoomHandle,
-    line: LineEnd,
-    /// When the join or resume came, until it is answered.
-    joining_since: Option<Instant>,
-    has_media: bool,
+    pub(super) session: Option<SessionId>,
+    pub(super) handle: RoomHandle,
+    pub(super) line: LineEnd,
+    /// How the join or resume came, until it is answered.
+    pub(super) joining: Option<Arrival>,
+    pub(super) has_media: bool,
     /// The room waits for a sign that the welcome to a resume has come.
-    is_unshown: bool,
+    pub(super) is_unshown: bool,
 }
 
 enum Wake {
@@ -83,10 +89,15 @@ enum Wake {
     Shutdown,
 }
 
-type Flow = ControlFlow<Ending>;
+pub(super) type Flow = ControlFlow<Ending>;
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>, socket: WebSocket, pending: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        socket: WebSocket,
+        pending: OwnedSemaphorePermit,
+        requested_at: Instant,
+    ) -> Self {
         let limits = &shared.config.limits;
         let now = clock::now();
         let mut ticks = tokio::time::interval(limits.ping_interval);
@@ -101,6 +112,7 @@ impl Session {
             socket,
             gate,
             strikes: 0,
+            requested_at,
             opened_at: now,
             heard_at: now,
             ticks,
@@ -108,6 +120,7 @@ impl Session {
             attached: None,
             held: HeldReplies::default(),
             restarts,
+            reports: Reports::new(now),
         }
     }
 
@@ -115,11 +128,12 @@ impl Session {
     pub(super) async fn run(mut self, admission: Result<Admission, Refusal>) {
         let ending = match admission {
             Ok(admission) => self.talk(&admission).await,
-            Err(refusal) => self.refuse_join(refusal, ByeAction::Stop),
+            Err(refusal) => self.refuse_join(self.arrival(self.opened_at), refusal, ByeAction::Stop),
         };
-        if let Some(Attached { line, handle, joining_since, .. }) = self.attached.take() {
-            if joining_since.is_some() {
+        if let Some(Attached { line, handle, joining, .. }) = self.attached.take() {
+            if let Some(arrival) = joining {
                 self.shared.counters.joins_aborted.add_one();
+                self.not_joined(arrival, ABORTED);
             }
             // If the room is over there is nobody to tell.
             let _over = handle.tell(Mail::Detached { line: line.id }).await;
@@ -138,7 +152,7 @@ impl Session {
                 Wake::Tick => self.tick(clock::now()).await,
                 Wake::Restarted(restart) => self.restarted(*restart).await,
                 Wake::JoinOverdue if admission.is_expired => {
-                    Break(self.refuse_join(Refusal::TokenExpired, ByeAction::Stop))
+                    Break(self.refuse_join(self.arrival(clock::now()), Refusal::TokenExpired, ByeAction::Stop))
                 }
                 Wake::JoinOverdue => {
                     Break(Ending::bye(Refusal::InvalidArgument, ByeAction::Stop).code(close_code::POLICY))
@@ -152,7 +166,7 @@ impl Session {
     }
 
     async fn next(&mut self, patience: Duration) -> Wake {
-        let is_joining = self.attached.as_ref().is_some_and(|attached| attached.joining_since.is_some());
+        let is_joining = self.attached.as_ref().is_some_and(|attached| attached.joining.is_some());
         let join_due = self.attached.is_none().then(|| self.opened_at + patience);
         let is_alone = self.attached.is_none();
         tokio::select! {
@@ -227,7 +241,7 @@ impl Session {
                 self.resume(id, resume_token, last_seq, admission).await
             }
             (Command::Act(act), Some(Attached { session: Some(session), handle, .. })) => {
-                let mail = Mail::Act { session: session.clone(), request: id, act };
+                let mail = Mail::Act { session: session.clone(), request: id, act, read_at: self.heard_at };
                 match handle.tell(mail).await {
                     Ok(()) => Continue(()),
                     // Its last words are still in the queue.
@@ -235,15 +249,15 @@ impl Session {
                 }
             }
             (Command::IceRestart { offer }, Some(_)) => self.restart(id, offer, admission).await,
-            (Command::Stats(stats), Some(_)) => {
-                self.note(stats);
-                self.write(server::reply_ok(&id, &Done::default()).into()).await
+            (Command::Stats(stats), Some(Attached { session: Some(session), has_media, .. })) => {
+                let (session, listens) = (session.clone(), *has_media && admission.access.can_subscribe);
+                self.report(&id, &session, &stats, listens).await
             }
             (Command::Join { .. } | Command::Resume { .. }, Some(_)) => {
                 self.refuse_state(&id, "this session has joined already").await
             }
-            (Command::Act(_), Some(Attached { session: None, .. }) | None)
-            | (Command::Stats(_) | Command::IceRestart { .. }, None) => self.refuse_state(&id, "join first").await,
+            (Command::Act(_) | Command::Stats(_), Some(Attached { session: None, .. }) | None)
+            | (Command::IceRestart { .. }, None) => self.refuse_state(&id, "join first").await,
         }
     }
 
@@ -259,6 +273,9 @@ impl Session {
 
     async fn fault(&mut self, fault: Fault) -> Flow {
         self.shared.counters.faults.add_one();
+        if fault.is_report {
+            self.shared.counters.reports_refused.add_one(ReportFault::Impossible);
+        }
         self.strikes += u32::from(fault.is_strike);
         let flow = self.refuse(fault.request.as_ref(), Refused::from(fault.refusal), Some(&fault.message)).await;
         if self.strikes >= self.shared.config.limits.strikes_max {
@@ -274,92 +291,6 @@ impl Session {
     async fn refuse(&mut self, request: Option<&RequestId>, refused: Refused, message: Option<&str>) -> Flow {
         self.shared.counters.refusals.add_one(refused.refusal);
         self.write(server::reply_error(request, &refused, message).into()).await
-    }
-
-    async fn join(
-        &mut self,
-        request: RequestId,
-        offer: Option<String>,
-        mic_ready: bool,
-        admission: &Admission,
-    ) -> Flow {
-        let joining_since = clock::now();
-        if admission.is_expired {
-            return Break(self.refuse_join(Refusal::TokenExpired, ByeAction::Stop));
-        }
-        let handle = match self.find_room(admission).await {
-            Ok(handle) => handle,
-            Err(ending) => return Break(ending),
-        };
-        let (Some(random), Some(resume_token)) = (random::bytes(), random::text()) else {
-            return Break(self.refuse_join(Refusal::Internal, ByeAction::Retry));
-        };
-        let session = SessionId::from_random(random);
-        Span::current().record("session", session.as_str());
-        let has_media = offer.is_some();
-        let transport = match offer {
-            None => None,
-            Some(offer) => match admission.open(&self.shared, &session, offer).await {
-                Ok(transport) => Some(transport),
-                Err(MediaRefusal::InvalidOffer(why)) => {
-                    self.shared.counters.joins_refused.add_one(Refusal::InvalidArgument);
-                    let refused = Refused::from(Refusal::InvalidArgument);
-                    return self.write(server::reply_error(Some(&request), &refused, Some(&why)).into()).await;
-                }
-                Err(MediaRefusal::Full) => return Break(self.refuse_join(Refusal::NodeFull, ByeAction::Retry)),
-                Err(MediaRefusal::Unavailable | MediaRefusal::Gone) => {
-                    return Break(self.refuse_join(Refusal::Internal, ByeAction::Retry));
-                }
-            },
-        };
-        let (line, line_end) = line(self.line_limits());
-        let join = admission.join(session.clone(), request, has_media, mic_ready, clock::unix_millis());
-        let enter = Box::new(Enter { join, line, transport, resume_token });
-        if handle.tell(Mail::Enter(enter)).await.is_err() {
-            return Break(self.refuse_join(Refusal::RoomClosed, ByeAction::Stop));
-        }
-        self.attach(Some(session), handle, line_end, joining_since);
-        Continue(())
-    }
-
-    /// Goes on with a session that this token's identity has in the room. The room judges the resume token.
-    async fn resume(&mut self, request: RequestId, token: String, last_seq: u64, admission: &Admission) -> Flow {
-        let joining_since = clock::now();
-        let Some(handle) = self.shared.directory.find(&admission.room) else {
-            return Break(self.refuse_resume());
-        };
-        let Some(resume_token) = random::text() else {
-            return Break(Ending::bye(Refusal::Internal, ByeAction::Retry));
-        };
-        let (line, line_end) = line(self.line_limits());
-        let identity = admission.identity.clone();
-        let resume = Box::new(Resume { identity, request, token, last_seq, line, resume_token });
-        if handle.tell(Mail::Resume(resume)).await.is_err() {
-            return Break(self.refuse_resume());
-        }
-        self.attach(None, handle, line_end, joining_since);
-        Continue(())
-    }
-
-    fn refuse_resume(&self) -> Ending {
-        self.shared.counters.resumes_refused.add_one();
-        Ending::bye(Refusal::SessionStale, ByeAction::Rejoin)
-    }
-
-    fn attach(&mut self, session: Option<SessionId>, handle: RoomHandle, line: LineEnd, joining_since: Instant) {
-        self.attached = Some(Attached {
-            session,
-            handle,
-            line,
-            joining_since: Some(joining_since),
-            has_media: false,
-            is_unshown: false,
-        });
-    }
-
-    fn line_limits(&self) -> LineLimits {
-        let limits = &self.shared.config.limits;
-        LineLimits { frames_max: limits.outbound_queue, bytes_max: limits.outbound_bytes }
     }
 
     /// Asks the media plane for new ICE credentials. The answer comes when it comes; meanwhile the session goes on.
@@ -389,45 +320,34 @@ impl Session {
         self.refuse(Some(&request), Refused::from(refusal), why.as_deref()).await
     }
 
-    /// The room of the token. A host's join makes it.
-    async fn find_room(&mut self, admission: &Admission) -> Result<RoomHandle, Ending> {
-        let shared = &self.shared;
-        if shared.is_draining() {
-            shared.counters.joins_refused.add_one(Refusal::Draining);
-            return Err(Ending::draining());
+    /// What a client measured.
+    async fn report(&mut self, request: &RequestId, session: &SessionId, stats: &Stats, listens: bool) -> Flow {
+        let now = self.heard_at;
+        match self.reports.judge(stats, listens, now) {
+            Ok(Taken { report, tells_join_again }) => {
+                if tells_join_again {
+                    self.shared.counters.reports_refused.add_one(ReportFault::JoinAgain);
+                }
+                self.note(&report);
+                self.shared.media.monitor().reported(session, report, now);
+                self.write(server::reply_ok(request, &Done::default()).into()).await
+            }
+            Err(not_taken) => {
+                self.shared.counters.reports_refused.add_one(not_taken.fault);
+                self.refuse(Some(request), not_taken.refused(), Some(not_taken.message())).await
+            }
         }
-        let directory = &shared.directory;
-        if let Some(handle) = directory.find(&admission.room) {
-            return Ok(handle);
-        }
-        if !shared.config.auto_create || admission.access.rank != Rank::Host {
-            return Err(self.refuse_join(Refusal::RoomNotFound, ByeAction::Stop));
-        }
-        let refusal = match directory.create(&admission.room, shared.config.settings.clone(), None).await {
-            // Gone again already: then it is as if there were no place.
-            Creation::Created | Creation::Existed | Creation::Full => Refusal::NodeFull,
-            Creation::Unstored => Refusal::Storage,
-        };
-        directory.find(&admission.room).ok_or_else(|| self.refuse_join(refusal, ByeAction::Retry))
     }
 
-    fn refuse_join(&self, refusal: Refusal, action: ByeAction) -> Ending {
-        self.shared.counters.joins_refused.add_one(refusal);
-        debug!(code = refusal.code(), "join refused");
-        Ending::bye(refusal, action)
-    }
-
-    fn note(&self, stats: Stats) {
+    fn note(&self, report: &ClientReport) {
         let counters = &self.shared.counters;
         let measured = [
-            (stats.rtt_ms, &counters.client_rtt),
-            (stats.jitter_buffer_ms, &counters.client_jitter_buffer),
-            (stats.join_ms, &counters.join_client),
+            (report.rtt, &counters.client_rtt),
+            (report.jitter_buffer, &counters.client_jitter_buffer),
+            (report.join, &counters.join_client),
         ];
-        for (ms, histogram) in measured {
-            if let Some(ms) = ms {
-                histogram.observe(Duration::from_secs_f64(ms / 1000.0));
-            }
+        for (took, histogram) in measured {
+            took.into_iter().for_each(|took| histogram.observe(took));
         }
     }
 
@@ -440,7 +360,7 @@ impl Session {
             },
             Some(Parcel::Welcome(welcomed)) => self.welcome(*welcomed).await,
             Some(Parcel::Last(farewell)) => {
-                self.attached = None;
+                self.detached(farewell.as_ref().map_or(ABORTED, |farewell| farewell.code));
                 while !self.held.is_empty() {
                     let reply = self.held.next().await;
                     self.write(reply).await?;
@@ -448,35 +368,23 @@ impl Session {
                 Break(Ending::last(farewell))
             }
             None => {
-                self.attached = None;
+                self.detached(Refusal::Internal.code());
                 Break(Ending::bye(Refusal::Internal, ByeAction::Rejoin).code(close_code::ERROR))
             }
         }
     }
 
-    async fn welcome(&mut self, welcomed: Welcomed) -> Flow {
-        let Welcomed { session, welcome, missed, has_media, resumed } = welcomed;
-        self.pending = None;
-        self.write(welcome).await?;
-        if let Some(attached) = &mut self.attached {
-            Span::current().record("session", session.as_str());
-            attached.session = Some(session);
-            attached.has_media = has_media;
-            attached.is_unshown = resumed;
-            if let Some(since) = attached.joining_since.take() {
-                self.shared.counters.join_answer.observe(clock::now().saturating_duration_since(since));
-            }
-        }
-        if let Some(missed) = missed {
-            self.write(missed).await?;
-        }
-        // The pong shows that the client has its new token.
-        if resumed { self.write_message(Message::Ping(WELCOMED.into())).await } else { Continue(()) }
+    fn cut(&mut self) -> Ending {
+        let farewell = self.attached.as_ref().and_then(|attached| attached.line.cut.farewell());
+        self.detached(farewell.as_ref().map_or(ABORTED, |farewell| farewell.code));
+        Ending::last(farewell).code(close_code::POLICY)
     }
 
-    fn cut(&mut self) -> Ending {
-        let attached = self.attached.take();
-        Ending::last(attached.and_then(|attached| attached.line.cut.farewell())).code(close_code::POLICY)
+    /// The room has done with this session, and says why.
+    fn detached(&mut self, code: &'static str) {
+        if let Some(Attached { joining: Some(arrival), .. }) = self.attached.take() {
+            self.not_joined(arrival, code);
+        }
     }
 
     async fn tick(&mut self, now: Instant) -> Flow {
@@ -487,12 +395,12 @@ impl Session {
         self.write_message(Message::Ping(Vec::new().into())).await
     }
 
-    async fn write(&mut self, frame: Frame) -> Flow {
+    pub(super) async fn write(&mut self, frame: Frame) -> Flow {
         self.write_message(Message::Text(frame)).await
     }
 
     /// Writes one message, for as long as the other end may be silent and the room does not cut it off.
-    async fn write_message(&mut self, message: Message) -> Flow {
+    pub(super) async fn write_message(&mut self, message: Message) -> Flow {
         self.shared.counters.frames_out.add_one();
         let writing = tokio::time::timeout(self.shared.config.limits.silence_max, self.socket.send(message));
         let written = tokio::select! {
@@ -510,8 +418,8 @@ impl Session {
     /// last word.
     async fn finish(mut self, ending: Ending) {
         let farewell = async {
-            if let Some(frame) = ending.farewell {
-                self.socket.send(Message::Text(frame)).await?;
+            if let Some(farewell) = ending.farewell {
+                self.socket.send(Message::Text(farewell.frame)).await?;
             }
             if let Some(code) = ending.close_code {
                 self.socket.send(Message::Close(Some(CloseFrame { code, reason: "".into() }))).await?;
@@ -567,15 +475,5 @@ async fn at(when: Option<Instant>) {
     }
 }
 
-/// Whether a message after a welcome shows that the welcome came: the pong to the ping that followed it, or a command. Anything else may have been on
-/// its way before.
-fn shows_welcome(message: &Message) -> bool {
-    match message {
-        Message::Text(_) => true,
-        Message::Pong(payload) => payload.as_ref() == WELCOMED,
-        Message::Binary(_) | Message::Ping(_) | Message::Close(_) => false,
-    }
-}
-
-/// What the ping behind a welcome carries.
-const WELCOMED: &[u8] = b"welcome";
+/// How a join ended whose client had gone before it was answered.
+const ABORTED: &str = "aborted";

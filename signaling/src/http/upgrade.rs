@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tracing::{Instrument, debug, info_span};
 
 use super::{access, addresses::NoPlace, admission::Admission, problem::Problem, session::Session};
-use crate::{auth::Judged, ids::RoomId, protocol::SUBPROTOCOL, room::Refusal, signaling::Shared};
+use crate::{auth::Judged, clock, ids::RoomId, protocol::SUBPROTOCOL, room::Refusal, signaling::Shared};
 
 /// The query of an upgrade.
 #[derive(Deserialize)]
@@ -33,6 +33,7 @@ pub(super) async fn upgrade(
     query: Result<Query<UpgradeQuery>, QueryRejection>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let requested_at = clock::now();
     let Ok(mut upgrade) = upgrade else {
         return Problem::from(Refusal::InvalidArgument)
             .detail("this path takes WebSocket upgrades only")
@@ -71,7 +72,7 @@ pub(super) async fn upgrade(
             let tasks = shared.tasks.clone();
             let session = async move {
                 debug!(%peer, "socket opened");
-                Session::new(Arc::clone(&shared), socket, pending).run(admission).await;
+                Session::new(Arc::clone(&shared), socket, pending, requested_at).run(admission).await;
                 drop(place);
             };
             tasks.track_future(session.instrument(span))

@@ -4,6 +4,7 @@
 
 pub mod body;
 pub mod client;
+pub mod figures;
 pub mod outside;
 pub mod server;
 pub mod view;
@@ -40,4 +41,7 @@ pub const NOTICE_MS_MAX: u64 = 600_000;
 pub const SCHEDULE_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1000;
 
 /// The longest time that a client can have measured, in milliseconds.
-pub const STATS_MS_MAX: u32 = 600_000;
+pub const STATS_MS_MAX: u32 = 60_000;
+
+/// The most packets or samples that a client can have counted in a session: years of them.
+pub const STATS_COUNT_MAX: u64 = 1_000_000_000_000;

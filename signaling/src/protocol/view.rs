@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::{
     ids::{HandId, Identity, InviteId, RoomId, SeatIndex, SessionId},
     room::{
-        AudienceMember, AudienceView, BanView, HandView, HostOfferView, InviteView, ModerationView, OwnHand, OwnOffer,
-        ParticipantView, RoomView, SeatView, SeatViewState, SelfView, Slot, Snapshot, Speaker,
+        AudienceMember, AudienceView, BanView, HandView, HostOfferView, InviteView, LatencyState, ModerationView,
+        OwnHand, OwnOffer, ParticipantView, RoomView, SeatView, SeatViewState, SelfView, Slot, Snapshot, Speaker,
     },
 };
 
@@ -532,6 +532,37 @@ pub struct SpeakerJson<'a> {
 impl<'a> From<&'a Speaker> for SpeakerJson<'a> {
     fn from(speaker: &'a Speaker) -> Self {
         Self { identity: &speaker.identity, seat: speaker.seat, level: speaker.level }
+    }
+}
+
+/// The delay from mouth to ear that someone has.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Latency"))]
+pub struct LatencyJson {
+    /// How it feels.
+    #[cfg_attr(test, schemars(with = "crate::room::DelayClass"))]
+    pub class: &'static str,
+    /// Milliseconds from a mouth to an ear.
+    pub mouth_to_ear_ms: u32,
+    /// The greatest part of it.
+    #[cfg_attr(test, schemars(with = "crate::room::DelayTerm"))]
+    pub dominant_term: &'static str,
+    /// As they hear others, or as others hear them: the worse of the two.
+    #[cfg_attr(test, schemars(with = "crate::room::DelaySide"))]
+    pub side: &'static str,
+    /// A part of it is assumed: a client has not told how long its jitter buffer holds audio.
+    pub estimated: bool,
+}
+
+impl From<LatencyState> for LatencyJson {
+    fn from(state: LatencyState) -> Self {
+        Self {
+            class: state.class.code(),
+            mouth_to_ear_ms: state.mouth_to_ear_ms,
+            dominant_term: state.dominant_term.code(),
+            side: state.side.code(),
+            estimated: state.estimated,
+        }
     }
 }
 

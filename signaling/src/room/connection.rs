@@ -57,7 +57,8 @@ impl Room {
         for event in [audience, speakers, interruption] {
             self.outputs.push(Output::Tell { to: Recipients::One(session.clone()), seq: None, event });
         }
-        self.tell_slots(session, slots);
+        self.tell_slots(session.clone(), slots);
+        self.tell_sounds_to(&session);
     }
 
     /// Tells a newcomer what else is so at the moment. Such words come when something changes, and for a newcomer everything has.
@@ -67,6 +68,7 @@ impl Room {
         for event in [speakers, self.interruption()].into_iter().flatten() {
             self.outputs.push(Output::Tell { to: Recipients::One(session.clone()), seq: None, event });
         }
+        self.tell_sounds_to(session);
     }
 
     /// A host speaks over the others, if the plan lets them; or nobody does any more.
@@ -90,7 +92,8 @@ impl Room {
             MediaFact::Slots { session, slots } => self.tell_slots(session, slots),
             MediaFact::Interruption { by } => self.hear_interruption(by),
             MediaFact::Speakers { speakers } => self.tell_speakers(speakers),
-            MediaFact::Latency { .. } | MediaFact::Quality { .. } => {}
+            MediaFact::Latency { session, state } => self.learn_latency(&session, state),
+            MediaFact::Quality { session, quality } => self.learn_quality(&session, quality),
         }
     }
 

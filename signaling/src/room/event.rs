@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::ids::{Identity, SeatIndex};
 
+use super::latency::{ConnectionQuality, LatencyState};
 use super::settings::Interrupt;
 use super::view::{
     AudienceView, BanView, HandView, InviteView, ModerationView, ParticipantView, ReservedWhy, RoomView, SeatView,
@@ -188,6 +189,20 @@ pub enum Event {
     Speakers {
         /// The people.
         speakers: Vec<Speaker>,
+    },
+    /// The delay that someone has is another one, or is not known any more. To them, without a name; of those on stage also to hosts and cohosts.
+    LatencyState {
+        /// Who, if not the recipient.
+        identity: Option<Identity>,
+        /// How it is. None: nobody hears them and they hear nobody.
+        state: Option<LatencyState>,
+    },
+    /// Someone's connection is of another quality. To them, without a name; of those on stage also to hosts and cohosts.
+    ConnectionQuality {
+        /// Who, if not the recipient.
+        identity: Option<Identity>,
+        /// How good it is.
+        quality: ConnectionQuality,
     },
     /// The recipient's own state changed.
     SelfChanged(SelfView),

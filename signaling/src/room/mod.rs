@@ -38,6 +38,7 @@ mod seat_control;
 mod seating;
 pub mod settings;
 mod showing;
+mod sound;
 mod stage;
 mod talk;
 mod telling;
@@ -66,7 +67,7 @@ pub use view::{
     Viewer,
 };
 
-use crate::ids::{Identity, RequestId, RoomId, SessionId};
+use crate::ids::{Identity, RequestId, RoomId, SeatIndex, SessionId};
 
 use answers::Answer;
 use audience::AudienceNews;
@@ -81,6 +82,8 @@ use permit::Caller;
 use ranks::HostOffer;
 use record::Written;
 use roster::Roster;
+use seat::SeatState;
+use sound::StageSound;
 use stage::Stage;
 use talk::Tally;
 
@@ -115,6 +118,9 @@ pub struct Room {
     planned_interrupt: Interrupt,
     /// Who was last said to speak.
     speakers: Vec<Speaker>,
+    /// What moderators were last told of those on stage, and whether there may be news.
+    sounds_told: Vec<StageSound>,
+    sounds_due: bool,
     empty_since: Option<Instant>,
     /// What was given out to be written down.
     written: Written,
@@ -145,6 +151,8 @@ impl Room {
             planned: Vec::new(),
             planned_interrupt: settings.interrupt,
             speakers: Vec::new(),
+            sounds_told: Vec::new(),
+            sounds_due: false,
             empty_since: Some(now + settings.opens_in.unwrap_or_default()),
             written: Written::default(),
             outputs: Vec::new(),
@@ -198,6 +206,27 @@ impl Room {
     /// The present session of someone in the room.
     pub fn session_of(&self, identity: &Identity) -> Option<&SessionId> {
         self.roster.find(identity).map(|person| &person.session)
+    }
+
+    /// Those on stage: where, who, and by which session.
+    pub fn on_stage(&self) -> impl Iterator<Item = (SeatIndex, &Identity, &SessionId)> {
+        self.stage.iter().filter_map(|(index, seat)| match &seat.state {
+            SeatState::Occupied { who, session, .. } => Some((index, who, session)),
+            SeatState::Open | SeatState::Locked | SeatState::Reserved { .. } => None,
+        })
+    }
+
+    /// The rank that someone has here, or had when they left.
+    pub fn rank_known(&self, who: &Identity) -> Option<Rank> {
+        self.roster.find(who).map(|person| person.rank).or_else(|| self.memory.rank_of(who))
+    }
+
+    /// Whether a seat waits for someone who comes now: it is theirs or kept for them, they are invited to one, or lost one a moment ago.
+    pub fn expects_on_stage(&self, who: &Identity, now: Instant) -> bool {
+        let is_owed = |person: &participant::Participant| person.lost_seat.is_some_and(|lost| lost.until >= now);
+        self.stage.seat_of(who).is_some()
+            || self.invites.of(who).is_some()
+            || self.roster.find(who).is_some_and(is_owed)
     }
 
     /// Whether someone with a token of this age has been put out, and so may not even look.
@@ -266,7 +295,7 @@ impl Room {
             return Err(Refusal::InvalidArgument);
         }
         let here = self.roster.find(&identity);
-        let rank = here.map(|person| person.rank).or_else(|| self.memory.rank_of(&identity));
+        let rank = self.rank_known(&identity);
         let can_publish = here.is_some_and(|person| person.can_publish);
         let is_shut_out = (is_person || !is_admin) && self.shuts_out(&identity, token_age, now).is_some();
         if is_shut_out || (!is_admin && rank.is_none()) {

@@ -12,6 +12,7 @@ use super::fact::SlotView;
 use super::memory::Remembered;
 use super::output::Done;
 use super::rank::{Rank, Role};
+use super::sound::Sound;
 use super::talk::MessagePace;
 use super::turns::Turn;
 use super::view::{OwnHand, OwnSeat, ReservedWhy};
@@ -53,6 +54,8 @@ pub(super) struct Participant {
     pub(super) message_pace: MessagePace,
     /// What their slots were last said to carry.
     pub(super) slots: Vec<SlotView>,
+    /// How it sounds to them, as they were last told.
+    pub(super) sound: Sound,
     /// How their last hand ended in this session.
     pub(super) last_hand: Option<HandEnd>,
     /// A seat was kept for them and is no longer.
@@ -89,6 +92,7 @@ impl Participant {
             lost_seat: None,
             message_pace: MessagePace::default(),
             slots: Vec::new(),
+            sound: Sound::default(),
             last_hand: None,
             offer_lost: false,
             answers: Answers::default(),
@@ -107,6 +111,7 @@ impl Participant {
         self.media = arrival.media;
         self.detached_until = None;
         self.slots = Vec::new();
+        self.sound = Sound::default();
         self.answers = Answers::default();
         self.told = None;
         std::mem::replace(&mut self.session, arrival.session)

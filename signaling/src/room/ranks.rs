@@ -72,9 +72,10 @@ impl Room {
             self.log(Recipients::Everyone, event);
         }
         if rank.is_moderator() && !before.is_moderator() {
-            let to = Recipients::One(self.roster.person(who).session.clone());
+            let session = self.roster.person(who).session.clone();
             let event = Event::Moderation(self.moderation_view(now));
-            self.outputs.push(Output::Tell { to, seq: None, event });
+            self.outputs.push(Output::Tell { to: Recipients::One(session.clone()), seq: None, event });
+            self.tell_stage_sounds_to(&session);
         }
         if rank != Rank::Host {
             self.withdraw_host_offers(|offer| offer.from == *who);

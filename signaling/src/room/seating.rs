@@ -272,6 +272,7 @@ impl Room {
         }
         // Also a seat that is no longer kept for someone lets them be offered another one.
         self.offers_due = true;
+        self.sounds_due = true;
         self.audience.changed();
     }
 }

@@ -98,6 +98,7 @@ impl Room {
             return;
         }
         self.settle_tally(now);
+        self.settle_sounds();
         while let Some(seat) = self.cues.take(now) {
             self.cue(seat, now);
         }

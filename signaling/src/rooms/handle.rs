@@ -5,18 +5,18 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::line::{Line, LineId};
 use crate::{
-    ids::{Identity, RequestId, RoomId, SessionId},
+    ids::{Identity, RequestId, RoomId, SeatIndex, SessionId},
     media::{MediaFact, MediaPlane},
-    room::{Act, BanView, Done, Join, Outsider, ParticipantView, Refusal, Refused, RoleCounts, Snapshot, Viewer},
+    room::{Act, BanView, Done, Join, Outsider, ParticipantView, Rank, Refusal, Refused, RoleCounts, Snapshot, Viewer},
     store::{AnswerRow, Ticket},
 };
 
@@ -28,18 +28,20 @@ pub(crate) enum Mail {
     Resume(Box<Resume>),
     /// The session that goes on by this line has shown that its welcome came.
     Shown { line: LineId },
-    /// A session asks for something.
-    Act { session: SessionId, request: RequestId, act: Act },
+    /// A session asks for something, by a frame that was read then.
+    Act { session: SessionId, request: RequestId, act: Act, read_at: Instant },
     /// The socket at the end of this line is gone.
     Detached { line: LineId },
-    /// Someone outside asks for an act of moderation.
-    Outside { by: Outsider, act: Act, remember: Option<Remember>, reply: oneshot::Sender<Acted> },
+    /// Someone outside asks for an act of moderation, by a request that was read then.
+    Outside { by: Outsider, act: Act, remember: Option<Remember>, read_at: Instant, reply: oneshot::Sender<Acted> },
     /// A back end lists people or bans.
     List { list: List, reply: oneshot::Sender<Listed> },
     /// A back end asks how it is with someone here.
     Find { asker: Asker, reply: oneshot::Sender<Found> },
     /// What is known of someone who is not here is to be forgotten; their mutes, too, unless they are to be kept.
     Forget { who: Identity, keep_mute: bool, reply: oneshot::Sender<Ticket> },
+    /// Someone asks who is on stage.
+    OnStage { reply: oneshot::Sender<Vec<Seated>> },
     /// Someone outside wants to look.
     Look { viewer: Viewer, asker: Option<Asker>, reply: oneshot::Sender<Result<Box<Snapshot>, Refusal>> },
 }
@@ -87,6 +89,18 @@ pub(crate) struct Found {
     pub(crate) is_banned: bool,
     /// Why they may not even look, if they may not.
     pub(crate) shut_out: Option<Refusal>,
+    /// The rank that the room's record gives them, if it knows them.
+    pub(crate) rank: Option<Rank>,
+    /// A seat is theirs or is kept for them, or they are invited to one.
+    pub(crate) is_expected_on_stage: bool,
+}
+
+/// Someone on stage.
+#[derive(Debug)]
+pub(crate) struct Seated {
+    pub(crate) session: SessionId,
+    pub(crate) identity: Identity,
+    pub(crate) seat: SeatIndex,
 }
 
 /// Someone who wants to look without being a back end: by which token.
@@ -103,6 +117,8 @@ pub(crate) struct Enter {
     pub(crate) line: Line,
     pub(crate) transport: Option<OpenedTransport>,
     pub(crate) resume_token: String,
+    /// When the frame was read that asks for it.
+    pub(crate) read_at: Instant,
 }
 
 /// Someone who wants to go on with a session, and the way back to them.
@@ -118,6 +134,8 @@ pub(crate) struct Resume {
     pub(crate) line: Line,
     /// What it can resume with next.
     pub(crate) resume_token: String,
+    /// When the frame was read that asks for it.
+    pub(crate) read_at: Instant,
 }
 
 /// A transport on its way into a room. If it does not get there it is closed.
@@ -172,11 +190,11 @@ impl RoomHandle {
         self.mail.send(mail).await.map_err(|_| RoomOver)
     }
 
-    /// Has an act of moderation carried out.
-    pub(crate) async fn act(&self, by: Outsider, act: Act, remember: Option<Remember>) -> Acted {
+    /// Has an act of moderation carried out that was asked for by a request read at `read_at`.
+    pub(crate) async fn act(&self, by: Outsider, act: Act, remember: Option<Remember>, read_at: Instant) -> Acted {
         let (reply, acted) = oneshot::channel();
         let closed = || Acted { result: Err(Refusal::RoomClosed.into()), ticket: Ticket::settled(true) };
-        match self.tell(Mail::Outside { by, act, remember, reply }).await {
+        match self.tell(Mail::Outside { by, act, remember, read_at, reply }).await {
             Ok(()) => acted.await.unwrap_or_else(|_| closed()),
             Err(RoomOver) => closed(),
         }
@@ -196,6 +214,13 @@ impl RoomHandle {
         found.await.map_err(|_| RoomOver)
     }
 
+    /// Who is on stage.
+    pub(crate) async fn on_stage(&self) -> Result<Vec<Seated>, Refusal> {
+        let (reply, on_stage) = oneshot::channel();
+        self.tell(Mail::OnStage { reply }).await.map_err(|_| Refusal::RoomClosed)?;
+        on_stage.await.map_err(|_| Refusal::RoomClosed)
+    }
+
     /// Has the room forget what it knows of someone who is not there.
     pub(crate) async fn forget(&self, who: Identity, keep_mute: bool) -> Result<Ticket, RoomOver> {
         let (reply, ticket) = oneshot::channel();
@@ -211,20 +236,27 @@ impl RoomHandle {
     }
 }
 
-/// The room's head count, written by its task and read by anyone.
+/// The room's head count and the number of its last event, written by its task and read by anyone.
 #[derive(Debug, Default)]
 pub(crate) struct RoleGauge {
     hosts: AtomicUsize,
     guests: AtomicUsize,
     listeners: AtomicUsize,
+    seq: AtomicU64,
 }
 
 impl RoleGauge {
-    pub(crate) fn set(&self, roles: RoleCounts) {
+    pub(crate) fn set(&self, roles: RoleCounts, seq: u64) {
         let RoleCounts { hosts, guests, listeners } = roles;
         self.hosts.store(hosts, Relaxed);
         self.guests.store(guests, Relaxed);
         self.listeners.store(listeners, Relaxed);
+        self.seq.store(seq, Relaxed);
+    }
+
+    /// The number of the last event of the room's log.
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq.load(Relaxed)
     }
 
     pub(crate) fn counts(&self) -> RoleCounts {

@@ -204,6 +204,9 @@ impl PassingKind {
             | Event::Moderation(_)
             | Event::Message { .. }
             | Event::Slots { .. }
+            // Each is said to one or to few, and is not said again: a session under pressure may be so because of what they tell.
+            | Event::LatencyState { .. }
+            | Event::ConnectionQuality { .. }
             | Event::SelfChanged(_) => None,
         }
     }

@@ -3,9 +3,12 @@
 //! A room never waits for a session. The queue is full when it holds so many frames, or so many bytes; then the session is cut off with a farewell
 //! that does not pass through the queue.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use axum::extract::ws::Utf8Bytes;
@@ -14,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     ids::{RequestId, SessionId},
-    room::Done,
+    protocol::server,
+    room::{ByeAction, Done},
     store::Ticket,
 };
 
@@ -35,7 +39,22 @@ pub(crate) enum Parcel {
     /// Write this as soon as what it acknowledges is on the disk.
     Reply(Box<HeldReply>),
     /// The session is over: write this, if anything, and close.
-    Last(Option<Frame>),
+    Last(Option<Farewell>),
+}
+
+/// The last word to a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Farewell {
+    pub(crate) frame: Frame,
+    /// Why it ends, as the frame says it.
+    pub(crate) code: &'static str,
+}
+
+impl Farewell {
+    /// A `bye` with this code.
+    pub(crate) fn bye(code: &'static str, action: ByeAction, retry_after: Option<Duration>) -> Self {
+        Self { frame: server::bye(code, action.code(), retry_after).into(), code }
+    }
 }
 
 /// The answer to a request that was carried out, until it is known whether what it changed is on the disk.
@@ -94,7 +113,7 @@ pub(crate) struct LineEnd {
 #[derive(Debug, Default)]
 pub(crate) struct Cut {
     token: CancellationToken,
-    farewell: OnceLock<Frame>,
+    farewell: OnceLock<Farewell>,
 }
 
 impl Cut {
@@ -103,8 +122,8 @@ impl Cut {
         self.token.cancelled().await;
     }
 
-    /// The last frame to try to write.
-    pub(crate) fn farewell(&self) -> Option<Frame> {
+    /// The last word to try to say.
+    pub(crate) fn farewell(&self) -> Option<Farewell> {
         self.farewell.get().cloned()
     }
 }
@@ -175,14 +194,14 @@ impl Line {
     }
 
     /// Ends the session with a farewell, through the queue if there is room and past it if not.
-    pub(crate) fn end(self, farewell: Option<Frame>) {
+    pub(crate) fn end(self, farewell: Option<Farewell>) {
         if self.send(Parcel::Last(farewell.clone())) == Err(Full) {
             self.cut(farewell);
         }
     }
 
     /// Ends the session past its queue.
-    pub(crate) fn cut(self, farewell: Option<Frame>) {
+    pub(crate) fn cut(self, farewell: Option<Farewell>) {
         if let Some(farewell) = farewell {
             // Only this end sets it, and only once: it is consumed here.
             let _already = self.cut.farewell.set(farewell);
@@ -208,9 +227,10 @@ mod tests {
         }
         assert!(line.is_pressed());
         assert_eq!(line.send(Parcel::Frame("x".into())), Err(Full));
-        line.end(Some("bye".into()));
+        let farewell = Farewell::bye("draining", ByeAction::Retry, None);
+        line.end(Some(farewell.clone()));
         assert!(end.cut.token.is_cancelled());
-        assert_eq!(end.cut.farewell().as_deref(), Some("bye"));
+        assert_eq!(end.cut.farewell(), Some(farewell));
     }
 
     #[tokio::test]

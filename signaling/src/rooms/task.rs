@@ -15,15 +15,15 @@ use tracing::{Instrument, debug, info, info_span};
 use super::{
     crowd::{Crowd, Pending},
     directory::{RoomContext, RoomEntry},
-    handle::{Acted, Asker, Enter, Found, List, ListOf, Listed, Mail, Remember, Resume, RoleGauge},
+    handle::{Acted, Asker, Enter, Found, List, ListOf, Listed, Mail, Remember, Resume, RoleGauge, Seated},
     holds::Holds,
     journal::Missed,
     ledger::{Ledger, Told},
-    line::{Frame, HeldReply, Line, LineId, Parcel, Welcomed},
+    line::{Farewell, Frame, HeldReply, Line, LineId, Parcel, Welcomed},
 };
 use crate::{
     clock,
-    ids::{RequestId, RoomId, SessionId},
+    ids::{Identity, RequestId, RoomId, SessionId},
     media::MediaFact,
     protocol::server::{self, Welcome},
     room::{ByeAction, ByeReason, Done, Event, Input, Output, Rank, Recipients, Refusal, Refused, Room, Viewer},
@@ -58,8 +58,8 @@ struct Over {
 }
 
 impl Over {
-    fn frame(self) -> Frame {
-        server::bye(self.reason.code(), self.action.code(), self.retry_after).into()
+    fn farewell(self) -> Farewell {
+        Farewell::bye(self.reason.code(), self.action, self.retry_after)
     }
 }
 
@@ -146,23 +146,26 @@ impl RoomTask {
             self.feed(Input::Detached { session }, now);
         }
         self.crowd.trim();
-        self.roles.set(self.room.role_counts());
+        self.roles.set(self.room.role_counts(), self.room.seq());
     }
 
     fn open(&mut self, mail: Mail, now: Instant) {
         match mail {
             Mail::Enter(enter) => self.enter(*enter, now),
             Mail::Resume(resume) => self.resume(*resume, now),
-            Mail::Act { session, request, act } => self.feed(Input::Act { session, request, act }, now),
+            Mail::Act { session, request, act, read_at } => {
+                self.step(Input::Act { session, request, act }, None, read_at, now);
+                self.follow_up(now);
+            }
             Mail::Shown { line } => {
                 if let Some(session) = self.crowd.session_of(line) {
                     self.holds.shown(session);
                 }
             }
             Mail::Detached { line } => self.detach(line, now),
-            Mail::Outside { by, act, remember, reply } => {
+            Mail::Outside { by, act, remember, read_at, reply } => {
                 self.asking = Some(reply);
-                self.step(Input::Outside { by, act }, remember, now);
+                self.step(Input::Outside { by, act }, remember, read_at, now);
                 self.follow_up(now);
                 self.asking = None;
             }
@@ -170,11 +173,13 @@ impl RoomTask {
                 // Who asked may have gone; then nobody reads it.
                 let _gone = reply.send(self.list(&list, now));
             }
-            Mail::Find { asker: Asker { identity, token_age }, reply } => {
-                let shut_out = self.room.shuts_out(&identity, token_age, now);
-                let is_present = self.room.session_of(&identity).is_some();
+            Mail::Find { asker, reply } => {
                 // Who asked may have gone; then nobody reads it.
-                let _gone = reply.send(Found { is_present, is_banned: shut_out == Some(Refusal::Banned), shut_out });
+                let _gone = reply.send(self.find(&asker, now));
+            }
+            Mail::OnStage { reply } => {
+                // Who asked may have gone; then nobody reads it.
+                let _gone = reply.send(self.on_stage());
             }
             Mail::Forget { who, keep_mute, reply } => {
                 self.room.forget(&who, keep_mute);
@@ -192,31 +197,32 @@ impl RoomTask {
     }
 
     fn enter(&mut self, enter: Enter, now: Instant) {
-        let Enter { join, line, transport, resume_token } = enter;
+        let Enter { join, line, transport, resume_token, read_at } = enter;
         let answer = transport.map(|transport| {
             self.transports.insert(join.session.clone());
             transport.arrived()
         });
         self.crowd.add(&join.session, line, join.identity.clone(), Pending::Join { answer, resume_token });
-        self.feed(Input::Join(join), now);
+        self.step(Input::Join(join), None, read_at, now);
+        self.follow_up(now);
     }
 
     /// A session goes on by a new line, if the token is good; the old line ends without a word to the room.
     fn resume(&mut self, resume: Resume, now: Instant) {
-        let Resume { identity, request, token, last_seq, line, resume_token } = resume;
+        let Resume { identity, request, token, last_seq, line, resume_token, read_at } = resume;
         let age_max = self.context.session_max;
         let Some(session) = self.holds.take(&token, resume_token.clone(), &identity, age_max, now) else {
             self.refuse_resume(line);
             return;
         };
         if let Some(old) = self.crowd.remove(&session) {
-            let (reason, action) = (ByeReason::Duplicate.code(), ByeAction::Stop.code());
-            old.line.end(Some(server::bye(reason, action, None).into()));
+            old.line.end(Some(Farewell::bye(ByeReason::Duplicate.code(), ByeAction::Stop, None)));
         }
         let pending = Pending::Resume { last_seq, resume_token };
         let line_id = line.id();
         self.crowd.add(&session, line, identity, pending);
-        self.feed(Input::Resume { session: session.clone(), request }, now);
+        self.step(Input::Resume { session: session.clone(), request }, None, read_at, now);
+        self.follow_up(now);
         let is_unheard = self.crowd.find(&session).is_some_and(|member| member.pending.is_some());
         if is_unheard && self.crowd.session_of(line_id) == Some(&session) {
             self.end_resume(&session);
@@ -232,8 +238,27 @@ impl RoomTask {
 
     fn refuse_resume(&self, line: Line) {
         self.context.counters.resumes_refused.add_one();
-        let (reason, action) = (Refusal::SessionStale.code(), ByeAction::Rejoin.code());
-        line.end(Some(server::bye(reason, action, None).into()));
+        line.end(Some(Farewell::bye(Refusal::SessionStale.code(), ByeAction::Rejoin, None)));
+    }
+
+    fn find(&self, Asker { identity, token_age }: &Asker, now: Instant) -> Found {
+        let shut_out = self.room.shuts_out(identity, *token_age, now);
+        Found {
+            is_present: self.room.session_of(identity).is_some(),
+            is_banned: shut_out == Some(Refusal::Banned),
+            shut_out,
+            rank: self.room.rank_known(identity),
+            is_expected_on_stage: self.room.expects_on_stage(identity, now),
+        }
+    }
+
+    fn on_stage(&self) -> Vec<Seated> {
+        let seated = |(seat, identity, session): (_, &Identity, &SessionId)| Seated {
+            session: session.clone(),
+            identity: identity.clone(),
+            seat,
+        };
+        self.room.on_stage().map(seated).collect()
     }
 
     fn list(&self, list: &List, now: Instant) -> Listed {
@@ -255,7 +280,7 @@ impl RoomTask {
 
     /// One input, and everything that follows.
     fn feed(&mut self, input: Input, now: Instant) {
-        self.step(input, None, now);
+        self.step(input, None, now, now);
         self.follow_up(now);
     }
 
@@ -267,24 +292,24 @@ impl RoomTask {
                 break;
             }
             for session in full {
-                self.step(Input::Detached { session }, None, now);
+                self.step(Input::Detached { session }, None, now, now);
             }
         }
     }
 
-    /// One input: what it causes is written down first, then carried out.
-    fn step(&mut self, input: Input, remember: Option<Remember>, now: Instant) {
+    /// One input, which came to this server at `asked_at`: what it causes is written down first, then carried out.
+    fn step(&mut self, input: Input, remember: Option<Remember>, asked_at: Instant, now: Instant) {
         let outputs = self.room.handle(input, now);
         let crowd = &self.crowd;
         let joined = |session: &SessionId| crowd.find(session).map(|member| member.identity.clone());
         let told = self.ledger.write(&mut self.room, outputs, remember, joined);
         for Told { output, text } in told {
-            self.carry_out(output, text, now);
+            self.carry_out(output, text, asked_at, now);
         }
         self.close_leaving();
     }
 
-    fn carry_out(&mut self, output: Output, text: Option<Frame>, now: Instant) {
+    fn carry_out(&mut self, output: Output, text: Option<Frame>, asked_at: Instant, now: Instant) {
         match output {
             Output::Welcome { session, request } | Output::Resumed { session, request } => {
                 self.welcome(&session, &request, now);
@@ -304,7 +329,7 @@ impl RoomTask {
                     self.tell(&to, seq, &event, text, now);
                 }
             }
-            Output::Plan(plan) => self.context.media.apply(plan, now),
+            Output::Plan(plan) => self.context.media.apply(plan, asked_at),
             Output::Bye { session, reason, action, retry_after } => self.bye(&session, reason, action, retry_after),
             Output::CloseTransport { session } => self.forget(&session),
             Output::Closed => self.end_all(Refusal::RoomClosed, ByeAction::Stop, None, now),
@@ -414,7 +439,7 @@ impl RoomTask {
             self.holds.end(session);
         }
         if let Some(member) = self.crowd.remove(session) {
-            member.line.end(Some(server::bye(reason.code(), action.code(), retry_after).into()));
+            member.line.end(Some(Farewell::bye(reason.code(), action, retry_after)));
             if member.pending.is_some() {
                 self.forget(session);
             }
@@ -443,9 +468,9 @@ impl RoomTask {
     fn end_all(&mut self, reason: Refusal, action: ByeAction, retry_after: Option<Duration>, now: Instant) {
         self.crowd.tell_rest(now);
         let over = Over { reason, action, retry_after };
-        let frame = over.frame();
+        let farewell = over.farewell();
         for member in self.crowd.drain() {
-            member.line.end(Some(frame.clone()));
+            member.line.end(Some(farewell.clone()));
         }
         self.over = Some(over);
     }
@@ -457,7 +482,7 @@ impl RoomTask {
             match mail {
                 Mail::Enter(enter) => {
                     self.context.counters.joins_refused.add_one(over.reason);
-                    enter.line.end(Some(over.frame()));
+                    enter.line.end(Some(over.farewell()));
                 }
                 Mail::Resume(resume) => self.refuse_resume(resume.line),
                 // Their lines have ended, or nobody waits for an answer.
@@ -467,6 +492,7 @@ impl RoomTask {
                 | Mail::Outside { .. }
                 | Mail::List { .. }
                 | Mail::Find { .. }
+                | Mail::OnStage { .. }
                 | Mail::Forget { .. }
                 | Mail::Look { .. } => {}
             }
@@ -480,7 +506,7 @@ impl RoomTask {
                 return false;
             };
             let reason = ByeReason::SlowConsumer.code();
-            member.line.cut(Some(server::bye(reason, ByeAction::Resume.code(), None).into()));
+            member.line.cut(Some(Farewell::bye(reason, ByeAction::Resume, None)));
             self.context.counters.slow_consumers.add_one();
             info!(session = %session, reason, "session ended");
             true

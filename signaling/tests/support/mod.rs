@@ -7,14 +7,17 @@
     reason = "shared by several test binaries, which may stop on surprise"
 )]
 
+pub mod monitor;
+
 use std::{
     collections::{HashMap, VecDeque},
     net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use self::monitor::FakeMonitor;
 use axum::{body::Bytes, serve::ListenerExt};
 use futures_util::{SinkExt, StreamExt};
 use podium_signaling::{
@@ -23,6 +26,7 @@ use podium_signaling::{
     clock,
     ids::{Identity, RoomId, SessionId},
     media::{MediaFuture, MediaPlane, MediaRefusal, OpenTransport, Opened, RestartIce, StagePlan},
+    monitor::LatencyMonitor,
     room::Rank,
 };
 use serde_json::{Value, json};
@@ -43,7 +47,10 @@ pub struct FakeMedia {
     pub opened: Mutex<Vec<SessionId>>,
     pub closed: Mutex<Vec<SessionId>>,
     pub plans: Mutex<Vec<StagePlan>>,
+    /// When what caused each plan had come.
+    pub asked_at: Mutex<Vec<Instant>>,
     pub rooms_closed: Mutex<Vec<RoomId>>,
+    pub monitor: FakeMonitor,
 }
 
 impl MediaPlane for FakeMedia {
@@ -76,12 +83,17 @@ impl MediaPlane for FakeMedia {
         self.closed.lock().unwrap().push(session.clone());
     }
 
-    fn apply(&self, plan: StagePlan, _asked_at: std::time::Instant) {
+    fn apply(&self, plan: StagePlan, asked_at: Instant) {
+        self.asked_at.lock().unwrap().push(asked_at);
         self.plans.lock().unwrap().push(plan);
     }
 
     fn room_closed(&self, room: &RoomId) {
         self.rooms_closed.lock().unwrap().push(room.clone());
+    }
+
+    fn monitor(&self) -> &dyn LatencyMonitor {
+        &self.monitor
     }
 }
 
@@ -369,4 +381,9 @@ pub async fn until(what: impl Fn() -> bool) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("it never came to be");
+}
+
+/// The session that a welcome names.
+pub fn session_of(welcome: &Value) -> SessionId {
+    SessionId::parse(welcome["session"].as_str().unwrap()).unwrap()
 }

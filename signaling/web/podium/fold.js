@@ -15,6 +15,9 @@
  *   lost          the seat that one came back too late for, `{ seat, position, at }`, or null
  *   messages      the last 100, `{ seq, from, name, text, at }`
  *   tally         how people react just now, `{ tally, at }`, or null
+ *   latency       the delay from mouth to ear that one has, `{ class, mouth_to_ear_ms, dominant_term, side, estimated }`, or null
+ *   quality       how good one's connection is, `excellent`, `good`, `poor` or `lost`, or null
+ *   lines         for hosts and cohosts: Map of identity → `{ latency, quality }` of those on stage
  *   seq           the number of the last event of the log that is in it
  *   whole         whether every event of the log comes here, as it does for hosts and cohosts from the word of their rank on
  */
@@ -39,6 +42,9 @@ export function fromWelcome(welcome, now) {
     lost: null,
     messages: [],
     tally: null,
+    latency: null,
+    quality: null,
+    lines: new Map(),
     seq: room.seq ?? 0,
     whole: Boolean(room.hand_queue),
   };
@@ -46,8 +52,12 @@ export function fromWelcome(welcome, now) {
 
 /** After a resume: without a snapshot the state goes on, and what was missed follows as events. What passes by is told anew. */
 export function fromResume(state, welcome, now) {
-  if (welcome.room) return { ...fromWelcome(welcome, now), messages: state.messages, lost: state.lost };
-  return { ...state, self: welcome.self ? ownView(welcome.self, now, state.self) : state.self, interruption: null, speakers: new Map() };
+  if (welcome.room) {
+    const { messages, lost, latency, quality, lines } = state;
+    return withoutOldLines({ ...fromWelcome(welcome, now), messages, lost, latency, quality, lines });
+  }
+  const self = welcome.self ? ownView(welcome.self, now, state.self) : state.self;
+  return withoutOldLines({ ...state, self, interruption: null, speakers: new Map() });
 }
 
 /** What the order of the log says about an event: `old` is known already, `gap` means one was lost, else `next`. */
@@ -64,8 +74,9 @@ const isOwnEnd = ({ self }, { type, identity }) => type === 'participant_left' &
 export function fold(state, event, now) {
   if (order(state, event) === 'old') return state;
   const next = apply(state, event, now);
-  if (event.seq === undefined || event.seq === null) return next;
-  return { ...next, seq: event.seq };
+  const heard = next.room === state.room && next.self === state.self ? next : withoutOldLines(next);
+  if (event.seq === undefined || event.seq === null) return heard;
+  return { ...heard, seq: event.seq };
 }
 
 function apply(state, event, now) {
@@ -122,6 +133,10 @@ function apply(state, event, now) {
       return { ...state, cue: { index: event.index, can_join: event.can_join, why: event.why, at: now } };
     case 'slots':
       return { ...state, slots: event.slots };
+    case 'latency_state':
+      return lineChanged(state, event.identity, { latency: latencyOf(event) });
+    case 'connection_quality':
+      return lineChanged(state, event.identity, { quality: event.quality });
     case 'speakers':
       return { ...state, speakers: new Map(event.speakers.map((speaker) => [speaker.identity, speaker.level])) };
     default:
@@ -189,6 +204,33 @@ const sits = (seats, identity) => seats.some((seat) => seat.state === 'occupied'
 const roleOf = (rank, seated) => (rank === 'host' ? 'host' : seated ? 'guest' : 'listener');
 const withPerson = (people, person) => [...withoutPerson(people, person.identity), person];
 const withoutPerson = (people, identity) => people.filter((one) => one.identity !== identity);
+
+// --- how it sounds ---
+
+/** Without a class no delay is known any more. */
+const latencyOf = ({ class: feel, mouth_to_ear_ms, dominant_term, side, estimated }) =>
+  (feel ? { class: feel, mouth_to_ear_ms, dominant_term, side, estimated: Boolean(estimated) } : null);
+
+/** With an identity it is about someone on stage, else about oneself. What comes too late for the stage is not kept. */
+function lineChanged(state, identity, change) {
+  if (identity === undefined || identity === null) return { ...state, ...change };
+  if (!sits(state.room.seats, identity)) return state;
+  return { ...state, lines: new Map(state.lines).set(identity, { latency: null, quality: null, ...state.lines.get(identity), ...change }) };
+}
+
+/**
+ * What was measured ends with what it was measured on: a seat, the others on stage, the rank by which one was told. The server tells
+ * what changes and cannot tell of what is no longer there.
+ */
+function withoutOldLines(state) {
+  const { room: { seats }, self, latency } = state;
+  const isSeated = self.seat_state === 'occupied';
+  const hears = seats.some((seat) => seat.state === 'occupied' && seat.identity !== self.identity);
+  const holds = latency && (latency.side === 'speaking' ? isSeated : hears);
+  const lines = [...state.lines].filter(([identity]) => self.rank !== 'member' && sits(seats, identity));
+  if (Boolean(latency) === Boolean(holds) && lines.length === state.lines.size) return state;
+  return { ...state, latency: holds ? latency : null, lines: new Map(lines) };
+}
 
 // --- the room ---
 

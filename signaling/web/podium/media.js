@@ -8,6 +8,7 @@
  * state changed, `path(state)` that of ICE, `lost()` the microphone went away (unplugged, or its permission withdrawn).
  */
 import { PodiumError } from './errors.js';
+import { figuresOf, sumsOf, tellable } from './figures.js';
 
 export class Media {
   #hooks;
@@ -19,7 +20,9 @@ export class Media {
   #microphone = null; // a track
   #asked = null; // the promise of one
   #live = false;
-  #before = null; // the previous sample, for delays over a window
+  #before = new Map(); // the last reading of each name, for delays over the time since
+  #output_ms = null; // what the loudspeaker adds, by the surroundings' word
+  #isOutputAsked = false;
   #watch = 0;
 
   constructor({ platform, slots, processing, hooks }) {
@@ -89,7 +92,9 @@ export class Media {
   closePeer() {
     clearInterval(this.#watch);
     const peer = this.#peer;
-    this.#peer = this.#sender = this.#before = null;
+    this.#peer = this.#sender = null;
+    this.#before = new Map();
+    this.#isOutputAsked = false;
     peer?.close();
   }
 
@@ -141,15 +146,34 @@ export class Media {
     await this.openMicrophone();
   }
 
-  /** Figures since the join; `jitter_buffer_ms` and `loss` over the time since the last `sample()`. */
+  /** Figures since the join. */
   async stats() {
-    return (await this.#read())?.figures ?? null;
+    const sums = await this.#sums();
+    return sums && figuresOf(sums, null, this.#output_ms);
   }
 
-  async sample() {
-    const read = await this.#read();
-    if (read) this.#before = read.sums;
-    return read?.figures ?? null;
+  /** Figures over the time since the last `sample` of the same `name`. */
+  async sample(name) {
+    const sums = await this.#sums();
+    if (!sums) return null;
+    const since = this.#before.get(name);
+    this.#before.set(name, sums);
+    if (sums.received > 0 && sums.played.times === 0) this.#askOutput();
+    return figuresOf(sums, since, this.#output_ms);
+  }
+
+  async #sums() {
+    const peer = this.#peer;
+    if (!peer || peer.connectionState === 'closed') return null;
+    const stats = await peer.getStats();
+    return peer === this.#peer ? sumsOf(stats, this.#microphone?.getSettings?.().latency) : null;
+  }
+
+  /** Where the statistics do not tell how long the loudspeaker takes, the surroundings may. Once a connection. */
+  async #askOutput() {
+    if (this.#isOutputAsked) return;
+    this.#isOutputAsked = true;
+    this.#output_ms = tellable(await this.#platform.outputLatency?.().catch(() => null)) ?? null;
   }
 
   async #ask() {
@@ -169,41 +193,6 @@ export class Media {
     } catch (error) {
       throw new PodiumError(MICROPHONE_FAULTS[error.name] ?? 'microphone_failed', error.message);
     }
-  }
-
-  async #read() {
-    const peer = this.#peer;
-    if (!peer || peer.connectionState === 'closed') return null;
-    const report = [...(await peer.getStats()).values()];
-    const inbound = report.filter((one) => one.type === 'inbound-rtp' && one.kind === 'audio');
-    const outbound = report.find((one) => one.type === 'outbound-rtp' && one.kind === 'audio');
-    const pairId = report.find((one) => one.type === 'transport')?.selectedCandidatePairId;
-    const pair = report.find((one) => (pairId ? one.id === pairId : one.type === 'candidate-pair' && one.nominated));
-    const sum = (name) => inbound.reduce((total, one) => total + (one[name] ?? 0), 0);
-    const sums = {
-      received: sum('packetsReceived'),
-      lost: Math.max(0, sum('packetsLost')),
-      delay_s: sum('jitterBufferDelay'),
-      emitted: sum('jitterBufferEmittedCount'),
-      concealed: Math.max(0, sum('concealedSamples') - sum('silentConcealedSamples')),
-    };
-    const since = this.#before ?? { received: 0, lost: 0, delay_s: 0, emitted: 0 };
-    const emitted = sums.emitted - since.emitted;
-    const lost = sums.lost - since.lost;
-    const expected = sums.received - since.received + lost;
-    const figures = {
-      rtt_ms: pair?.currentRoundTripTime === undefined ? null : pair.currentRoundTripTime * 1000,
-      jitter_buffer_ms: emitted > 0 ? ((sums.delay_s - since.delay_s) / emitted) * 1000 : null,
-      loss: expected > 0 ? Math.max(0, lost) / expected : null,
-      received: sums.received,
-      lost: sums.lost,
-      concealed: sums.concealed,
-      sent: outbound?.packetsSent ?? 0,
-      slots: inbound.map((one) => ({
-        mid: one.mid, received: one.packetsReceived, level: one.audioLevel ?? 0, energy: one.totalAudioEnergy ?? 0,
-      })),
-    };
-    return { sums, figures };
   }
 
   /** Tells when audio first arrives and when it is first handed to the ear; gives up on speakers who send nothing. */

@@ -11,7 +11,7 @@ export function bannersOf(state, room, now) {
 function line(_state, { phase, end, connection, hears }, now) {
   if (phase === 'rejoining') {
     const waits = end.at - now > 900 ? t('banner.next', { seconds: secondsUntil(end.at, now) }) : t('banner.attempt', { n: end.attempt });
-    return { id: 'reconnecting', tone: 'warn', text: [t(end.resuming ? 'banner.resuming' : 'banner.rejoining'), waits].join(' '), said: t('banner.reconnecting') };
+    return { id: 'reconnecting', tone: 'warn', text: [t(end.resuming ? 'banner.resuming' : BUSY.has(end.reason) ? 'banner.busy' : 'banner.rejoining'), waits].join(' '), said: t('banner.reconnecting') };
   }
   if (hears && (connection === 'disconnected' || connection === 'failed')) return { id: 'audio', tone: 'warn', text: t('banner.audio') };
   return null;
@@ -56,3 +56,6 @@ export function banners(root, { run, room, say, hears }) {
 
   return { update };
 }
+
+/** The server has no room for more at present. */
+const BUSY = new Set(['node_full', 'latency_at_risk']);

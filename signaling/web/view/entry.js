@@ -11,6 +11,7 @@ export function entryScreen(root, { person, join, onLanguage }) {
   room.value = person.room;
   const button = set(el('button.primary.big', { testid: 'join' }, t('entry.join')), { type: 'submit' });
   const fault = el('p.fault', { testid: 'entry-error', role: 'alert', hidden: true });
+  const later = el('p.hint', { testid: 'entry-next-try', hidden: true }); // not within the alert: it counts down
   const asHost = person.rank === 'member' || !person.rank ? null : el('p.badge', { text: t(`entry.as_${person.rank}`) });
   const form = el('form.card.entry', { testid: 'entry', on: { submit: submitted } },
     el('h1', { text: person.room ? person.room : 'Podium' }),
@@ -19,6 +20,7 @@ export function entryScreen(root, { person, join, onLanguage }) {
     person.room ? null : field(t('entry.room'), room),
     person.nameFixed ? el('p', { text: person.name ? t('entry.as', { name: person.name }) : '' }) : field(t('entry.name'), name),
     fault,
+    later,
     button,
     el('p.hint', { text: t('entry.quiet') }),
     el('label.choice.language', {}, el('span', { text: t('settings.language') }), languageChoice(changeLanguage)));
@@ -38,8 +40,9 @@ export function entryScreen(root, { person, join, onLanguage }) {
     join({ room: person.room || room.value.trim(), name: name.value.trim() });
   }
 
-  function fail(message, code) {
+  function fail(message, code, next) {
     set(fault, { text: message ?? '', hidden: !message, 'data-code': code });
+    set(later, { text: next ?? '', hidden: !next });
     busy(false);
   }
 

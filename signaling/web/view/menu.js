@@ -1,6 +1,7 @@
 /** The menus: what can be done with one seat, one person. Everything that can be dragged can be done here, too. */
 import { takeSeat } from './actions.js';
 import { dialog } from './dialog.js';
+import { flagOf } from './line.js';
 import { drop, openSeats } from './moves.js';
 import { candidates, isHost, isOwner, nameOf, outranks, rankOf } from './permit.js';
 import { seatIn, seatName, seatNameShort, t } from '../words.js';
@@ -36,8 +37,9 @@ export function menus(root, { run, room }) {
   }
 
   function aboutSeat(present) {
-    if (present.identity && present.identity !== room.state.self.identity && !mayActOn(present.identity)) return t('menu.same_rank');
-    return present.state === 'locked' ? t('menu.locked') : '';
+    const isAbove = present.identity && present.identity !== room.state.self.identity && !mayActOn(present.identity);
+    const rule = isAbove ? t('menu.same_rank') : present.state === 'locked' ? t('menu.locked') : null;
+    return [flagOf(room.state, present)?.more, rule].filter(Boolean).join(' · ');
   }
 
   function muteSeat({ index, muted_by_host: muted }) {

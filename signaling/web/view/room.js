@@ -7,6 +7,7 @@ import { el, icon, set, text } from './dom.js';
 import { dragging } from './drag.js';
 import { feed, tally } from './feed.js';
 import { ICONS } from './icons.js';
+import { line } from './line.js';
 import { menus } from './menu.js';
 import { drop } from './moves.js';
 import { newsOfEvent, newsOfSelf } from './news.js';
@@ -63,7 +64,8 @@ export function roomScreen(root, { room, notices, sound, remember, onLanguage })
   const talk = feed(feedCard, { run, room, notices });
   const questions = prompts(bar, { run, room, say });
   const views = [
-    banners(above, { run, room, say, hears: true }), stage(stageCard, { run, menu, room }), tally(stageCard), questions,
+    banners(above, { run, room, say, hears: true }), stage(stageCard, { run, menu, room }), tally(stageCard),
+    line(stageCard, { room, say }), questions,
     actionBar(bar, { run, room }), talk, audience(peopleCard, { menu, room }),
     connectionPanel(connectionCard, { room, run, onProcessing: (now) => remember('processing', JSON.stringify(now)) }), settings,
   ];

@@ -2,6 +2,7 @@
 import { el, icon, initials, keep, set, text, tint } from './dom.js';
 import { ICONS } from './icons.js';
 import { seatAction } from './actions.js';
+import { flagOf } from './line.js';
 import { isHost } from './permit.js';
 import { rankName, seatName, seatNameShort, secondsUntil, t, timeUntil } from '../words.js';
 
@@ -21,6 +22,7 @@ export function stage(root, { run, menu, room }) {
     const face = el('button.tile', { testid: `seat-${seat.index}-button`, on: { click: () => pressed(seat.index) } },
       el('span.number', { 'aria-hidden': 'true' }), el('span.face', { 'aria-hidden': 'true' }, el('span.letters')),
       el('span.label', {}, el('span.name'), el('span.status')),
+      el('span.flag', { 'aria-hidden': 'true', testid: `seat-${seat.index}-flag`, hidden: true }, icon(ICONS.wave), icon(ICONS.bars)),
       seat.index === 0 ? el('span.crown', { 'aria-hidden': 'true' }, icon(ICONS.crown), el('span', { text: seatNameShort(0) })) : null);
     return el(seat.index === 0 ? 'li.seat.host-seat' : 'li.seat', { testid: `seat-${seat.index}`, 'data-drop': seat.index }, face);
   }
@@ -38,15 +40,18 @@ export function stage(root, { run, menu, room }) {
     const tile = node.firstElementChild;
     const draggable = isHost(state.self) && seat.state === 'occupied';
     set(tile, { 'data-drag': draggable ? `seat:${seat.index}` : null, 'data-drag-name': seat.name ?? seat.identity ?? null });
-    const [number, face, label] = tile.children;
+    const [number, face, label, flagged] = tile.children;
+    const flag = mine ? null : flagOf(state, seat); // of oneself it stands below the stage
+    set(flagged, { hidden: !flag, 'data-flag': flag?.kind, title: flag?.more });
     text(number, seat.index);
     drawFace(face, seat, mute);
     const action = isHost(state.self) ? { label: t('stage.options') } : seatAction(state, seat, room);
     text(label.firstElementChild, nameOf(seat, state, action));
-    text(label.lastElementChild, statusOf(seat, mute));
+    text(label.lastElementChild, statusOf(seat, mute, flag));
+    set(node, { 'data-flag': flag?.kind });
     const left = seat.turnUntil === undefined ? null : secondsUntil(seat.turnUntil);
     set(node, { 'data-turn': left === null ? null : left <= TURN_WARNING_S ? 'ending' : 'limited' });
-    set(tile, { disabled: !action, 'aria-label': described(seat, mute, speaking, mine, action), 'aria-haspopup': isHost(state.self) ? 'dialog' : null });
+    set(tile, { disabled: !action, 'aria-label': described(seat, mute, speaking, mine, action, flag), 'aria-haspopup': isHost(state.self) ? 'dialog' : null });
   }
 
   function update(state) {
@@ -83,21 +88,22 @@ function nameOf(seat, state, action) {
   return { 'take-seat': t('stage.take'), 'move-seat': t('stage.move_here') }[action?.id] ?? t('stage.open');
 }
 
-function statusOf(seat, mute) {
+function statusOf(seat, mute, flag) {
   if (seat.state === 'reserved') return [t(`why.${seat.why}`), seat.until === undefined ? null : t('stage.seconds', { seconds: secondsUntil(seat.until) })].filter(Boolean).join(' · ');
   if (seat.state === 'occupied' && seat.connected === false) return t('stage.reconnecting');
   if (mute !== 'none') return t(`mute.${mute}`);
+  if (flag) return flag.label;
   if (seat.turnUntil !== undefined) return t('stage.turn_left', { time: timeUntil(seat.turnUntil) });
   if (seat.state === 'occupied' && seat.rank && seat.rank !== 'member') return rankName(seat.rank);
   return '';
 }
 
-function described(seat, mute, speaking, mine, action) {
+function described(seat, mute, speaking, mine, action, flag) {
   const name = seat.name ?? seat.identity;
   const who = seat.identity ? (mine ? t('people.you', { name }) : name) : null;
   const state = { open: t('stage.is_open'), locked: t('stage.is_locked'), reserved: who ? t('stage.kept_for', { name: who }) : t('stage.is_reserved'), occupied: who }[seat.state];
   const heard = mute === 'none' ? (speaking ? t('stage.speaking') : null) : t(`muted.${mute}`);
-  return [seatName(seat.index), state, heard, action?.label].filter(Boolean).join(', ');
+  return [seatName(seat.index), state, heard, flag?.more, action?.label].filter(Boolean).join(', ');
 }
 
 /** From dBov to 0..1 for the ring: a quiet room is about -60, a close voice about -20. */

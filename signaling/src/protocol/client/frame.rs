@@ -292,13 +292,19 @@ pub struct Stats {
     /// How long its jitter buffer holds audio.
     #[cfg_attr(test, schemars(range(min = 0, max = crate::protocol::STATS_MS_MAX)))]
     pub jitter_buffer_ms: Option<f64>,
-    /// From the start of the join to the first audio played.
+    /// What the microphone and the loudspeaker add, both together.
+    #[cfg_attr(test, schemars(range(min = 0, max = crate::protocol::STATS_MS_MAX)))]
+    pub device_ms: Option<f64>,
+    /// From the start of the join to the first audio played. Once a session.
     #[cfg_attr(test, schemars(range(min = 0, max = crate::protocol::STATS_MS_MAX)))]
     pub join_ms: Option<f64>,
-    /// Packets that never came.
+    /// Packets that never came, since the session began.
+    #[cfg_attr(test, schemars(range(max = crate::protocol::STATS_COUNT_MAX)))]
     pub lost: Option<u64>,
-    /// Packets that came.
+    /// Packets that came, since the session began.
+    #[cfg_attr(test, schemars(range(max = crate::protocol::STATS_COUNT_MAX)))]
     pub received: Option<u64>,
-    /// Samples made up for lost ones.
+    /// Samples made up for lost ones, since the session began.
+    #[cfg_attr(test, schemars(range(max = crate::protocol::STATS_COUNT_MAX)))]
     pub concealed: Option<u64>,
 }

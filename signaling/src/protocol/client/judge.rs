@@ -11,7 +11,7 @@ use crate::{
     ids::{Identity, InviteId, SeatIndex},
     protocol::{
         MESSAGE_CHARS_MAX, NOTICE_MS_MAX, OFFER_BYTES_MAX, REACTION_CHARS_MAX, REASON_CHARS_MAX,
-        RESUME_TOKEN_CHARS_MAX, STATS_MS_MAX, TURN_MS,
+        RESUME_TOKEN_CHARS_MAX, STATS_COUNT_MAX, STATS_MS_MAX, TURN_MS,
     },
     room::{Act, InviteName, Rank, Refusal, RoomChange},
 };
@@ -158,9 +158,13 @@ fn short_offer(offer: String) -> Result<String, Wrong> {
 
 /// Measurements that cannot be true are refused, so that no clock gone wild spoils a histogram.
 fn possible(stats: Stats) -> Result<Stats, Wrong> {
-    let times = [stats.rtt_ms, stats.jitter_buffer_ms, stats.join_ms];
+    let times = [stats.rtt_ms, stats.jitter_buffer_ms, stats.device_ms, stats.join_ms];
     if times.into_iter().flatten().any(|ms| !(0.0..=f64::from(STATS_MS_MAX)).contains(&ms)) {
-        return Err(wrong("a time must be from 0 to 600000 ms"));
+        return Err(wrong("a time must be from 0 to 60000 ms"));
+    }
+    let counts = [stats.lost, stats.received, stats.concealed];
+    if counts.into_iter().flatten().any(|count| count > STATS_COUNT_MAX) {
+        return Err(wrong("a count must be from 0 to 1000000000000"));
     }
     Ok(stats)
 }

@@ -69,6 +69,8 @@ pub struct Fault {
     pub request: Option<RequestId>,
     /// It was not even a JSON object with a type: three of those and the session is over.
     pub is_strike: bool,
+    /// It was to be a `stats`.
+    pub is_report: bool,
 }
 
 /// Parses one frame whose brackets nest at most `depth_max` deep.
@@ -78,7 +80,9 @@ pub fn parse(text: &str, depth_max: usize) -> Result<Request, Fault> {
     }
     let envelope: Envelope = serde_json::from_str(text).map_err(|error| Fault::strike(error.to_string()))?;
     let request = envelope.request();
-    let fault = |refusal, message: String| Fault { refusal, message, request: request.clone(), is_strike: false };
+    let is_report = envelope.kind.as_ref().and_then(Value::as_str) == Some("stats");
+    let fault =
+        |refusal, message: String| Fault { refusal, message, request: request.clone(), is_strike: false, is_report };
     if !matches!(envelope.kind, Some(Value::String(_))) {
         return Err(Fault { is_strike: true, ..fault(Refusal::InvalidArgument, "`type` must be a string".to_owned()) });
     }
@@ -105,7 +109,7 @@ pub fn request_of(text: &str, depth_max: usize) -> Option<RequestId> {
 
 impl Fault {
     fn strike(message: String) -> Self {
-        Self { refusal: Refusal::InvalidArgument, message, request: None, is_strike: true }
+        Self { refusal: Refusal::InvalidArgument, message, request: None, is_strike: true, is_report: false }
     }
 }
 

@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::{
     ids::{Identity, RequestId, SeatIndex, SessionId},
     protocol::view::{
-        AudienceJson, BanJson, HandJson, InviteJson, ModerationJson, ParticipantJson, RoomJson, SeatJson, SelfJson,
-        SlotJson, SnapshotJson, SpeakerJson, millis,
+        AudienceJson, BanJson, HandJson, InviteJson, LatencyJson, ModerationJson, ParticipantJson, RoomJson, SeatJson,
+        SelfJson, SlotJson, SnapshotJson, SpeakerJson, millis,
     },
     room::{Details, Done, Event, Refused},
 };
@@ -251,6 +251,24 @@ pub enum Frame<'a> {
     Speakers {
         /// The people.
         speakers: Vec<SpeakerJson<'a>>,
+    },
+    /// The delay from mouth to ear that someone has is another one. Without `class` none is known any more.
+    LatencyState {
+        /// Who, if not the recipient: someone on stage, as hosts and cohosts are told.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        identity: Option<&'a Identity>,
+        /// How it is.
+        #[serde(flatten)]
+        state: Option<LatencyJson>,
+    },
+    /// Someone's connection is of another quality.
+    ConnectionQuality {
+        /// Who, if not the recipient: someone on stage, as hosts and cohosts are told.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        identity: Option<&'a Identity>,
+        /// How good it is.
+        #[cfg_attr(test, schemars(with = "crate::room::ConnectionQuality"))]
+        quality: &'static str,
     },
     /// The recipient's own state changed; this is the whole of it.
     SelfChanged {
@@ -504,6 +522,12 @@ impl<'a> Frame<'a> {
             Event::Slots { slots } => Self::Slots { slots: slots.iter().map(SlotJson::from).collect() },
             Event::Speakers { speakers } => {
                 Self::Speakers { speakers: speakers.iter().map(SpeakerJson::from).collect() }
+            }
+            Event::LatencyState { identity, state } => {
+                Self::LatencyState { identity: identity.as_ref(), state: state.map(LatencyJson::from) }
+            }
+            Event::ConnectionQuality { identity, quality } => {
+                Self::ConnectionQuality { identity: identity.as_ref(), quality: quality.code() }
             }
             Event::SelfChanged(own) => Self::SelfChanged { own: SelfJson::from(own) },
         }

@@ -113,6 +113,7 @@ fn commands() -> Vec<(&'static str, Command)> {
             Command::Stats(Stats {
                 rtt_ms: Some(24.0),
                 jitter_buffer_ms: Some(38.5),
+                device_ms: Some(32.0),
                 join_ms: Some(310.0),
                 lost: Some(0),
                 received: Some(1200),

@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 use crate::{
     ids::{HandId, Identity, InviteId, RequestId, RoomId, SeatIndex, SessionId},
     room::{
-        ByeAction, ByeReason, CanJoin, CannotJoin, Duplicates, HandChange, Interrupt, InviteChange, LeftReason,
-        OfferOutcome, Phase, Promote, Rank, RankCause, Refusal, ReservedWhy, Role, SeatCause, SeatMode,
+        ByeAction, ByeReason, CanJoin, CannotJoin, ConnectionQuality, DelayClass, DelaySide, DelayTerm, Duplicates,
+        HandChange, Interrupt, InviteChange, LeftReason, OfferOutcome, Phase, Promote, Rank, RankCause, Refusal,
+        ReservedWhy, Role, SeatCause, SeatMode,
     },
 };
 
@@ -51,6 +52,10 @@ closed_sets! {
     Duplicates { Takeover, Reject, Allow }
     Rank { Host, Cohost, Member }
     Role { Host, Guest, Listener }
+    DelayClass { Natural, Ok, Laggy }
+    DelayTerm { Uplink, Framing, Residence, Downlink, JitterBuffer, Device }
+    DelaySide { Hearing, Speaking }
+    ConnectionQuality { Excellent, Good, Poor, Lost }
     ByeAction { Stop, Resume, Rejoin, Retry }
 }
 

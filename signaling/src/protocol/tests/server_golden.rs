@@ -6,9 +6,10 @@ use super::{examples::*, golden_names, hold};
 use crate::{
     protocol::server::{self, LimitsJson, Welcome},
     room::{
-        AudienceView, BanView, CanJoin, CannotJoin, Details, Done, Duplicates, Event, HandChange, HandView, Interrupt,
-        InviteChange, InviteView, LeftReason, OfferOutcome, Phase, Promote, Rank, RankCause, Refusal, Refused,
-        ReservedWhy, Role, RoomView, SeatCause, SeatMode, SeatView, SeatViewState, SelfView, Slot, Snapshot, Speaker,
+        AudienceView, BanView, CanJoin, CannotJoin, ConnectionQuality, DelayClass, DelaySide, DelayTerm, Details, Done,
+        Duplicates, Event, HandChange, HandView, Interrupt, InviteChange, InviteView, LatencyState, LeftReason,
+        OfferOutcome, Phase, Promote, Rank, RankCause, Refusal, Refused, ReservedWhy, Role, RoomView, SeatCause,
+        SeatMode, SeatView, SeatViewState, SelfView, Slot, Snapshot, Speaker,
     },
 };
 
@@ -67,6 +68,7 @@ fn answers() -> Vec<Named> {
         ("bye.slow_consumer", server::bye("slow_consumer", "resume", None)),
         ("bye.session_stale", server::bye("session_stale", "rejoin", None)),
         ("bye.draining", server::bye("draining", "retry", Some(seconds(2)))),
+        ("bye.latency_at_risk", server::bye("latency_at_risk", "retry", Some(Duration::from_millis(4200)))),
         ("bye.scheduled", server::bye("room_not_found", "retry", Some(seconds(3600)))),
     ]
 }
@@ -211,6 +213,14 @@ fn passing() -> Vec<Named> {
     let slot = Slot { mid: "1".to_owned(), seat: seat(2), identity: identity("ben"), csrc: csrc() };
     let speaker = Speaker { identity: identity("ben"), seat: seat(2), level: -28 };
     let interrupted = |by, mode| told(Event::Interruption { by, mode });
+    let natural = LatencyState {
+        class: DelayClass::Natural,
+        mouth_to_ear_ms: 142,
+        dominant_term: DelayTerm::JitterBuffer,
+        side: DelaySide::Speaking,
+        estimated: true,
+    };
+    let quality = |identity, quality| told(Event::ConnectionQuality { identity, quality });
     let (ada, ben) = (identity("ada"), identity("ben"));
     let ended = Event::HostOfferEnded { from: ada.clone(), to: ben.clone(), outcome: OfferOutcome::Declined };
     vec![
@@ -238,7 +248,22 @@ fn passing() -> Vec<Named> {
         ("slots", told(Event::Slots { slots: vec![slot] })),
         ("slots.none", told(Event::Slots { slots: Vec::new() })),
         ("speakers", told(Event::Speakers { speakers: vec![speaker] })),
+        ("latency_state", told(Event::LatencyState { identity: None, state: Some(lagging()) })),
+        ("latency_state.stage", told(Event::LatencyState { identity: Some(identity("ben")), state: Some(natural) })),
+        ("latency_state.unknown", told(Event::LatencyState { identity: None, state: None })),
+        ("connection_quality", quality(None, ConnectionQuality::Poor)),
+        ("connection_quality.stage", quality(Some(identity("ben")), ConnectionQuality::Lost)),
         ("self_changed", told(Event::SelfChanged(guest()))),
         ("self_changed.sought", told(Event::SelfChanged(sought()))),
     ]
+}
+
+fn lagging() -> LatencyState {
+    LatencyState {
+        class: DelayClass::Laggy,
+        mouth_to_ear_ms: 512,
+        dominant_term: DelayTerm::Downlink,
+        side: DelaySide::Hearing,
+        estimated: false,
+    }
 }

@@ -219,6 +219,9 @@ impl Rough {
                     MediaKind::Closed => MediaFact::Closed { session },
                 })
             }),
+            Step::Sound { who, is_old: _, found } => {
+                session(&self.story, who).map(|session| Input::Media(found.about(session)))
+            }
             Step::Interruption { who } => {
                 let by = who.and_then(|who| session(&self.story, who));
                 Some(Input::Media(MediaFact::Interruption { by }))

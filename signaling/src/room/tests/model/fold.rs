@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::*;
+use super::sounds::Heard;
 
 /// Someone who looks at the room once and then only listens.
 #[derive(Clone, Debug)]
@@ -12,6 +13,7 @@ pub(super) struct Watcher {
     known: Snapshot,
     /// Those who are listed for their rank; others are listed while they are on stage.
     ranked: BTreeMap<Identity, ParticipantView>,
+    pub(super) sounds: Heard,
 }
 
 impl Watcher {
@@ -19,7 +21,7 @@ impl Watcher {
     pub(super) fn begin(session: Option<SessionId>, known: Snapshot) -> Self {
         let ranked = known.participants.iter().filter(|person| person.rank.is_moderator());
         let ranked = ranked.map(|person| (person.identity.clone(), person.clone())).collect();
-        Self { session, known, ranked }
+        Self { session, known, ranked, sounds: Heard::default() }
     }
 
     /// Hears what is for its ears.
@@ -46,7 +48,9 @@ impl Watcher {
         match event {
             Event::SeatChanged { seat, other, .. } => {
                 for seat in std::iter::once(seat).chain(other) {
-                    self.known.seats[usize::from(seat.index.get())] = seat.clone();
+                    let known = &mut self.known.seats[usize::from(seat.index.get())];
+                    self.sounds.seat_changed(known, seat);
+                    *known = seat.clone();
                 }
             }
             Event::ParticipantJoined { participant } => {
@@ -61,7 +65,11 @@ impl Watcher {
                     hand.position = *position;
                 }
             }
-            Event::Moderation(view) => self.known.moderation = Some(view.clone()),
+            Event::Moderation(view) => {
+                self.known.moderation = Some(view.clone());
+                self.sounds.learn(event);
+            }
+            Event::LatencyState { .. } | Event::ConnectionQuality { .. } => self.sounds.learn(event),
             Event::HandChanged { change, hand, count, .. } if seq.is_some() => self.learn_hand(*change, hand, *count),
             Event::InviteChanged { change, invite, .. } if seq.is_some() => self.learn_invite(*change, invite),
             Event::BanChanged { banned, ban, .. } => self.learn_ban(*banned, ban),

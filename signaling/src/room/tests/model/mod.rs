@@ -18,6 +18,7 @@ mod picture;
 mod ranks;
 mod restart;
 mod seats;
+mod sounds;
 mod steps;
 mod trial;
 

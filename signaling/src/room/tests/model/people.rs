@@ -31,6 +31,8 @@ pub(super) struct Person {
     pub(super) seated_since: Option<Duration>,
     pub(super) arrival: u64,
     pub(super) messages_whole_at: Duration,
+    /// How it sounds to them, in this session.
+    pub(super) sound: sounds::Sound,
 }
 
 /// What is known of someone who is not here any more.
@@ -158,6 +160,7 @@ impl Model {
             seated_since: None,
             arrival: self.arrivals,
             messages_whole_at: Duration::ZERO,
+            sound: sounds::Sound::default(),
         }
     }
 
@@ -185,6 +188,7 @@ impl Model {
         person.tier = join.tier;
         person.media = if join.has_media { Media::There } else { Media::Never };
         person.detached_until = None;
+        person.sound = sounds::Sound::default();
         if !person.can_publish {
             if self.hand_of(who).is_some() {
                 self.drop_hand(who, HandEnd::Withdrawn, None);

@@ -144,6 +144,7 @@ impl Model {
             person.last_hand = None;
             person.offer_lost = false;
             person.messages_whole_at = Duration::ZERO;
+            person.sound = sounds::Sound::default();
         }
         for seat in &mut self.seats {
             match &mut seat.is {

@@ -39,6 +39,12 @@ pub(super) enum Step {
         who: u8,
         kind: MediaKind,
     },
+    /// The latency monitor has found something out, perhaps about the session that someone had before.
+    Sound {
+        who: u8,
+        is_old: bool,
+        found: Found,
+    },
     Interruption {
         who: Option<u8>,
     },
@@ -88,6 +94,22 @@ pub(super) enum MediaKind {
     Interrupted,
     Restored,
     Closed,
+}
+
+/// What the latency monitor can find out.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Found {
+    Latency(Option<LatencyState>),
+    Quality(ConnectionQuality),
+}
+
+impl Found {
+    pub(super) fn about(self, session: SessionId) -> MediaFact {
+        match self {
+            Self::Latency(state) => MediaFact::Latency { session, state },
+            Self::Quality(quality) => MediaFact::Quality { session, quality },
+        }
+    }
 }
 
 /// How the room is made.
@@ -144,12 +166,31 @@ pub(super) fn steps() -> BoxedStrategy<Vec<Step>> {
         1 => (0..PEOPLE).prop_map(|who| Step::Detached { who }),
         2 => (0..PEOPLE).prop_map(|who| Step::Resume { who }),
         1 => prop::option::of(0..PEOPLE).prop_map(|who| Step::Interruption { who }),
+        6 => sound(),
         4 => wait,
         3 => Just(Step::Jump),
         2 => Just(Step::Restart),
     ];
     prop::collection::vec(step, 1..STEPS_MAX)
         .prop_map(move |later| first.iter().cloned().chain(later).collect::<Vec<_>>())
+        .boxed()
+}
+
+fn sound() -> BoxedStrategy<Step> {
+    let state = (0..3_u32).prop_map(|step| LatencyState {
+        class: [DelayClass::Natural, DelayClass::Ok, DelayClass::Laggy][step as usize],
+        mouth_to_ear_ms: 150 + 200 * step,
+        dominant_term: DelayTerm::Downlink,
+        side: DelaySide::Hearing,
+        estimated: step == 0,
+    });
+    let quality = prop_oneof![Just(ConnectionQuality::Excellent), Just(ConnectionQuality::Poor)];
+    let found = prop_oneof![
+        3 => prop::option::weighted(0.8, state).prop_map(Found::Latency),
+        2 => quality.prop_map(Found::Quality),
+    ];
+    (0..PEOPLE, prop::bool::weighted(0.1), found)
+        .prop_map(|(who, is_old, found)| Step::Sound { who, is_old, found })
         .boxed()
 }
 

@@ -12,7 +12,8 @@ use super::fold::Watcher;
 use super::people::Media;
 use super::picture::Picture;
 use super::restart::Ledger;
-use super::steps::{MediaKind, Newcomer, PLACES, Step, person, settings, steps};
+use super::sounds::is_sound;
+use super::steps::{Found, MediaKind, Newcomer, PLACES, Step, person, settings, steps};
 use super::*;
 
 #[test]
@@ -124,6 +125,12 @@ impl Trial {
                 trial.tell(Input::Detached { session });
             }),
             Step::Resume { who } => self.with_session(who, Self::resume),
+            Step::Sound { who, is_old, found } => {
+                let sessions = if is_old { &self.earlier } else { &self.story.sessions };
+                if let Some(session) = sessions.get(&person(who)).cloned() {
+                    self.sound(session, found);
+                }
+            }
             Step::Media { who, kind } => self.with_session(who, |trial, session| trial.media(session, kind)),
             Step::Interruption { who } => {
                 let by = who.and_then(|who| self.story.sessions.get(&person(who)).cloned());
@@ -247,6 +254,14 @@ impl Trial {
         self.tell(Input::Media(fact));
     }
 
+    fn sound(&mut self, session: SessionId, found: Found) {
+        self.model.sound(&session, |sound| match found {
+            Found::Latency(state) => sound.0 = state,
+            Found::Quality(quality) => sound.1 = Some(quality),
+        });
+        self.tell(Input::Media(found.about(session)));
+    }
+
     fn tell(&mut self, input: Input) {
         let outputs = self.story.room.handle(input.clone(), self.story.now);
         self.after(&outputs, Some(input), None);
@@ -303,6 +318,9 @@ impl Trial {
         self.hear(outputs);
         self.look(actor);
         self.check_watchers();
+        if !self.closed {
+            self.check_sounds();
+        }
     }
 
     /// Lays the room beside the model.
@@ -414,8 +432,10 @@ impl Trial {
                 Output::Tell { to, seq, event } => {
                     assert!(!self.closed, "after the end: {event:?}");
                     self.admin.hear(to, *seq, event, &moderators);
+                    // A snapshot tells everything but how it sounds.
+                    let is_sound = is_sound(to, event, &moderators);
                     for (session, watcher) in &mut self.watchers {
-                        if !welcomed.contains(session) {
+                        if is_sound || !welcomed.contains(session) {
                             watcher.hear(to, *seq, event, &moderators);
                         }
                     }
@@ -497,6 +517,16 @@ impl Trial {
             watcher.agrees_with(self.snapshot_for(session), session.as_str());
         }
         assert_eq!(self.watchers.len(), self.story.room.participants(), "whoever is gone was closed");
+    }
+
+    fn check_sounds(&mut self) {
+        let stage = self.model.stage_sounds();
+        self.admin.sounds.agrees_with(None, Some(&stage), "an admin");
+        for (session, watcher) in &mut self.watchers {
+            let who = self.model.who_is(session).expect("whoever watches is there");
+            let person = &self.model.people[&who];
+            watcher.sounds.agrees_with(Some(person.sound), person.moderates().then_some(&stage), session.as_str());
+        }
     }
 }
 

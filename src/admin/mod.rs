@@ -1,5 +1,7 @@
 //! What operators see: metrics and health, on a listener of their own.
 
+mod monitor;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,6 +14,7 @@ use axum::{Json, Router};
 use podium_signaling::{Health, Signaling};
 
 use crate::metrics::Metrics;
+use crate::monitor::Monitor;
 use crate::runtime::pool::Pool;
 
 /// What the admin pages show.
@@ -25,14 +28,18 @@ pub struct Admin {
     pub draining: Arc<AtomicBool>,
     /// Whose store is looked at.
     pub signaling: Signaling,
+    /// Whose figures the live page shows.
+    pub monitor: Arc<Monitor>,
 }
 
-/// `/metrics`, `/healthz`, `/readyz`.
+/// `/metrics`, `/healthz`, `/readyz`, and the live page.
 pub fn router(admin: Arc<Admin>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/monitor", get(monitor::page))
+        .route("/monitor.json", get(monitor::figures))
         .with_state(admin)
 }
 

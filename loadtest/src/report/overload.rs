@@ -1,0 +1,605 @@
+//! What came of an overload: who was let in and heard, who was refused and how soon, and whether those on stage felt any of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Outcome, Percentiles, Samples, Verdict, right_aligned};
+use crate::share::Throttled;
+
+/// What the overload scenario measured.
+#[derive(Clone, Debug)]
+pub struct OverloadFigures {
+    /// The server's part of a core.
+    pub cpu: f64,
+    /// What held it to that.
+    pub means: String,
+    /// Joins that were to be let in during the storm.
+    pub joins: u64,
+    /// How long people stay, on average.
+    pub stay: Duration,
+    /// Whether server and client had a core each.
+    pub is_apart: bool,
+    /// What a join and a listener cost.
+    pub costs: OverloadCosts,
+    /// Joins a second that fit.
+    pub fits: f64,
+    /// The stage while that was measured.
+    pub calm: OverloadStage,
+    /// As many as fit.
+    pub gentle: OverloadWave,
+    /// The stage meanwhile.
+    pub undisturbed: OverloadStage,
+    /// Twice as many.
+    pub storm: OverloadWave,
+    /// The stage meanwhile.
+    pub stormed: OverloadStage,
+    /// Participants whose `leave` led to nothing.
+    pub stayed: u64,
+    /// How long the server stood still during the storm, where that is known.
+    pub throttled: Option<Throttled>,
+    /// The server's own counts that grew during the storm.
+    pub metrics: BTreeMap<String, f64>,
+    /// Memory of the server at the end.
+    pub resident_kb: u64,
+}
+
+/// What things cost, at both ends.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct OverloadCosts {
+    /// Cores that the server uses for the stage alone.
+    pub base: f64,
+    /// The server's processor time for a join and a leave.
+    #[serde(serialize_with = "as_us")]
+    pub server_join: Duration,
+    /// The light client's.
+    #[serde(serialize_with = "as_us")]
+    pub client_join: Duration,
+    /// Cores that the server uses for one listener.
+    pub listener: f64,
+    /// The server's processor time for a packet to a listener.
+    #[serde(serialize_with = "as_us")]
+    pub server_packet: Duration,
+    /// The light client's.
+    #[serde(serialize_with = "as_us")]
+    pub client_packet: Duration,
+}
+
+impl OverloadCosts {
+    /// Joins a second that use most of so many cores, if people stay so long; none if the stage alone does.
+    #[must_use]
+    pub fn fits(&self, cpu: f64, stay: Duration) -> Option<f64> {
+        let free = cpu * FITS - self.base;
+        let visit = self.server_join.as_secs_f64() + self.listener * stay.as_secs_f64();
+        (free > 0.0 && visit > 0.0).then(|| free / visit)
+    }
+}
+
+/// People who came at a rate.
+#[derive(Clone, Debug, Default)]
+pub struct OverloadWave {
+    /// New ones a second.
+    pub rate: f64,
+    /// For so long.
+    pub length: Duration,
+    /// Different people who came.
+    pub visitors: u64,
+    /// Joins asked for, those of people who came again included.
+    pub asked: u64,
+    /// Joins let in.
+    pub admitted: u64,
+    /// Of them, those that came to hear something.
+    pub reached: u64,
+    /// What went wrong otherwise, by its words.
+    pub failed: BTreeMap<String, u64>,
+    /// Joins refused, by code.
+    pub refused: BTreeMap<String, u64>,
+    /// From a join to its refusal.
+    pub refusal: Samples,
+    /// After how long one was told to come again.
+    pub told: Samples,
+    /// Refusals that told no time.
+    pub untold: u64,
+    /// People who came as often as they would and were never let in.
+    pub given_up: u64,
+    /// People who waited to come again at the end.
+    pub waiting: u64,
+    /// The most people at once, those at the door included.
+    pub most_inside: u64,
+    /// From when a join was due to its welcome.
+    pub welcome: Samples,
+    /// From when a join was due to its first audio packet.
+    pub audio: Samples,
+    /// Audio packets heard.
+    pub heard: u64,
+    /// From microphone to ear.
+    pub transit: Samples,
+    /// Processor time of the server.
+    pub server_cpu: Duration,
+    /// Processor time of the client's thread.
+    pub client_cpu: Duration,
+    /// From when somebody was due to come until they did.
+    pub late: Samples,
+    /// Times in which the client looked at no socket.
+    pub blind: Samples,
+}
+
+impl OverloadWave {
+    pub(crate) fn fail(&mut self, why: String) {
+        *self.failed.entry(why).or_default() += 1;
+    }
+
+    /// Of those let in, and of those who were neither let in nor refused, the part that came to hear something.
+    fn success(&self) -> f64 {
+        let failed: u64 = self.failed.values().sum();
+        self.reached as f64 / (self.reached + failed).max(self.admitted).max(1) as f64
+    }
+}
+
+/// Those who were there from the beginning.
+#[derive(Clone, Debug, Default)]
+pub struct OverloadStage {
+    /// Those in seats.
+    pub seated: Vec<SeatedFigures>,
+    /// The longest time without each of them at any of the others in seats, by room and occupancy.
+    pub voices: BTreeMap<(usize, u32), Duration>,
+    /// How many others each of them should hear.
+    pub voices_expected: u64,
+    /// Those who only listen.
+    pub regulars: u64,
+    /// The longest time in which one of them heard nothing at all.
+    pub regulars_silence: Duration,
+    /// From microphone to ear.
+    pub transit: Samples,
+    /// Times in which their thread looked at no socket.
+    pub blind: Samples,
+    /// Who was lost, and why.
+    pub lost: Vec<String>,
+}
+
+/// One person in a seat.
+#[derive(Clone, Copy, Debug)]
+pub struct SeatedFigures {
+    /// Others they heard.
+    pub voices: u64,
+    /// The longest time without one of them.
+    pub longest_gap: Duration,
+    /// How often that was longer than people bear.
+    pub long_gaps: u64,
+    /// Packets of others that never came.
+    pub missed: u64,
+    /// Packets that came.
+    pub packets: u64,
+    /// By how much their own latest packet was late, by the client's fault.
+    pub late: Duration,
+}
+
+impl OverloadStage {
+    fn longest_gap(&self) -> Duration {
+        self.seated.iter().map(|seated| seated.longest_gap).max().unwrap_or(Duration::MAX)
+    }
+
+    /// The longest time by which the client itself made a gap longer.
+    fn own_fault(&self) -> Duration {
+        let late = self.seated.iter().map(|seated| seated.late).max().unwrap_or_default();
+        late.max(self.blind.at(1.0))
+    }
+
+    fn is_whole(&self) -> bool {
+        !self.seated.is_empty()
+            && self.lost.is_empty()
+            && self.seated.iter().all(|seated| seated.voices == self.voices_expected)
+    }
+}
+
+/// A finished report.
+#[derive(Clone, Debug, Serialize)]
+pub struct OverloadReport {
+    scenario: &'static str,
+    seed: u64,
+    passed: bool,
+    valid: bool,
+    cpu: f64,
+    means: String,
+    own_cores: bool,
+    stay_s: f64,
+    costs: OverloadCosts,
+    fits_per_second: f64,
+    fits: WaveShown,
+    storm: WaveShown,
+    stage_alone: StageShown,
+    stage_with_what_fits: StageShown,
+    stage_in_the_storm: StageShown,
+    throttled_share: Option<f64>,
+    server_resident_kb: u64,
+    stayed: u64,
+    stale_packets: f64,
+    server_counts: BTreeMap<String, f64>,
+    budgets: Vec<Verdict>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct WaveShown {
+    visitors_per_second: f64,
+    seconds: f64,
+    visitors: u64,
+    asked: u64,
+    admitted: u64,
+    admitted_per_second: f64,
+    reached: u64,
+    success: f64,
+    failed: BTreeMap<String, u64>,
+    refused: BTreeMap<String, u64>,
+    refused_without_a_time: u64,
+    given_up: u64,
+    waiting: u64,
+    most_inside: u64,
+    join_to_refusal: Percentiles,
+    retry_after: Percentiles,
+    due_to_welcome: Percentiles,
+    due_to_audio: Percentiles,
+    transit: Percentiles,
+    server_cpu_share: f64,
+    client_cpu_share: f64,
+    client_late: Percentiles,
+    client_blind: Percentiles,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct StageShown {
+    seated: u64,
+    longest_gap_ms: f64,
+    gap_of_each_ms: Vec<f64>,
+    long_gaps: u64,
+    missed: u64,
+    regulars: u64,
+    regulars_longest_silence_ms: f64,
+    transit: Percentiles,
+    client_fault_ms: f64,
+    lost: Vec<String>,
+}
+
+impl OverloadReport {
+    /// Judges what was measured.
+    pub fn new(seed: u64, figures: &OverloadFigures) -> Self {
+        let budgets = verdicts(figures);
+        let stale = figures.metrics.iter().filter(|(name, _)| name.contains(r#"reason="stale"#)).map(|(_, more)| more);
+        Self {
+            scenario: "overload",
+            seed,
+            passed: budgets.iter().all(|verdict| verdict.kept),
+            valid: figures.stormed.own_fault() <= OWN_FAULT_MAX,
+            cpu: figures.cpu,
+            means: figures.means.clone(),
+            own_cores: figures.is_apart,
+            stay_s: figures.stay.as_secs_f64(),
+            costs: figures.costs,
+            fits_per_second: figures.fits,
+            fits: WaveShown::new(&figures.gentle),
+            storm: WaveShown::new(&figures.storm),
+            stage_alone: StageShown::new(&figures.calm),
+            stage_with_what_fits: StageShown::new(&figures.undisturbed),
+            stage_in_the_storm: StageShown::new(&figures.stormed),
+            throttled_share: figures.throttled.map(|still| still.throttled as f64 / still.periods.max(1) as f64),
+            server_resident_kb: figures.resident_kb,
+            stayed: figures.stayed,
+            stale_packets: stale.fold(0.0, |sum, more| sum + more),
+            server_counts: figures.metrics.clone(),
+            budgets,
+        }
+    }
+
+    /// Whether every budget was kept.
+    pub fn outcome(&self) -> Outcome {
+        Outcome::of(self.passed, self.valid)
+    }
+
+    /// For machines.
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a report is plain values")
+    }
+
+    /// For people.
+    pub fn tables(&self) -> String {
+        let costs = &self.costs;
+        let us = |time: Duration| time.as_secs_f64() * 1e6;
+        let mut text = format!(
+            "overload (seed {})\nserver held to {} of a core by {}\n\
+             server: stage {:.3} cores, a join {:.0} µs, a packet to a listener {:.1} µs\n\
+             light client: a join {:.0} µs, a packet {:.1} µs\n\
+             what fits with stays of {:.1} s: {:.1} joins a second\n",
+            self.seed,
+            self.cpu,
+            self.means,
+            costs.base,
+            us(costs.server_join),
+            us(costs.server_packet),
+            us(costs.client_join),
+            us(costs.client_packet),
+            self.stay_s,
+            self.fits_per_second,
+        );
+        text += &self.fits.tables("what fits");
+        text += &self.storm.tables("the storm");
+        let mut stage = right_aligned([
+            "stage",
+            "longest gap",
+            "over 100 ms",
+            "missed",
+            "transit p99",
+            "audience silent",
+            "client's fault",
+        ]);
+        let phases = [
+            ("alone", &self.stage_alone),
+            ("with what fits", &self.stage_with_what_fits),
+            ("in the storm", &self.stage_in_the_storm),
+        ];
+        for (name, shown) in phases {
+            stage.add_row(shown.row(name));
+        }
+        let mut budgets = right_aligned(["budget", "limit", "measured", ""]);
+        for verdict in &self.budgets {
+            let word = if verdict.kept { "kept" } else { "MISSED" };
+            budgets.add_row([verdict.budget, &verdict.limit, &verdict.measured, word]);
+        }
+        text += &format!("{stage}\n{budgets}\n{} stale packets dropped; ", self.stale_packets);
+        text += &format!("{} kB resident; {} could not leave\n", self.server_resident_kb, self.stayed);
+        if let Some(share) = self.throttled_share {
+            text += &format!("the server used up its share in {:.0} % of the periods\n", share * 100.0);
+        }
+        for (name, more) in &self.server_counts {
+            text += &format!("{name} +{more}\n");
+        }
+        for why in &self.stage_in_the_storm.lost {
+            text += &format!("FAILED: one of the stage: {why}\n");
+        }
+        if !self.own_cores {
+            text += "server and client ON THE SAME CORE\n";
+        }
+        if !self.valid {
+            text += "INVALID: the stage's own client was late; the server is better than these gaps\n";
+        }
+        text
+    }
+}
+
+impl WaveShown {
+    fn new(wave: &OverloadWave) -> Self {
+        let seconds = wave.length.as_secs_f64().max(f64::MIN_POSITIVE);
+        Self {
+            visitors_per_second: wave.rate,
+            seconds,
+            visitors: wave.visitors,
+            asked: wave.asked,
+            admitted: wave.admitted,
+            admitted_per_second: wave.admitted as f64 / seconds,
+            reached: wave.reached,
+            success: wave.success(),
+            failed: wave.failed.clone(),
+            refused: wave.refused.clone(),
+            refused_without_a_time: wave.untold,
+            given_up: wave.given_up,
+            waiting: wave.waiting,
+            most_inside: wave.most_inside,
+            join_to_refusal: wave.refusal.percentiles(),
+            retry_after: wave.told.percentiles(),
+            due_to_welcome: wave.welcome.percentiles(),
+            due_to_audio: wave.audio.percentiles(),
+            transit: wave.transit.percentiles(),
+            server_cpu_share: wave.server_cpu.as_secs_f64() / seconds,
+            client_cpu_share: wave.client_cpu.as_secs_f64() / seconds,
+            client_late: wave.late.percentiles(),
+            client_blind: wave.blind.percentiles(),
+        }
+    }
+
+    fn tables(&self, name: &str) -> String {
+        let mut table = right_aligned(["milliseconds", "count", "p50", "p95", "p99", "max"]);
+        let rows = [
+            ("due → welcome", &self.due_to_welcome),
+            ("due → first audio", &self.due_to_audio),
+            ("join → refusal", &self.join_to_refusal),
+            ("told to come again after", &self.retry_after),
+            ("microphone → ear", &self.transit),
+            ("client: late to come", &self.client_late),
+            ("client: not looking", &self.client_blind),
+        ];
+        for (name, percentiles) in rows {
+            table.add_row(percentiles.row(name));
+        }
+        let refused: u64 = self.refused.values().sum();
+        let mut text = format!(
+            "{name}: {:.1} people a second for {:.0} s, {} joins asked, {} let in ({:.1} a second), {} heard something, {refused} refused, \
+             {} gave up, {} waited; at most {} inside\n{table}\nserver: {:.3} cores; client: {:.3} cores\n",
+            self.visitors_per_second,
+            self.seconds,
+            self.asked,
+            self.admitted,
+            self.admitted_per_second,
+            self.reached,
+            self.given_up,
+            self.waiting,
+            self.most_inside,
+            self.server_cpu_share,
+            self.client_cpu_share,
+        );
+        for (code, count) in &self.refused {
+            text += &format!("refused: {count} with {code}\n");
+        }
+        for (why, count) in &self.failed {
+            text += &format!("failed: {count} with {why}\n");
+        }
+        text
+    }
+}
+
+impl StageShown {
+    fn new(stage: &OverloadStage) -> Self {
+        Self {
+            seated: stage.seated.len() as u64,
+            longest_gap_ms: ms(stage.longest_gap()),
+            gap_of_each_ms: stage.voices.values().map(|gap| ms(*gap)).collect(),
+            long_gaps: stage.seated.iter().map(|seated| seated.long_gaps).sum(),
+            missed: stage.seated.iter().map(|seated| seated.missed).sum(),
+            regulars: stage.regulars,
+            regulars_longest_silence_ms: ms(stage.regulars_silence),
+            transit: stage.transit.percentiles(),
+            client_fault_ms: ms(stage.own_fault()),
+            lost: stage.lost.clone(),
+        }
+    }
+
+    fn row(&self, name: &str) -> [String; 7] {
+        let shown = |ms: f64| format!("{ms:.1} ms");
+        [
+            name.to_owned(),
+            shown(self.longest_gap_ms),
+            self.long_gaps.to_string(),
+            self.missed.to_string(),
+            shown(self.transit.p99_ms),
+            shown(self.regulars_longest_silence_ms),
+            shown(self.client_fault_ms),
+        ]
+    }
+}
+
+fn verdicts(figures: &OverloadFigures) -> Vec<Verdict> {
+    let (storm, stage) = (&figures.storm, &figures.stormed);
+    let shown = |time: Duration| format!("{:.1} ms", ms(time));
+    let refusal = storm.refusal.at(0.99);
+    let gap = stage.longest_gap();
+    let lost = stage.lost.len() as u64;
+    vec![
+        Verdict {
+            budget: "joins let in",
+            limit: format!("≥ {}", figures.joins),
+            measured: storm.admitted.to_string(),
+            kept: storm.admitted >= figures.joins,
+        },
+        Verdict {
+            budget: "of them came to hear something",
+            limit: format!("≥ {:.1} %", SUCCESS_MIN * 100.0),
+            measured: format!("{:.3} %", storm.success() * 100.0),
+            kept: storm.success() >= SUCCESS_MIN,
+        },
+        Verdict {
+            budget: "join to refusal p99",
+            limit: shown(REFUSAL_P99_MAX),
+            measured: shown(refusal),
+            kept: refusal <= REFUSAL_P99_MAX,
+        },
+        Verdict {
+            budget: "refusals without a time to retry",
+            limit: "0".to_owned(),
+            measured: storm.untold.to_string(),
+            kept: storm.untold == 0,
+        },
+        Verdict {
+            budget: "longest gap of somebody seated",
+            limit: shown(GAP_MAX),
+            measured: shown(gap),
+            kept: gap <= GAP_MAX,
+        },
+        Verdict {
+            budget: "seated people lost or not heard",
+            limit: "0".to_owned(),
+            measured: lost.to_string(),
+            kept: stage.is_whole(),
+        },
+    ]
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}
+
+fn as_us<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64() * 1e6)
+}
+
+/// What fits is what uses such a part of the server's processor time.
+const FITS: f64 = 0.8;
+/// Of those let in.
+const SUCCESS_MIN: f64 = 0.999;
+const REFUSAL_P99_MAX: Duration = Duration::from_millis(100);
+const GAP_MAX: Duration = Duration::from_millis(100);
+/// A client that was later than this at any time may have made a gap itself.
+const OWN_FAULT_MAX: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_budget_fails_the_run_just_beyond_its_limit() {
+        type Worsen = fn(&mut OverloadFigures);
+        let worse: [(&str, Worsen); 8] = [
+            ("too few", |figures| figures.storm.admitted = 2_999),
+            ("no audio", |figures| figures.storm.reached = 2_996),
+            ("unexplained", |figures| figures.storm.failed = BTreeMap::from([("x".to_owned(), 4)])),
+            ("slow", |figures| figures.storm.refusal.add(Duration::from_millis(101))),
+            ("untold", |figures| figures.storm.untold = 1),
+            ("gap", |figures| figures.stormed.seated[1].longest_gap = Duration::from_millis(101)),
+            ("lost", |figures| figures.stormed.lost.push("bye: internal".to_owned())),
+            ("not heard", |figures| figures.stormed.seated[0].voices = 0),
+        ];
+        assert_eq!(OverloadReport::new(1, &good()).outcome(), Outcome::Kept);
+        for (what, worsen) in worse {
+            let mut figures = good();
+            worsen(&mut figures);
+            let report = OverloadReport::new(1, &figures);
+            assert_eq!(report.outcome(), Outcome::Missed, "{what}");
+            assert!(report.tables().contains("MISSED"), "{what}");
+            // Where the client itself was late, nobody knows.
+            figures.stormed.blind.add(Duration::from_millis(21));
+            assert_eq!(OverloadReport::new(1, &figures).outcome(), Outcome::Unknown, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_fits_is_what_is_left_shared_among_visits() {
+        let costs = OverloadCosts {
+            base: 0.05,
+            server_join: Duration::from_millis(2),
+            listener: 0.0005,
+            ..OverloadCosts::default()
+        };
+        let fits = costs.fits(0.25, Duration::from_secs(2)).unwrap_or_default();
+        assert!((fits - 50.0).abs() < 1e-9, "0.15 of a core for 3 ms each: {fits}");
+        assert_eq!(costs.fits(0.05, Duration::from_secs(2)), None);
+    }
+
+    fn good() -> OverloadFigures {
+        let seated = SeatedFigures {
+            voices: 1,
+            longest_gap: Duration::from_millis(100),
+            long_gaps: 0,
+            missed: 0,
+            packets: 500,
+            late: Duration::from_millis(2),
+        };
+        let stage = OverloadStage { seated: vec![seated; 2], voices_expected: 1, ..OverloadStage::default() };
+        let mut storm = OverloadWave { admitted: 3_000, reached: 2_997, ..OverloadWave::default() };
+        storm.refusal.add(Duration::from_millis(99));
+        OverloadFigures {
+            cpu: 0.25,
+            means: "a test".to_owned(),
+            joins: 3_000,
+            stay: Duration::from_secs(2),
+            is_apart: true,
+            costs: OverloadCosts::default(),
+            fits: 50.0,
+            calm: stage.clone(),
+            gentle: OverloadWave::default(),
+            undisturbed: stage.clone(),
+            storm,
+            stormed: stage,
+            stayed: 0,
+            throttled: None,
+            metrics: BTreeMap::new(),
+            resident_kb: 0,
+        }
+    }
+}

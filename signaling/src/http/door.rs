@@ -1,0 +1,75 @@
+//! The door is where a newcomer is asked as what they come, when not everyone can be let in.
+//!
+//! Who decides is the latency monitor; the room knows whom it waits for. Nothing is spent on a newcomer before.
+
+use std::time::Duration;
+
+use super::admission::Admission;
+use crate::{
+    clock,
+    monitor::NotNow,
+    room::{Rank, Role},
+    rooms::handle::{Asker, Found, RoomHandle},
+    signaling::Shared,
+};
+
+/// Whether someone may come into a room now; it need not be there yet.
+pub(super) async fn admit(shared: &Shared, handle: Option<&RoomHandle>, admission: &Admission) -> Result<(), NotNow> {
+    if shared.media.monitor().admits_everyone() {
+        return Ok(());
+    }
+    // In a storm not even the room is asked.
+    if let Some(not_now) = shared.media.monitor().refuses_everyone() {
+        return Err(not_now);
+    }
+    let found = match handle {
+        Some(handle) => find(handle, admission).await,
+        None => None,
+    };
+    shared.media.monitor().admit(role(found, admission.access.rank))
+}
+
+/// What the room knows of them, if it says so in time.
+async fn find(handle: &RoomHandle, admission: &Admission) -> Option<Found> {
+    let token_age = admission.access.age(clock::unix_millis());
+    let asker = Asker { identity: admission.identity.clone(), token_age };
+    tokio::time::timeout(FIND_WITHIN, handle.find(asker)).await.ok()?.ok()
+}
+
+/// As what they come: by the room's record, else by their token's claim.
+fn role(found: Option<Found>, claim: Rank) -> Role {
+    let rank = found.and_then(|found| found.rank).unwrap_or(claim);
+    if rank.is_moderator() {
+        Role::Host
+    } else if found.is_some_and(|found| found.is_expected_on_stage) {
+        Role::Guest
+    } else {
+        Role::Listener
+    }
+}
+
+/// A refusal is to be quick: a room that is too busy to answer by then is not waited for, and the token's claim counts.
+const FIND_WITHIN: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_counts_more_than_the_claim() {
+        let known = |rank, is_expected_on_stage| {
+            Some(Found { is_present: false, is_banned: false, shut_out: None, rank, is_expected_on_stage })
+        };
+        for (found, claim, expected) in [
+            (None, Rank::Member, Role::Listener),
+            (None, Rank::Cohost, Role::Host),
+            (known(None, false), Rank::Host, Role::Host),
+            (known(Some(Rank::Member), false), Rank::Host, Role::Listener),
+            (known(Some(Rank::Cohost), false), Rank::Member, Role::Host),
+            (known(Some(Rank::Member), true), Rank::Member, Role::Guest),
+            (known(None, true), Rank::Member, Role::Guest),
+        ] {
+            assert_eq!(role(found, claim), expected, "{found:?} {claim:?}");
+        }
+    }
+}

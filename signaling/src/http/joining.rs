@@ -1,0 +1,223 @@
+//! Joining and resuming: how a socket comes to belong to a session of a room.
+//!
+//! Each end of the way is told to the latency monitor: a welcome that was written, or the code of what came instead.
+
+use std::{
+    ops::ControlFlow::{Break, Continue},
+    time::{Duration, Instant},
+};
+
+use axum::extract::ws::Message;
+use tracing::{Span, debug};
+
+use super::{
+    admission::Admission,
+    door,
+    ending::Ending,
+    session::{Attached, Flow, Session},
+};
+use crate::{
+    clock,
+    ids::{RequestId, SessionId},
+    media::MediaRefusal,
+    monitor::{Arrival, JoinKind},
+    protocol::server,
+    random,
+    room::{ByeAction, Rank, Refusal, Refused},
+    rooms::{
+        directory::Creation,
+        handle::{Enter, Mail, OpenedTransport, Resume, RoomHandle},
+        line::{LineEnd, LineLimits, Welcomed, line},
+    },
+};
+
+impl Session {
+    pub(super) async fn join(
+        &mut self,
+        request: RequestId,
+        offer: Option<String>,
+        mic_ready: bool,
+        admission: &Admission,
+    ) -> Flow {
+        let arrival = self.arrival(self.heard_at);
+        if admission.is_expired {
+            return Break(self.refuse_join(arrival, Refusal::TokenExpired, ByeAction::Stop));
+        }
+        let handle = match self.find_room(arrival, admission).await {
+            Ok(handle) => handle,
+            Err(ending) => return Break(ending),
+        };
+        let (Some(random), Some(resume_token)) = (random::bytes(), random::text()) else {
+            return Break(self.refuse_join(arrival, Refusal::Internal, ByeAction::Retry));
+        };
+        let session = SessionId::from_random(random);
+        Span::current().record("session", session.as_str());
+        let has_media = offer.is_some();
+        let transport = match self.open(&session, offer, admission).await {
+            Ok(transport) => transport,
+            Err(MediaRefusal::InvalidOffer(why)) => {
+                self.count_refused(arrival, Refusal::InvalidArgument);
+                let refused = Refused::from(Refusal::InvalidArgument);
+                return self.write(server::reply_error(Some(&request), &refused, Some(&why)).into()).await;
+            }
+            Err(MediaRefusal::Full) => return Break(self.refuse_join(arrival, Refusal::NodeFull, ByeAction::Retry)),
+            Err(MediaRefusal::Unavailable | MediaRefusal::Gone) => {
+                return Break(self.refuse_join(arrival, Refusal::Internal, ByeAction::Retry));
+            }
+        };
+        let (line, line_end) = line(self.line_limits());
+        let join = admission.join(session.clone(), request, has_media, mic_ready, clock::unix_millis());
+        let enter = Box::new(Enter { join, line, transport, resume_token, read_at: arrival.joined_at });
+        if handle.tell(Mail::Enter(enter)).await.is_err() {
+            return Break(self.refuse_join(arrival, Refusal::RoomClosed, ByeAction::Stop));
+        }
+        self.attach(Some(session), handle, line_end, arrival);
+        Continue(())
+    }
+
+    /// A transport for whoever makes an offer.
+    async fn open(
+        &mut self,
+        session: &SessionId,
+        offer: Option<String>,
+        admission: &Admission,
+    ) -> Result<Option<OpenedTransport>, MediaRefusal> {
+        match offer {
+            None => Ok(None),
+            Some(offer) => admission.open(&self.shared, session, offer).await.map(Some),
+        }
+    }
+
+    /// The room of the token. A host's join makes it.
+    async fn find_room(&mut self, arrival: Arrival, admission: &Admission) -> Result<RoomHandle, Ending> {
+        if self.shared.is_draining() {
+            self.count_refused(arrival, Refusal::Draining);
+            return Err(Ending::draining());
+        }
+        let known = self.shared.directory.find(&admission.room);
+        if known.is_none() && (!self.shared.config.auto_create || admission.access.rank != Rank::Host) {
+            return Err(self.refuse_join(arrival, Refusal::RoomNotFound, ByeAction::Stop));
+        }
+        if let Err(not_now) = door::admit(&self.shared, known.as_ref(), admission).await {
+            self.count_refused(arrival, not_now.refusal);
+            return Err(Ending::later(not_now.refusal, not_now.retry_after));
+        }
+        if let Some(handle) = known {
+            return Ok(handle);
+        }
+        let directory = &self.shared.directory;
+        let refusal = match directory.create(&admission.room, self.shared.config.settings.clone(), None).await {
+            // Gone again already: then it is as if there were no place.
+            Creation::Created | Creation::Existed | Creation::Full => Refusal::NodeFull,
+            Creation::Unstored => Refusal::Storage,
+        };
+        directory.find(&admission.room).ok_or_else(|| self.refuse_join(arrival, refusal, ByeAction::Retry))
+    }
+
+    /// Goes on with a session that this token's identity has in the room. The room judges the resume token.
+    pub(super) async fn resume(
+        &mut self,
+        request: RequestId,
+        token: String,
+        last_seq: u64,
+        admission: &Admission,
+    ) -> Flow {
+        let arrival = Arrival { kind: JoinKind::Resume, ..self.arrival(self.heard_at) };
+        let Some(handle) = self.shared.directory.find(&admission.room) else {
+            return Break(self.refuse_resume(arrival));
+        };
+        let Some(resume_token) = random::text() else {
+            self.not_joined(arrival, Refusal::Internal.code());
+            return Break(Ending::bye(Refusal::Internal, ByeAction::Retry));
+        };
+        let (line, line_end) = line(self.line_limits());
+        let identity = admission.identity.clone();
+        let read_at = arrival.joined_at;
+        let resume = Box::new(Resume { identity, request, token, last_seq, line, resume_token, read_at });
+        if handle.tell(Mail::Resume(resume)).await.is_err() {
+            return Break(self.refuse_resume(arrival));
+        }
+        self.attach(None, handle, line_end, arrival);
+        Continue(())
+    }
+
+    fn attach(&mut self, session: Option<SessionId>, handle: RoomHandle, line: LineEnd, arrival: Arrival) {
+        self.attached =
+            Some(Attached { session, handle, line, joining: Some(arrival), has_media: false, is_unshown: false });
+    }
+
+    fn line_limits(&self) -> LineLimits {
+        let limits = &self.shared.config.limits;
+        LineLimits { frames_max: limits.outbound_queue, bytes_max: limits.outbound_bytes }
+    }
+
+    /// How someone has come whose join was read at `joined_at`.
+    pub(super) fn arrival(&self, joined_at: Instant) -> Arrival {
+        let waited = joined_at.saturating_duration_since(self.opened_at);
+        let kind = if waited <= COLD_WITHIN { JoinKind::Cold } else { JoinKind::Warm };
+        Arrival { kind, requested_at: self.requested_at, upgraded_at: self.opened_at, joined_at }
+    }
+
+    pub(super) fn refuse_join(&self, arrival: Arrival, refusal: Refusal, action: ByeAction) -> Ending {
+        self.count_refused(arrival, refusal);
+        Ending::bye(refusal, action)
+    }
+
+    fn count_refused(&self, arrival: Arrival, refusal: Refusal) {
+        self.shared.counters.joins_refused.add_one(refusal);
+        debug!(code = refusal.code(), "join refused");
+        self.not_joined(arrival, refusal.code());
+    }
+
+    fn refuse_resume(&self, arrival: Arrival) -> Ending {
+        self.shared.counters.resumes_refused.add_one();
+        self.not_joined(arrival, Refusal::SessionStale.code());
+        Ending::bye(Refusal::SessionStale, ByeAction::Rejoin)
+    }
+
+    /// A join or a resume came to nothing.
+    pub(super) fn not_joined(&self, arrival: Arrival, code: &'static str) {
+        self.shared.media.monitor().not_joined(arrival, code, clock::now());
+    }
+
+    pub(super) async fn welcome(&mut self, welcomed: Welcomed) -> Flow {
+        let Welcomed { session, welcome, missed, has_media, resumed } = welcomed;
+        self.pending = None;
+        self.write(welcome).await?;
+        if resumed {
+            self.reports.resumed();
+        }
+        if let Some(attached) = &mut self.attached {
+            Span::current().record("session", session.as_str());
+            if let Some(arrival) = attached.joining.take() {
+                let now = clock::now();
+                self.shared.counters.join_answer.observe(now.saturating_duration_since(arrival.joined_at));
+                self.shared.media.monitor().answered(&session, arrival, now);
+            }
+            attached.session = Some(session);
+            attached.has_media = has_media;
+            attached.is_unshown = resumed;
+        }
+        if let Some(missed) = missed {
+            self.write(missed).await?;
+        }
+        // The pong shows that the client has its new token.
+        if resumed { self.write_message(Message::Ping(WELCOMED.into())).await } else { Continue(()) }
+    }
+}
+
+/// Whether a message after a welcome shows that the welcome came: the pong to the ping that followed it, or a command. Anything else may have been on
+/// its way before.
+pub(super) fn shows_welcome(message: &Message) -> bool {
+    match message {
+        Message::Text(_) => true,
+        Message::Pong(payload) => payload.as_ref() == WELCOMED,
+        Message::Binary(_) | Message::Ping(_) | Message::Close(_) => false,
+    }
+}
+
+/// What the ping behind a welcome carries.
+const WELCOMED: &[u8] = b"welcome";
+
+/// A join that comes so soon after its socket was opened had the socket opened for it.
+const COLD_WITHIN: Duration = Duration::from_secs(2);

@@ -1,0 +1,259 @@
+//! Stories of a few people whose delays are known, told a second at a time.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::latency::class::WORSE_AFTER;
+
+const ROOM: u64 = 1;
+const ADA: u64 = 11;
+const BEN: u64 = 12;
+const CLEO: u64 = 13;
+
+struct Trial {
+    book: Book,
+    now: Instant,
+    /// What is measured of everyone once a second.
+    round_trips: HashMap<u64, u64>,
+}
+
+impl Trial {
+    /// Ada and Ben on stage, Cleo listens; everyone hears everyone else, and every round trip is 60 ms.
+    fn new() -> Self {
+        let mut trial =
+            Self { book: Book::new(Edges::default()), now: crate::runtime::clock::now(), round_trips: HashMap::new() };
+        for key in [ADA, BEN, CLEO] {
+            trial.book.enter(key, ROOM, 0);
+            trial.round_trip(key, 60);
+        }
+        trial.book.seat(ROOM, vec![Seated { key: ADA, csrc: 1 }, Seated { key: BEN, csrc: 2 }]);
+        trial.book.hears(ADA, vec![2]);
+        trial.book.hears(BEN, vec![1]);
+        trial.book.hears(CLEO, vec![1, 2]);
+        trial
+    }
+
+    fn round_trip(&mut self, key: u64, millis: u64) -> Option<News> {
+        self.round_trips.insert(key, millis);
+        let sample = Sample { round_trip: Some((ms(millis), Source::Reports)), ..Sample::default() };
+        self.book.measured(key, &sample, self.now)
+    }
+
+    /// What is told within so many seconds, and after how many each.
+    fn run(&mut self, seconds: u64) -> Vec<(u64, News)> {
+        let mut told = Vec::new();
+        for second in 1..=seconds {
+            self.now += ms(1_000);
+            for (key, millis) in self.round_trips.clone() {
+                self.round_trip(key, millis);
+            }
+            let mut news = self.book.look_at(ROOM, &[1.0], self.now).news;
+            news.sort_by_key(|news| match news {
+                News::Delay { key, .. }
+                | News::Quality { key, .. }
+                | News::Lags { key, .. }
+                | News::LagsNoMore { key, .. } => *key,
+            });
+            told.extend(news.into_iter().map(|news| (second, news)));
+        }
+        told
+    }
+
+    fn state(&self, key: u64) -> State {
+        self.book.person(key, self.now).expect("there").state.expect("known")
+    }
+}
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// What everyone has whose round trips are 60 ms: two ways, a packet, the server, a guessed buffer, devices.
+const USUAL_MS: f64 = 30.0 + 26.5 + 1.0 + 30.0 + 40.0 + 40.0;
+
+#[test]
+fn everyone_is_told_their_delay_once_it_is_settled_and_then_nothing() {
+    let mut trial = Trial::new();
+    let told = trial.run(10);
+    assert_eq!(told.len(), 3, "{told:?}");
+    for (second, news) in told {
+        assert_eq!(second, 1 + WORSE_AFTER.as_secs());
+        let News::Delay { state: Some(state), .. } = news else { panic!("{news:?}") };
+        assert!((state.delay.total_ms() - USUAL_MS).abs() < 1e-9 && state.delay.estimated);
+        assert_eq!((state.class, state.delay.dominant()), (Class::Natural, Term::JitterBuffer));
+    }
+}
+
+#[test]
+fn a_report_of_the_jitter_buffer_takes_the_place_of_the_guess_until_it_is_old() {
+    let mut trial = Trial::new();
+    trial.run(5);
+    let report = Report { jitter_buffer: Some(ms(140)), device: Some(ms(60)), round_trip: None };
+    trial.book.reported(CLEO, &report, trial.now);
+    let told = trial.run(4);
+    assert!(matches!(told[..], [(1, News::Delay { key: CLEO, state: Some(_) }), ..]), "{told:?}");
+    let state = trial.state(CLEO);
+    assert!((state.delay.total_ms() - (USUAL_MS + 100.0 + 10.0)).abs() < 1e-9, "{state:?}");
+    assert!(!state.delay.estimated);
+    trial.run(31);
+    assert!(trial.state(CLEO).delay.estimated, "what was said half a minute ago is no longer known");
+}
+
+#[test]
+fn a_speaker_far_away_lags_for_everyone_and_is_flagged_once() {
+    let mut trial = Trial::new();
+    trial.run(5);
+    for _ in 0..2 {
+        trial.round_trip(ADA, 900);
+    }
+    let told = trial.run(4);
+    let lags: Vec<_> = told.iter().filter(|(_, news)| matches!(news, News::Lags { .. })).collect();
+    let [(4, News::Lags { key: ADA, state: ada }), (4, News::Lags { key: BEN, .. })] = lags[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!((ada.class, ada.delay.dominant()), (Class::Laggy, Term::Downlink), "she hears Ben by her own long way");
+    assert_eq!(trial.state(CLEO).delay.dominant(), Term::Uplink);
+    assert_eq!(trial.state(BEN).side, Side::Hearing);
+    assert!(trial.run(10).iter().all(|(_, news)| !matches!(news, News::Lags { .. })));
+    for key in [ADA, ADA] {
+        trial.round_trip(key, 60);
+    }
+    let told = trial.run(10);
+    let back: Vec<_> =
+        told.iter().filter(|(_, news)| matches!(news, News::LagsNoMore { .. })).map(|(at, _)| *at).collect();
+    assert_eq!(back, [6, 6], "5 s well below the edge");
+}
+
+#[test]
+fn a_speaking_side_is_the_median_of_those_on_stage_who_hear() {
+    let mut trial = Trial::new();
+    // Two more listeners, far away: how they hear Ada is not how Ada is heard on stage.
+    for key in [14, 15] {
+        trial.book.enter(key, ROOM, 0);
+        trial.round_trip(key, 800);
+        trial.book.hears(key, vec![1]);
+    }
+    trial.book.hears(ADA, Vec::new());
+    trial.run(5);
+    let ada = trial.state(ADA);
+    assert_eq!(ada.side, Side::Speaking);
+    assert!((ada.delay.total_ms() - USUAL_MS).abs() < 1e-9, "as Ben hears her");
+    trial.book.hears(BEN, Vec::new());
+    trial.run(5);
+    assert!(trial.state(ADA).delay.total_ms() > 500.0, "now those who are left are far away, by the median");
+}
+
+#[test]
+fn who_leaves_the_stage_lagging_is_unflagged() {
+    let mut trial = Trial::new();
+    for _ in 0..2 {
+        trial.round_trip(ADA, 900);
+    }
+    trial.run(6);
+    trial.book.seat(ROOM, vec![Seated { key: BEN, csrc: 2 }]);
+    let told = trial.run(1);
+    assert!(
+        told.iter().any(|(_, news)| matches!(news, News::LagsNoMore { key: ADA, ms, .. } if *ms > 500.0)),
+        "{told:?}"
+    );
+    let left = trial.book.leave(BEN);
+    assert!(matches!(left, Some(News::LagsNoMore { key: BEN, .. })), "{left:?}");
+}
+
+#[test]
+fn a_delay_ends_when_nobody_is_heard_and_not_between_two_voices() {
+    let mut trial = Trial::new();
+    trial.run(6);
+    trial.book.hears(CLEO, Vec::new());
+    assert!(trial.run(2).is_empty());
+    trial.book.hears(CLEO, vec![2]);
+    assert!(trial.run(5).is_empty());
+    trial.book.hears(CLEO, Vec::new());
+    assert_eq!(trial.run(10), [(4, News::Delay { key: CLEO, state: None })]);
+}
+
+#[test]
+fn news_come_at_most_every_two_seconds() {
+    let mut trial = Trial::new();
+    trial.run(5);
+    let mut told = Vec::new();
+    for second in 0..30 {
+        let report = Report { jitter_buffer: Some(ms(if second % 2 == 0 { 50 } else { 120 })), ..Report::default() };
+        trial.book.reported(CLEO, &report, trial.now);
+        told.extend(trial.run(1));
+    }
+    assert!((10..=15).contains(&told.len()), "{}", told.len());
+}
+
+#[test]
+fn strangers_and_their_rooms_are_no_news() {
+    let mut trial = Trial::new();
+    assert_eq!(trial.round_trip(99, 10), None);
+    trial.book.hears(99, vec![1]);
+    trial.book.reported(99, &Report::default(), trial.now);
+    assert_eq!(trial.book.leave(99), None);
+    assert_eq!(trial.book.look_at(7, &[], trial.now), Look::default());
+    assert!(trial.book.is_idle(7) && !trial.book.is_idle(ROOM));
+    let mut gone = trial.book.close_room(ROOM);
+    gone.sort_unstable();
+    assert_eq!(gone, [ADA, BEN, CLEO]);
+    assert_eq!(trial.book.totals(), ([0; 3], [0; 4]));
+}
+
+#[test]
+fn a_look_at_five_thousand_listeners_is_a_small_part_of_a_second() {
+    let mut trial = Trial::new();
+    for key in 100..5_100 {
+        trial.book.enter(key, ROOM, 0);
+        trial.round_trip(key, 50);
+        trial.book.hears(key, vec![1, 2]);
+    }
+    let start = crate::runtime::clock::now();
+    trial.run(10);
+    let each = (crate::runtime::clock::now() - start) / 10;
+    // Unoptimised and on a machine that has other things to do.
+    assert!(each < ms(500), "{each:?}");
+    assert_eq!(trial.book.summary(ROOM).map(|room| room.people), Some(5_003));
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_told_every_state_is_a_number(
+        facts in proptest::collection::vec((0u64..6, 0u64..5, any::<u32>(), 0.0f32..1.0), 1..200),
+    ) {
+        let mut trial = Trial::new();
+        for (who, what, number, share) in facts {
+            let key = ADA + who;
+            let span = Duration::from_micros(u64::from(number));
+            match what {
+                0 => {
+                    trial.book.enter(key, ROOM, (number % 3) as u16);
+                }
+                1 => {
+                    let link = Link { loss: f64::from(share), jitter: span };
+                    let sample = Sample {
+                        round_trip: Some((span, Source::ALL[(number % 4) as usize])),
+                        up: Some(link),
+                        down: Some(link),
+                        frame: Some(span),
+                    };
+                    trial.book.measured(key, &sample, trial.now);
+                }
+                2 => trial.book.hears(key, vec![number % 4, number % 3]),
+                3 => {
+                    let report = Report { round_trip: Some(span), jitter_buffer: Some(span), device: Some(span) };
+                    trial.book.reported(key, &report, trial.now);
+                }
+                _ => {
+                    trial.book.leave(key);
+                }
+            }
+            for (_, news) in trial.run(u64::from(number % 3)) {
+                if let News::Delay { state: Some(state), .. } = news {
+                    let total = state.delay.total_ms();
+                    prop_assert!(total.is_finite() && total >= 0.0);
+                }
+            }
+        }
+    }
+}

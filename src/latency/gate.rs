@@ -1,0 +1,413 @@
+//! The gate decides who may come in: when the server comes near a limit, newcomers are refused so that those who are in are not harmed.
+//!
+//! ```text
+//! everyone ──0.85──► no listeners ──0.92──► no guests ──0.97──► no hosts
+//!          ◄── each step back after 5 s well below its own threshold ──
+//! ```
+//!
+//! The pressure is the worst of several signals, each what was measured of what it may be. Only the server's own doing counts: a client's slow
+//! network presses nothing. A step up takes a second each, so that one bad second refuses listeners and nobody else.
+//!
+//! The ladder is what is given up besides: the audience hears fewer voices at once while guests are refused or packets stay here for too long.
+
+use std::time::{Duration, Instant};
+
+use super::class::lasted;
+
+/// What presses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Signal {
+    /// The server's own part of joins.
+    Join,
+    /// How long packets stay here.
+    Residence,
+    /// The CPU of the process, of what it may use.
+    Cpu,
+    /// The CPU of the busiest media worker, of one core.
+    Media,
+    /// Memory.
+    Memory,
+    /// Descriptors.
+    Descriptors,
+}
+
+impl Signal {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Join, Self::Residence, Self::Cpu, Self::Media, Self::Memory, Self::Descriptors];
+
+    /// Its name in metrics and on pages.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Media => "media",
+            Self::Join | Self::Residence | Self::Cpu | Self::Memory | Self::Descriptors => self.budget(),
+        }
+    }
+
+    /// The budget that it is about.
+    pub fn budget(self) -> &'static str {
+        match self {
+            Self::Join => "join",
+            Self::Residence => "residence",
+            Self::Cpu | Self::Media => "cpu",
+            Self::Memory => "memory",
+            Self::Descriptors => "descriptors",
+        }
+    }
+
+    /// Whether more of it would need more of a machine, and not a quicker one.
+    pub fn is_space(self) -> bool {
+        match self {
+            Self::Memory | Self::Descriptors => true,
+            Self::Join | Self::Residence | Self::Cpu | Self::Media => false,
+        }
+    }
+}
+
+/// All signals at one moment; 1 is all there may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pressures([f64; 6]);
+
+impl Pressures {
+    /// Sets one. What is no number presses nothing.
+    pub fn set(&mut self, signal: Signal, pressure: f64) {
+        self.0[signal as usize] = if pressure.is_finite() { pressure.max(0.0) } else { 0.0 };
+    }
+
+    /// One of them.
+    pub fn of(&self, signal: Signal) -> f64 {
+        self.0[signal as usize]
+    }
+
+    /// The worst, and how much it is.
+    pub fn worst(&self) -> (Signal, f64) {
+        let mut worst = (Signal::Join, self.of(Signal::Join));
+        for signal in Signal::ALL {
+            if self.of(signal) > worst.1 {
+                worst = (signal, self.of(signal));
+            }
+        }
+        worst
+    }
+}
+
+/// Who may come in, in the order in which people are refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Step {
+    /// Everyone may.
+    #[default]
+    Everyone,
+    /// No new listeners.
+    RefuseListeners,
+    /// No new guests either.
+    RefuseGuests,
+    /// Nobody new.
+    RefuseHosts,
+}
+
+impl Step {
+    /// All of them, in order.
+    pub const ALL: [Self; 4] = [Self::Everyone, Self::RefuseListeners, Self::RefuseGuests, Self::RefuseHosts];
+
+    /// Its name.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Everyone => "everyone",
+            Self::RefuseListeners => "refuse_listeners",
+            Self::RefuseGuests => "refuse_guests",
+            Self::RefuseHosts => "refuse_hosts",
+        }
+    }
+
+    /// The act of taking this step from the one before it.
+    fn refusing(self) -> Act {
+        match self {
+            Self::Everyone | Self::RefuseListeners => Act::RefuseListeners,
+            Self::RefuseGuests => Act::RefuseGuests,
+            Self::RefuseHosts => Act::RefuseHosts,
+        }
+    }
+
+    /// The act of leaving this step for the one before it.
+    fn admitting(self) -> Act {
+        match self {
+            Self::Everyone | Self::RefuseListeners => Act::AdmitListeners,
+            Self::RefuseGuests => Act::AdmitGuests,
+            Self::RefuseHosts => Act::AdmitHosts,
+        }
+    }
+
+    fn higher(self) -> Self {
+        Self::ALL[(self as usize + 1).min(Self::ALL.len() - 1)]
+    }
+
+    fn lower(self) -> Self {
+        Self::ALL[(self as usize).saturating_sub(1)]
+    }
+
+    /// The pressure from which on it is taken.
+    fn threshold(self, refuse_at: f64) -> f64 {
+        match self {
+            Self::Everyone => 0.0,
+            Self::RefuseListeners => refuse_at,
+            Self::RefuseGuests => refuse_at + (1.0 - refuse_at) * GUESTS_SHARE,
+            Self::RefuseHosts => refuse_at + (1.0 - refuse_at) * HOSTS_SHARE,
+        }
+    }
+}
+
+/// What a gate or the ladder does, or the monitor to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Act {
+    /// New listeners are refused.
+    RefuseListeners,
+    /// New guests are refused.
+    RefuseGuests,
+    /// New hosts are refused.
+    RefuseHosts,
+    /// New hosts may come in again.
+    AdmitHosts,
+    /// New guests may come in again.
+    AdmitGuests,
+    /// New listeners may come in again.
+    AdmitListeners,
+    /// The audience hears fewer voices at once.
+    FewerSlots,
+    /// It hears more again.
+    MoreSlots,
+    /// Packets were too old to be sent.
+    DropStale,
+    /// Hosts are told that someone on stage lags.
+    FlagParticipant,
+    /// They no longer do.
+    UnflagParticipant,
+}
+
+impl Act {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::RefuseListeners,
+        Self::RefuseGuests,
+        Self::RefuseHosts,
+        Self::AdmitHosts,
+        Self::AdmitGuests,
+        Self::AdmitListeners,
+        Self::FewerSlots,
+        Self::MoreSlots,
+        Self::DropStale,
+        Self::FlagParticipant,
+        Self::UnflagParticipant,
+    ];
+
+    /// Its name.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::RefuseListeners => "refuse_listeners",
+            Self::RefuseGuests => "refuse_guests",
+            Self::RefuseHosts => "refuse_hosts",
+            Self::AdmitHosts => "admit_hosts",
+            Self::AdmitGuests => "admit_guests",
+            Self::AdmitListeners => "admit_listeners",
+            Self::FewerSlots => "fewer_slots",
+            Self::MoreSlots => "more_slots",
+            Self::DropStale => "drop_stale",
+            Self::FlagParticipant => "flag_participant",
+            Self::UnflagParticipant => "unflag_participant",
+        }
+    }
+}
+
+/// The gate and the ladder as they stand.
+#[derive(Clone, Copy, Debug)]
+pub struct Gate {
+    refuse_at: f64,
+    step: Step,
+    /// What pressed most when someone was last refused anew.
+    cause: Signal,
+    calm_since: Option<Instant>,
+    slots: Option<u8>,
+    slots_calm_since: Option<Instant>,
+}
+
+impl Gate {
+    /// An open gate that refuses listeners from this pressure on.
+    pub fn new(refuse_at: f64) -> Self {
+        Self {
+            refuse_at,
+            step: Step::Everyone,
+            cause: Signal::Join,
+            calm_since: None,
+            slots: None,
+            slots_calm_since: None,
+        }
+    }
+
+    /// Takes the pressures of this second and says what it does about them, and why.
+    pub fn press(&mut self, pressures: &Pressures, now: Instant) -> Vec<(Act, Signal)> {
+        let mut acts = Vec::new();
+        let (worst, pressure) = pressures.worst();
+        let next = self.step.higher();
+        let calm = self.step != Step::Everyone && pressure < self.step.threshold(self.refuse_at) - EASED_BY;
+        if next != self.step && pressure >= next.threshold(self.refuse_at) {
+            (self.step, self.cause, self.calm_since) = (next, worst, None);
+            acts.push((next.refusing(), worst));
+        } else if lasted(&mut self.calm_since, calm, now, CALM_FOR) {
+            acts.push((self.step.admitting(), self.cause));
+            (self.step, self.calm_since) = (self.step.lower(), None);
+        }
+        acts.extend(self.climb(pressures, now));
+        acts
+    }
+
+    fn climb(&mut self, pressures: &Pressures, now: Instant) -> Option<(Act, Signal)> {
+        let late = pressures.of(Signal::Residence);
+        let why = if late >= 1.0 { Signal::Residence } else { self.cause };
+        if late >= 1.0 || self.step >= Step::RefuseGuests {
+            self.slots_calm_since = None;
+            let is_news = self.slots != Some(1);
+            self.slots = Some(1);
+            return is_news.then_some((Act::FewerSlots, why));
+        }
+        let calm = self.slots.is_some() && late < self.refuse_at - EASED_BY;
+        if !lasted(&mut self.slots_calm_since, calm, now, CALM_FOR) {
+            return None;
+        }
+        self.slots_calm_since = None;
+        self.slots = self.slots.filter(|slots| *slots < SLOTS_BEFORE_ALL).map(|slots| slots + 1);
+        Some((Act::MoreSlots, why))
+    }
+
+    /// Who may come in.
+    pub fn step(&self) -> Step {
+        self.step
+    }
+
+    /// What pressed when someone was last refused anew.
+    pub fn cause(&self) -> Signal {
+        self.cause
+    }
+
+    /// What is left of the audience's slots; none means all of them.
+    pub fn audience_slots(&self) -> Option<u8> {
+        self.slots
+    }
+}
+
+/// When someone who is refused may try again: about as long as those before them take, spread so that they do not all come at once.
+pub fn retry_after(ahead: f64, joins_per_s: f64, dice: u64) -> Duration {
+    let wait = (ahead / joins_per_s.max(0.1)).clamp(0.0, RETRY_MAX_S - RETRY_MIN_S);
+    let spread = (dice % 1_000) as f64 / 1_000.0;
+    let seconds = RETRY_MIN_S + wait / 2.0 + spread * (wait / 2.0 + RETRY_MIN_S);
+    Duration::from_millis((seconds.min(RETRY_MAX_S) * 1e3) as u64)
+}
+
+/// Where guests and hosts are refused, between the threshold of listeners and all there is: 0.92 and 0.97 for 0.85.
+const GUESTS_SHARE: f64 = 7.0 / 15.0;
+const HOSTS_SHARE: f64 = 12.0 / 15.0;
+/// How far below its threshold a step is left.
+const EASED_BY: f64 = 0.15;
+/// And for how long it is there before.
+pub const CALM_FOR: Duration = Duration::from_secs(5);
+/// The audience gets two voices back before it gets all.
+const SLOTS_BEFORE_ALL: u8 = 2;
+const RETRY_MIN_S: f64 = 2.0;
+const RETRY_MAX_S: f64 = 15.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    struct Trial {
+        gate: Gate,
+        now: Instant,
+    }
+
+    impl Trial {
+        fn new() -> Self {
+            Self { gate: Gate::new(0.85), now: crate::runtime::clock::now() }
+        }
+
+        fn second(&mut self, signal: Signal, pressure: f64) -> Vec<Act> {
+            let mut pressures = Pressures::default();
+            pressures.set(signal, pressure);
+            self.now += Duration::from_secs(1);
+            self.gate.press(&pressures, self.now).into_iter().map(|(act, _)| act).collect()
+        }
+
+        fn seconds(&mut self, signal: Signal, pressure: f64, times: usize) -> Vec<Act> {
+            (0..times).flat_map(|_| self.second(signal, pressure)).collect()
+        }
+    }
+
+    #[test]
+    fn listeners_are_refused_first_then_guests_then_hosts() {
+        let mut trial = Trial::new();
+        assert!(trial.seconds(Signal::Cpu, 0.84, 10).is_empty());
+        assert_eq!(trial.seconds(Signal::Cpu, 0.86, 10), [Act::RefuseListeners]);
+        assert_eq!(trial.seconds(Signal::Cpu, 0.93, 10), [Act::RefuseGuests, Act::FewerSlots]);
+        assert_eq!(trial.seconds(Signal::Cpu, 0.98, 10), [Act::RefuseHosts]);
+        assert_eq!((trial.gate.step(), trial.gate.audience_slots()), (Step::RefuseHosts, Some(1)));
+        let back = trial.seconds(Signal::Cpu, 0.1, 40);
+        let admitted = [Act::AdmitHosts, Act::AdmitGuests, Act::MoreSlots, Act::AdmitListeners, Act::MoreSlots];
+        assert_eq!(back, admitted);
+        assert_eq!((trial.gate.step(), trial.gate.audience_slots()), (Step::Everyone, None));
+    }
+
+    #[test]
+    fn one_bad_second_refuses_no_host_and_no_guest() {
+        let mut trial = Trial::new();
+        assert_eq!(trial.second(Signal::Join, 50.0), [Act::RefuseListeners]);
+        assert_eq!(trial.seconds(Signal::Join, 0.1, 10), [Act::AdmitListeners]);
+    }
+
+    #[test]
+    fn near_the_threshold_nothing_flaps() {
+        let mut trial = Trial::new();
+        trial.second(Signal::Cpu, 0.9);
+        for _ in 0..60 {
+            assert!(trial.second(Signal::Cpu, 0.75).is_empty() && trial.second(Signal::Cpu, 0.88).is_empty());
+        }
+        assert!(trial.seconds(Signal::Cpu, 0.69, 5).is_empty());
+        assert_eq!(trial.second(Signal::Cpu, 0.69), [Act::AdmitListeners]);
+    }
+
+    #[test]
+    fn packets_that_stay_too_long_cost_the_audience_its_slots() {
+        let mut trial = Trial::new();
+        assert_eq!(trial.second(Signal::Residence, 1.2), [Act::RefuseListeners, Act::FewerSlots]);
+        assert_eq!(trial.gate.cause(), Signal::Residence);
+    }
+
+    #[test]
+    fn whoever_is_refused_comes_again_within_a_quarter_of_a_minute_and_not_all_at_once() {
+        let tries: Vec<Duration> = (0..1_000).map(|dice| retry_after(500.0, 20.0, dice * 7)).collect();
+        let first = tries.iter().min().copied().unwrap_or_default();
+        let last = tries.iter().max().copied().unwrap_or_default();
+        assert!(first >= Duration::from_secs(2) && last <= Duration::from_secs(15), "{first:?} {last:?}");
+        assert!(last - first > Duration::from_secs(4));
+        assert!(retry_after(0.0, 0.0, 999) <= Duration::from_secs(4), "nobody waits before them");
+        assert!(retry_after(f64::MAX, f64::MIN_POSITIVE, 1) <= Duration::from_secs(15));
+    }
+
+    proptest! {
+        #[test]
+        fn more_pressure_never_lets_more_people_in(pressures in proptest::collection::vec((0.0f64..1.2, 0.0f64..0.3), 1..120)) {
+            let (mut less, mut more) = (Trial::new(), Trial::new());
+            for (pressure, extra) in pressures {
+                less.second(Signal::Cpu, pressure);
+                more.second(Signal::Cpu, pressure + extra);
+                prop_assert!(more.gate.step() >= less.gate.step());
+            }
+        }
+
+        #[test]
+        fn a_step_is_one_step(pressures in proptest::collection::vec(proptest::num::f64::ANY, 1..120)) {
+            let mut trial = Trial::new();
+            for pressure in pressures {
+                let before = trial.gate.step() as i32;
+                trial.second(Signal::Memory, pressure);
+                prop_assert!((trial.gate.step() as i32 - before).abs() <= 1);
+            }
+        }
+    }
+}

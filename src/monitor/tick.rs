@@ -1,0 +1,315 @@
+//! The look that the monitor takes once a second: at the machine, at the workers, and at every room in turn.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use podium_signaling::Signaling;
+use podium_signaling::ids::RoomId;
+use podium_signaling::monitor::{Budgeted, LatencyEvent};
+use podium_signaling::room::{MediaFact, Role};
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+
+use super::machine::{Machine, Usage};
+use super::page::WorkerRow;
+use super::{Done, Known, Monitor};
+use crate::engine::command::Ladder;
+use crate::latency::gate::{Act, Pressures, Signal};
+use crate::latency::watch::{Change, Watch};
+use crate::latency::window::Gained;
+use crate::runtime::clock;
+use crate::runtime::pool::Pool;
+use crate::runtime::stats::Published;
+
+/// What is remembered from one look to the next.
+#[derive(Debug)]
+pub(super) struct Ticking {
+    machine: Machine,
+    workers: Vec<Worker>,
+    watches: [(Signal, Watch); 5],
+    asked: u64,
+    last: Option<Instant>,
+    /// Packets that were too old to be sent, and when that was last told.
+    stale: u64,
+    stale_told: Option<Instant>,
+    /// Facts that found no place, to be tried again.
+    unsent: Vec<(RoomId, MediaFact)>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    index: u16,
+    residence: Gained,
+    busy: Duration,
+    datagrams_out: u64,
+}
+
+/// One worker's residence over the last 10 s.
+#[derive(Clone, Copy, Debug, Default)]
+struct Residence {
+    quantiles: Option<[Duration; 2]>,
+    count: u64,
+}
+
+impl Ticking {
+    pub(super) fn new(pool: &Pool) -> Self {
+        let worker =
+            |index| Worker { index, residence: Gained::new(RESIDENCE_OVER), busy: Duration::ZERO, datagrams_out: 0 };
+        let watched = [Signal::Join, Signal::Residence, Signal::Cpu, Signal::Memory, Signal::Descriptors];
+        Self {
+            machine: Machine::new(pool.workers().iter().map(|worker| format!("media-{}", worker.index)).collect()),
+            workers: pool.workers().iter().map(|handle| worker(handle.index)).collect(),
+            watches: watched.map(|signal| (signal, Watch::default())),
+            asked: 0,
+            last: None,
+            stale: 0,
+            stale_told: None,
+            unsent: Vec::new(),
+        }
+    }
+}
+
+impl Monitor {
+    /// Looks once a second, until the other end of `found` is gone. What rooms are to be told goes there.
+    pub async fn run(self: Arc<Self>, signaling: Signaling, found: mpsc::Sender<Vec<(RoomId, MediaFact)>>) {
+        let mut second = tokio::time::interval(EVERY);
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = second.tick() => {}
+                () = found.closed() => return,
+            }
+            let (monitor, signaling, found) = (Arc::clone(&self), signaling.clone(), found.clone());
+            // It reads files and computes: not on a thread that carries sockets.
+            let looked = tokio::task::spawn_blocking(move || monitor.tick(&signaling, &found)).await;
+            if let Err(error) = looked {
+                tracing::error!(%error, "the latency monitor could not look");
+            }
+        }
+    }
+
+    fn tick(&self, signaling: &Signaling, found: &mpsc::Sender<Vec<(RoomId, MediaFact)>>) {
+        let now = clock::now();
+        let mut ticking = self.ticking.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = ticking.last.replace(now).map_or(EVERY, |last| now.saturating_duration_since(last));
+        let usage = ticking.machine.read(now);
+        let published: Vec<Published> = self.pool.workers().iter().map(|worker| worker.stats.read()).collect();
+        let residences = ticking.look_at_workers(&published, now);
+        let rows = self.rows(&mut ticking, &published, &residences, passed);
+        let residence_ms: Vec<f64> =
+            residences.iter().map(|residence| residence.quantiles.map_or(0.0, |[median, _]| ms(median))).collect();
+        let mut known = self.lock();
+        known.workers = rows;
+        self.judge(&mut known, &mut ticking, &usage, &residences, passed, now);
+        self.note_stale(&mut known, &mut ticking, &published, now);
+        for (key, outcome) in known.joins.give_up(now) {
+            self.settle(&mut known, key, Some(outcome), now);
+        }
+        let rooms = known.book.rooms();
+        drop(known);
+        for room in rooms {
+            // Whoever waits for the lock has it between two rooms.
+            self.look_at(room, &residence_ms, now);
+        }
+        self.hand_on(&mut ticking, signaling, found);
+    }
+
+    fn look_at(&self, room: u64, residence_ms: &[f64], now: Instant) {
+        let mut known = self.lock();
+        let look = known.book.look_at(room, residence_ms, now);
+        self.metrics.heard(&look.heard_ms);
+        self.tell(&mut known, look.news, now);
+        if known.book.is_idle(room)
+            && let Some(id) = known.people.room(room).cloned()
+        {
+            known.people.close(&id);
+            known.book.close_room(room);
+        }
+    }
+
+    fn rows(
+        &self,
+        ticking: &mut Ticking,
+        published: &[Published],
+        residences: &[Residence],
+        passed: Duration,
+    ) -> Vec<WorkerRow> {
+        let seconds = passed.as_secs_f64().max(0.001);
+        let handles = self.pool.workers().iter().zip(&mut ticking.workers);
+        let row = |((handle, worker), (stats, residence)): (
+            (&crate::runtime::worker::WorkerHandle, &mut Worker),
+            (&Published, &Residence),
+        )| {
+            let busy = stats.busy.saturating_sub(std::mem::replace(&mut worker.busy, stats.busy));
+            let out = stats.engine.datagrams_out;
+            let sent = out.saturating_sub(std::mem::replace(&mut worker.datagrams_out, out));
+            self.metrics.residence(worker.index, residence.quantiles);
+            WorkerRow {
+                index: worker.index,
+                busy: (busy.as_secs_f64() / seconds).min(1.0),
+                residence_p50_ms: residence.quantiles.map(|[median, _]| ms(median)),
+                residence_p95_ms: residence.quantiles.map(|[_, p95]| ms(p95)),
+                transports: stats.engine.transports,
+                packets_per_s: sent as f64 / seconds,
+                silent_ms: u64::try_from(handle.stats.silent_for().as_millis()).unwrap_or(u64::MAX),
+            }
+        };
+        handles.zip(published.iter().zip(residences)).map(row).collect()
+    }
+
+    /// Presses the gate with what was measured, and does what it says.
+    fn judge(
+        &self,
+        known: &mut Known,
+        ticking: &mut Ticking,
+        usage: &Usage,
+        residences: &[Residence],
+        passed: Duration,
+        now: Instant,
+    ) {
+        known.recent.advance(now);
+        let enough = residences.iter().filter(|residence| residence.count >= RESIDENCES_MIN);
+        let residence = enough.filter_map(|residence| residence.quantiles).map(|[_, p95]| p95).max();
+        // The datagrams of a handshake stay here as long as all others do.
+        let join = known.recent.answering_p95().map(|p95| p95 + residence.unwrap_or_default() * HANDSHAKE_DATAGRAMS);
+        let part =
+            |value: Option<Duration>, budget_ms: u64| value.map_or(0.0, |value| ms(value) / budget_ms.max(1) as f64);
+        let mut pressures = Pressures::default();
+        pressures.set(Signal::Join, part(join, self.config.server_ms));
+        pressures.set(Signal::Residence, part(residence, self.config.residence_ms));
+        pressures.set(Signal::Cpu, usage.cores_used / usage.cores.max(0.001));
+        pressures.set(Signal::Media, usage.worker);
+        pressures.set(Signal::Memory, usage.memory);
+        pressures.set(Signal::Descriptors, usage.descriptors);
+        known.pressures = pressures;
+        let joins = known.asked - std::mem::replace(&mut ticking.asked, known.asked);
+        known.cost.learn(usage.cores_used, joins as f64 / passed.as_secs_f64().max(0.001));
+        known.joins_per_s = known.cost.joins_per_s(usage.cores * self.config.refuse_at);
+        let total = known.recent.total_p95();
+        self.watch(known, ticking, &pressures, (total, residence), now);
+        self.press(known, &pressures, now);
+        let (classes, qualities) = known.book.totals();
+        self.metrics.people(&classes, &qualities);
+        self.metrics.admission(known.gate.step(), known.joins_per_s, &pressures);
+        for role in [Role::Host, Role::Guest, Role::Listener] {
+            self.metrics.refused(role.code(), self.door.refused(role));
+        }
+    }
+
+    fn press(&self, known: &mut Known, pressures: &Pressures, now: Instant) {
+        let slots = known.gate.audience_slots();
+        // Where nothing is enforced, nothing is done, and what would be done is not told as if it were.
+        if self.config.enforce {
+            for (act, why) in known.gate.press(pressures, now) {
+                self.acted(known, Done { act, why: why.budget(), room: None, identity: None }, now);
+            }
+        }
+        self.door.set(&known.gate, known.joins_per_s);
+        if known.gate.audience_slots() != slots {
+            let ladder = Ladder { audience_slots: known.gate.audience_slots() };
+            self.pool.workers().iter().for_each(|worker| worker.mailbox.ladder(ladder));
+        }
+    }
+
+    /// Tells of budgets of the whole server that are broken or kept again.
+    fn watch(
+        &self,
+        known: &mut Known,
+        ticking: &mut Ticking,
+        pressures: &Pressures,
+        (join, residence): (Option<Duration>, Option<Duration>),
+        now: Instant,
+    ) {
+        for (signal, watch) in &mut ticking.watches {
+            let (value, limit, unit) = match signal {
+                Signal::Join => (join.map(ms), self.config.join_ms as f64, "ms"),
+                Signal::Residence => (residence.map(ms), self.config.residence_ms as f64, "ms"),
+                Signal::Cpu | Signal::Media | Signal::Memory | Signal::Descriptors => {
+                    (Some(pressures.of(*signal)), self.config.refuse_at, "ratio")
+                }
+            };
+            let Some(change) = watch.look(value, limit, now) else {
+                continue;
+            };
+            let cause = known.recent.slowest().filter(|_| *signal == Signal::Join).map(|stage| stage.label());
+            let value = value.unwrap_or_default();
+            let budgeted = Budgeted { budget: signal.budget(), room: None, identity: None, value, limit, unit, cause };
+            let budget = signal.budget();
+            match change {
+                Change::Breached => {
+                    tracing::warn!(budget, value, limit, unit, cause, "latency: a budget is broken");
+                    known.event(LatencyEvent::Breached(budgeted));
+                }
+                Change::Recovered => {
+                    tracing::info!(budget, value, limit, unit, "latency: the budget is kept again");
+                    known.event(LatencyEvent::Recovered(budgeted));
+                }
+            }
+        }
+    }
+
+    fn note_stale(&self, known: &mut Known, ticking: &mut Ticking, published: &[Published], now: Instant) {
+        let stale: u64 = published.iter().map(|stats| stats.engine.stale()).sum();
+        let is_more = stale > std::mem::replace(&mut ticking.stale, stale);
+        let is_due = ticking.stale_told.is_none_or(|at| now.saturating_duration_since(at) >= STALE_TOLD_EVERY);
+        if is_more && is_due {
+            ticking.stale_told = Some(now);
+            let done = Done { act: Act::DropStale, why: Signal::Residence.budget(), room: None, identity: None };
+            self.acted(known, done, now);
+        }
+    }
+
+    /// Hands on what rooms are to be told and what is to be written down, without the lock.
+    fn hand_on(&self, ticking: &mut Ticking, signaling: &Signaling, found: &mpsc::Sender<Vec<(RoomId, MediaFact)>>) {
+        let mut known = self.lock();
+        let (facts, events) = (std::mem::take(&mut known.facts), std::mem::take(&mut known.events));
+        drop(known);
+        for event in &events {
+            signaling.record_latency(event);
+        }
+        let mut waiting = std::mem::take(&mut ticking.unsent);
+        waiting.extend(facts);
+        if waiting.is_empty() {
+            return;
+        }
+        match found.try_send(waiting) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(mut waiting)) => {
+                // The newest of each kind says what the older ones did.
+                let excess = waiting.len().saturating_sub(UNSENT_MAX);
+                waiting.drain(..excess);
+                ticking.unsent = waiting;
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => {}
+        }
+    }
+}
+
+impl Ticking {
+    fn look_at_workers(&mut self, published: &[Published], now: Instant) -> Vec<Residence> {
+        let each = self.workers.iter_mut().zip(published);
+        each.map(|(worker, stats)| {
+            let gained = worker.residence.advance(&stats.residence, now);
+            let quantiles = gained.percentile(0.5).zip(gained.percentile(0.95)).map(|(median, p95)| [median, p95]);
+            Residence { quantiles, count: gained.count() }
+        })
+        .collect()
+    }
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+const EVERY: Duration = Duration::from_secs(1);
+const RESIDENCE_OVER: Duration = Duration::from_secs(10);
+/// Fewer samples of residence within a window say nothing.
+const RESIDENCES_MIN: u64 = 100;
+/// What a join waits for in its engine: checks, and the flights of DTLS.
+const HANDSHAKE_DATAGRAMS: u32 = 4;
+/// While packets go on being too old, that is told once in a while.
+const STALE_TOLD_EVERY: Duration = Duration::from_secs(30);
+/// Facts kept while the bridge takes none.
+const UNSENT_MAX: usize = 100_000;
+/// Lots of facts that may wait for the bridge.
+pub const FOUND_MAX: usize = 4;
