@@ -215,13 +215,16 @@ impl Book {
         person.no_more(key)
     }
 
-    /// A room is over. Says who was in it.
-    pub fn close_room(&mut self, room: u64) -> Vec<u64> {
-        let gone: Vec<u64> = self.rooms.remove(&room).map(|room| room.people.into_iter().collect()).unwrap_or_default();
-        for key in &gone {
-            self.people.remove(key);
+    /// Those in a room who have media.
+    pub fn in_room(&self, room: u64) -> Vec<u64> {
+        self.rooms.get(&room).map(|room| room.people.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// A room is over, and with it whoever is still in it.
+    pub fn close_room(&mut self, room: u64) {
+        for key in self.rooms.remove(&room).into_iter().flat_map(|room| room.people) {
+            self.people.remove(&key);
         }
-        gone
     }
 
     /// Whether there is nothing to be known of a room: nobody in it, and nobody came in the last hour.
