@@ -1,16 +1,19 @@
 //! `podium-loadtest`: runs a scenario, shows a report, and exits with 1 if a budget was missed, with 3 if the machine was too busy to say.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use podium_loadtest::relay::{Change, Impairment, Line, Relay};
 use podium_loadtest::report::{
-    AudienceReport, Budgets, DurableReport, JoinsReport, Outcome, OverloadReport, Pace, Report, RestartReport,
+    AudienceReport, Budgets, DelayReport, DurableReport, JoinsReport, Outcome, OverloadReport, Pace, RelayReport,
+    Report, RestartReport,
 };
-use podium_loadtest::scenario::{Audience, Durable, Joins, Overload, Restart, Scratch, Smoke, Stand, Venue};
+use podium_loadtest::scenario::{Audience, Delay, Durable, Joins, Overload, Restart, Scratch, Smoke, Stand, Venue};
 use podium_loadtest::share::Quota;
 
 /// Brings synthetic participants into Podium's rooms and measures what they hear.
@@ -35,6 +38,14 @@ enum Scenario {
     Overload(OverloadArgs),
     /// A server with many rooms and a long log is killed and started again.
     Restart(RestartArgs),
+    /// People talk through lines whose delay is known, and what the server believes of it is held against that.
+    Delay(DelayArgs),
+    /// No scenario: a relay that carries datagrams or streams late, twice, out of turn or not at all, until it is stopped.
+    ///
+    /// A line is written as delay=150,jitter=20,loss=2: times in milliseconds, shares in percent. It knows delay, jitter, distribution
+    /// (uniform, normal, exponential), loss, burst (enter:leave:loss), reorder, reorder_by, duplicate, rate (kbit/s), queue (ms) and blackout
+    /// (from-until, several times).
+    Relay(RelayArgs),
 }
 
 #[derive(Args)]
@@ -187,6 +198,52 @@ struct RestartArgs {
 }
 
 #[derive(Args)]
+struct DelayArgs {
+    #[command(flatten)]
+    stand: StandArgs,
+    /// How long people talk on each line before anything is measured.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=600))]
+    settle: u64,
+    /// How long it is measured after that.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+    /// A line to try instead of the usual ones, the same both ways: delay=150,jitter=20. May come several times.
+    #[arg(long)]
+    both: Vec<Impairment>,
+}
+
+#[derive(Args)]
+struct RelayArgs {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Where to carry it: a worker's media port, or the public HTTP port.
+    #[arg(long)]
+    to: SocketAddr,
+    /// Carries streams (WebSockets) instead of datagrams (media).
+    #[arg(long)]
+    tcp: bool,
+    /// What happens towards the server.
+    #[arg(long, default_value = "")]
+    up: Impairment,
+    /// What happens towards the client.
+    #[arg(long, default_value = "")]
+    down: Impairment,
+    /// What happens later: 10:down:delay=300 after ten seconds (up, down or both). May come several times.
+    #[arg(long)]
+    then: Vec<Change>,
+    /// Ends after so long; by Ctrl-C if absent.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Shows the report as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Makes a run repeatable; a random one if absent.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+#[derive(Args)]
 struct StandArgs {
     /// The server to start; the `podium` beside this program if absent.
     #[arg(long)]
@@ -211,6 +268,8 @@ async fn main() -> ExitCode {
         Scenario::Durable(args) => durable(&args).await,
         Scenario::Overload(args) => overload(&args).await,
         Scenario::Restart(args) => restart(&args).await,
+        Scenario::Delay(args) => delay(&args).await,
+        Scenario::Relay(args) => relay(args).await,
     };
     match outcome {
         Ok(Outcome::Kept) => ExitCode::SUCCESS,
@@ -323,6 +382,54 @@ async fn restart(args: &RestartArgs) -> Result<Outcome, Box<dyn std::error::Erro
     let report = RestartReport::new(seed, &figures);
     show(if args.stand.json { report.json() } else { report.tables() })?;
     Ok(if args.stand.check { report.outcome() } else { Outcome::Kept })
+}
+
+async fn delay(args: &DelayArgs) -> Result<Outcome, Box<dyn std::error::Error>> {
+    let seed = args.stand.seed.map_or_else(getrandom::u64, Ok)?;
+    let named = args.both.iter().map(|both| (format!("{} ms", both.delay.as_millis()), Line::symmetric(both.clone())));
+    let named: Vec<(String, Line)> = named.collect();
+    let delay = Delay {
+        lines: if named.is_empty() { Delay::usual_lines() } else { named },
+        settle: Duration::from_secs(args.settle),
+        length: Duration::from_secs(args.seconds),
+        seed,
+    };
+    let progress = progress_bar(args.stand.json);
+    let figures = delay.run(&server_binary(args.stand.binary.as_deref())?, &progress).await?;
+    progress.finish_and_clear();
+    let report = DelayReport::new(seed, &figures);
+    show(if args.stand.json { report.json() } else { report.tables() })?;
+    Ok(if args.stand.check { report.outcome() } else { Outcome::Kept })
+}
+
+async fn relay(args: RelayArgs) -> Result<Outcome, Box<dyn std::error::Error>> {
+    let seed = args.seed.map_or_else(getrandom::u64, Ok)?;
+    let mut line = Line { up: args.up, down: args.down };
+    let start = if args.tcp { Relay::tcp } else { Relay::udp };
+    let relay = start(args.listen, args.to, line.clone(), seed)?;
+    let first = if relay.is_first() { "" } else { ", not in real time" };
+    writeln!(io::stderr(), "{} → {} (seed {seed}{first})", relay.address(), args.to)?;
+    let mut changes = args.then;
+    changes.sort_by_key(|change| change.after);
+    let changing = async {
+        for change in changes {
+            tokio::time::sleep(change.after.saturating_sub(relay.age())).await;
+            line = change.applied(line);
+            relay.set(line.clone())?;
+        }
+        match args.seconds.map(Duration::from_secs) {
+            Some(length) => tokio::time::sleep(length.saturating_sub(relay.age())).await,
+            None => std::future::pending().await,
+        }
+        Ok::<_, Box<dyn std::error::Error>>(())
+    };
+    tokio::select! {
+        changed = changing => changed?,
+        stopped = tokio::signal::ctrl_c() => stopped?,
+    }
+    let report = RelayReport::new(seed, &relay.figures());
+    show(if args.json { report.json() } else { report.tables() })?;
+    Ok(report.outcome())
 }
 
 fn show(text: String) -> io::Result<()> {

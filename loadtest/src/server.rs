@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -204,6 +204,11 @@ impl FreePorts {
             media: media.local_addr()?.port(),
         })
     }
+}
+
+/// A UDP address of loopback that is free now, for a server that is to be told before it is started; somebody else may still be faster.
+pub fn free_udp_address() -> io::Result<SocketAddr> {
+    UdpSocket::bind("127.0.0.1:0")?.local_addr()
 }
 
 /// Processor time that this process has used so far, where the system tells (Linux).

@@ -117,6 +117,17 @@ pub enum LatencyEvent {
     Acted(LatencyAct),
 }
 
+impl LatencyEvent {
+    /// The room it is about; none, if it is about the whole server.
+    #[must_use]
+    pub fn room(&self) -> Option<&RoomId> {
+        match self {
+            Self::Breached(budgeted) | Self::Recovered(budgeted) => budgeted.room.as_ref(),
+            Self::Acted(act) => act.room.as_ref(),
+        }
+    }
+}
+
 /// How it stands with one budget.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Budgeted {
@@ -176,6 +187,11 @@ pub trait LatencyMonitor: Send + Sync {
     /// A client has told what it measured. Not more often than once a second, and only of sessions that have media.
     fn reported(&self, session: &SessionId, report: ClientReport, at: Instant);
 
+    /// Whether anything is measured at all.
+    fn is_watching(&self) -> bool {
+        true
+    }
+
     /// What is known of a room. None if nobody in it has media.
     fn figures(&self, room: &RoomId) -> Option<RoomFigures>;
 }
@@ -198,6 +214,10 @@ impl LatencyMonitor for Unwatched {
     fn not_joined(&self, _: Arrival, _: &'static str, _: Instant) {}
 
     fn reported(&self, _: &SessionId, _: ClientReport, _: Instant) {}
+
+    fn is_watching(&self) -> bool {
+        false
+    }
 
     fn figures(&self, _: &RoomId) -> Option<RoomFigures> {
         None

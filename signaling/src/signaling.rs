@@ -21,13 +21,13 @@ use crate::{
     media::{MediaFact, MediaPlane},
     metrics::{Counters, Population, TargetCounts},
     monitor::LatencyEvent,
-    protocol::server::LimitsJson,
+    protocol::server::{self, LimitsJson},
     room::{Calendar, Refusal, Room, Settings},
     rooms::{
         directory::{Creation, Directory, RoomContext},
         handle::RoomHandle,
     },
-    store::{Health, OpenError, SavedRoom, Store, StoreConfig, TargetFilter},
+    store::{Batch, EventRow, Health, OpenError, SavedRoom, Store, StoreConfig, TargetFilter},
     webhook,
 };
 
@@ -153,7 +153,13 @@ impl Signaling {
 
     /// Writes down what the latency monitor found out or did, for the log of events and for webhooks. Nobody waits for it.
     pub fn record_latency(&self, event: &LatencyEvent) {
-        tracing::info!(?event, "latency");
+        let room = event.room();
+        // Rooms count their own events; this one has the number of the last before it.
+        let seq = room.and_then(|room| self.shared.directory.find(room)).map_or(0, |handle| handle.roles.seq());
+        let body = server::latency_event(event).into();
+        let events = vec![EventRow { kind: server::latency_kind(event), seq, body }];
+        let at_ms = clock::unix_millis();
+        let _later = self.shared.store.write(Batch { room: room.cloned(), at_ms, events, ..Batch::default() });
     }
 
     /// How it is with the disk.

@@ -21,7 +21,9 @@ use axum::{
 };
 use podium_signaling::{
     clock,
+    ids::{Identity, RoomId},
     metrics::TryOutcome,
+    monitor::{Budgeted, LatencyAct, LatencyEvent},
     room::Rank,
     webhook::{
         Target, WebhookSecret,
@@ -171,4 +173,62 @@ async fn what_a_receiver_missed_arrives_in_order_after_a_restart() {
     let counts = &again.signaling.counters().webhooks[0];
     assert_eq!((counts.name.as_str(), counts.given_up.value()), ("receiver", 0));
     assert!(again.signaling.shutdown(Duration::from_secs(5)).await);
+}
+
+#[tokio::test]
+async fn what_the_latency_monitor_finds_out_is_in_the_log_arrives_and_can_be_erased() {
+    let folder = Folder::new("latency");
+    let receiver = Receiver::start().await;
+    let server = server(&folder.0.join("podium.db"), &receiver, &["latency.*"]).await;
+    let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;
+    ada.ask(json!({"type": "seat_lock", "seat": 3})).await;
+    let (demo, ben) = (RoomId::parse("demo").unwrap(), Identity::parse("ben").unwrap());
+    let lag = Budgeted {
+        budget: "mouth_to_ear",
+        room: Some(demo.clone()),
+        identity: Some(ben.clone()),
+        value: 612.4,
+        limit: 500.0,
+        unit: "ms",
+        cause: Some("downlink"),
+    };
+    let join = Budgeted { budget: "join", room: None, identity: None, value: 540.0, cause: None, ..lag.clone() };
+    let act = LatencyAct { act: "flag_participant", why: "mouth_to_ear", room: Some(demo), identity: Some(ben) };
+    for event in [LatencyEvent::Breached(lag), LatencyEvent::Recovered(join), LatencyEvent::Acted(act)] {
+        server.signaling.record_latency(&event);
+    }
+    until(|| receiver.received().len() == 3).await;
+    let mut received = receiver.received();
+    // Those of a room and those of the server do not wait for each other.
+    received.sort_by_key(|event| event["event_id"].as_u64());
+    let told: Vec<_> = received.iter().map(|event| (event["type"].clone(), event["data"].clone())).collect();
+    let breached = json!({
+        "type": "latency_breached", "budget": "mouth_to_ear", "identity": "ben", "value": 612.4, "limit": 500.0, "unit": "ms",
+        "cause": "downlink",
+    });
+    let recovered =
+        json!({"type": "latency_recovered", "budget": "join", "value": 540.0, "limit": 500.0, "unit": "ms"});
+    let acted = json!({"type": "latency_acted", "act": "flag_participant", "why": "mouth_to_ear", "identity": "ben"});
+    assert_eq!(
+        told,
+        [
+            (json!("latency.breached"), breached),
+            (json!("latency.recovered"), recovered),
+            (json!("latency.acted"), acted)
+        ]
+    );
+    assert_eq!((&received[0]["room"], received[1].get("room")), (&json!("demo"), None));
+    assert!(received[0]["seq"].as_u64().unwrap() >= 1, "the number of the room's last event: {}", received[0]);
+
+    let of_latency = |events: Vec<Value>| -> Vec<Value> {
+        events.into_iter().filter(|event| event["type"].as_str().unwrap().starts_with("latency.")).collect()
+    };
+    assert_eq!(of_latency(log(&server).await), received);
+    let owner = token_with(json!({"sub": "owner", "video": {"roomList": true, "roomCreate": true}}));
+    let (_, kept) = server.http_json("GET", "/v1/people/ben/data", &owner, "").await;
+    assert_eq!(kept["events"].as_array().unwrap().len(), 2, "{kept}");
+    assert_eq!(server.http_json("DELETE", "/v1/people/ben/data", &owner, "").await.0, 200);
+    let left: Vec<_> = of_latency(log(&server).await).iter().map(|event| event["data"]["type"].clone()).collect();
+    assert_eq!(left, ["erased", "latency_recovered", "erased"]);
+    assert!(server.signaling.shutdown(Duration::from_secs(5)).await);
 }

@@ -1,10 +1,11 @@
 //! The audience's turn: voices that the seated have got already and the audience has not.
 //!
 //! A crowd of thousands must cost those on stage no time, so whoever holds a seat is served at once, for every packet of a batch; the
-//! audience follows, some copies at a time, so that what is made can be sent before more of it is made.
+//! audience follows, some copies at a time, so that what is made can be sent before more of it is made, and so that voices that come meanwhile
+//! go to the stage first.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::command::{RoomKey, TransportKey};
@@ -19,7 +20,11 @@ use crate::wire::audio_level::AudioLevel;
 #[derive(Debug, Default)]
 pub(super) struct AudiencesTurn {
     voices: VecDeque<Waiting>,
+    /// Voices that are done with, so far.
+    done: u64,
     payloads: Vec<u8>,
+    /// So many bytes of payloads were let go of before the first that is kept.
+    let_go: usize,
 }
 
 /// One packet that the audience is still to get.
@@ -31,7 +36,8 @@ struct Waiting {
     incoming: Incoming,
     level: AudioLevel,
     voiced: bool,
-    /// Where its payload lies.
+    came_at: Instant,
+    /// Where its payload lies, counted from the first ever kept.
     start: usize,
     /// So many of the audience have been served.
     served: usize,
@@ -42,27 +48,42 @@ impl AudiencesTurn {
         self.voices.is_empty()
     }
 
-    /// Whether no more can wait: then the packet goes to everyone at once.
-    pub(super) fn is_full(&self) -> bool {
-        self.voices.len() >= WAITING_MAX
+    pub(super) fn len(&self) -> usize {
+        self.voices.len()
     }
 
-    pub(super) fn push(&mut self, room: RoomKey, voice: &Voice<'_>) {
+    pub(super) fn push(&mut self, room: RoomKey, voice: &Voice<'_>, came_at: Instant) {
         let &Voice { speaker, source, incoming, level, voiced, payload } = voice;
-        let start = self.payloads.len();
+        let start = self.let_go + self.payloads.len();
         self.payloads.extend_from_slice(payload);
-        self.voices.push_back(Waiting { room, speaker, source, incoming, level, voiced, start, served: 0 });
+        self.voices.push_back(Waiting { room, speaker, source, incoming, level, voiced, came_at, start, served: 0 });
     }
 
     /// The voice `csrc` is over: what of it still waits must not follow its end.
     pub(super) fn forget(&mut self, room: RoomKey, csrc: Csrc) {
+        let before = self.voices.len();
         self.voices.retain(|waiting| waiting.room != room || waiting.source.csrc != csrc);
+        self.done += (before - self.voices.len()) as u64;
     }
 
-    fn pop(&mut self) {
+    /// Someone came to a seat of this room or left one. Who has got a packet among the seated must not get it again in the audience: two
+    /// packets of one number, which the listener's keys forbid.
+    pub(super) fn forget_room(&mut self, room: RoomKey) -> usize {
+        let before = self.voices.len();
+        self.voices.retain(|waiting| waiting.room != room);
+        let forgotten = before - self.voices.len();
+        self.done += forgotten as u64;
+        forgotten
+    }
+
+    pub(super) fn pop(&mut self) {
         self.voices.pop_front();
-        if self.voices.is_empty() {
-            self.payloads.clear();
+        self.done += 1;
+        let kept_from = self.voices.front().map_or(self.let_go + self.payloads.len(), |waiting| waiting.start);
+        let unused = kept_from - self.let_go;
+        if self.voices.is_empty() || unused >= LET_GO_FROM {
+            self.payloads.drain(..unused);
+            self.let_go = kept_from;
         }
     }
 }
@@ -74,10 +95,16 @@ impl Engine {
         let Some(&waiting) = self.audiences_turn.voices.front() else {
             return false;
         };
-        let Waiting { room, speaker, source, incoming, level, voiced, start, served } = waiting;
+        let Waiting { room, speaker, source, incoming, level, voiced, came_at, start, served } = waiting;
+        if now.saturating_duration_since(came_at) > STALE_FOR_AUDIENCE {
+            self.counters.stale_for_audience += 1;
+            self.audiences_turn.pop();
+            return !self.audiences_turn.is_empty();
+        }
         let present = self.rooms.get(&room).map_or(0, |stage| stage.subscribers.audience().len());
         let until = present.min(served + AUDIENCE_AT_ONCE);
         let payloads = std::mem::take(&mut self.audiences_turn.payloads);
+        let start = start - self.audiences_turn.let_go;
         let payload = &payloads[start..start + incoming.payload_len];
         let voice = Voice { speaker, source, incoming, level, voiced, payload };
         if self.fan_out(room, Listeners::Audience(served.min(until)..until), &voice, now) > 0 && voiced {
@@ -90,9 +117,30 @@ impl Engine {
         }
         !self.audiences_turn.is_empty()
     }
+
+    /// The seats of a room are held by others than before: what waits for its audience is given up.
+    pub(super) fn forget_waiting(&mut self, room: RoomKey) {
+        self.counters.stale_for_audience += self.audiences_turn.forget_room(room) as u64;
+    }
+
+    /// Whether the audience has something to come.
+    pub fn audience_waits(&self) -> bool {
+        !self.audiences_turn.is_empty()
+    }
+
+    /// How many voices the audience was ever left to be served with, and how many of these turns are over.
+    pub fn audience_turns(&self) -> (u64, u64) {
+        let done = self.audiences_turn.done;
+        (done + self.audiences_turn.voices.len() as u64, done)
+    }
 }
 
+/// Audio that came longer ago than this is not sent to the audience: whom it would reach late, a gap of one packet harms less, and the work
+/// goes to those who talk with each other.
+const STALE_FOR_AUDIENCE: Duration = Duration::from_millis(60);
 /// Copies made before they are sent: as many as are handed to the kernel at once, and few enough to stay in the core's cache.
 pub const AUDIENCE_AT_ONCE: usize = 128;
-/// As many packets as are taken at once.
-const WAITING_MAX: usize = 64;
+/// Sixty milliseconds of some three hundred speakers.
+pub(super) const WAITING_MAX: usize = 1_024;
+/// Payloads that are done with are let go of when they are so many bytes, or all.
+const LET_GO_FROM: usize = 65_536;

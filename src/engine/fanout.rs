@@ -5,6 +5,7 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use super::audience::WAITING_MAX;
 use super::command::TransportKey;
 use super::counters::DropReason;
 use super::event::{Event, SlotView, Stage};
@@ -44,7 +45,7 @@ pub(super) enum Listeners {
 }
 
 impl Engine {
-    pub(super) fn on_rtp(&mut self, index: usize, path: Path, datagram: &[u8], age: Duration, now: Instant) {
+    pub(super) fn on_rtp(&mut self, index: usize, path: Path, datagram: &[u8], came_at: Instant, now: Instant) {
         let (header, plain) = match self.receive_rtp(index, datagram, now) {
             Ok(received) => received,
             Err(reason) => return self.counters.dropped(reason),
@@ -74,7 +75,7 @@ impl Engine {
         if !priority && held {
             return self.counters.dropped(DropReason::GateHeld);
         }
-        if age > STALE_FOR_ALL {
+        if now.saturating_duration_since(came_at) > STALE_FOR_ALL {
             return self.counters.dropped(DropReason::Stale);
         }
         let payload = header.payload(&plain).ok();
@@ -105,23 +106,20 @@ impl Engine {
         if self.fan_out(room, Listeners::Seated, &voice, now) > 0 && voiced {
             self.voice_went_out(room, key, now);
         }
-        self.leave_to_audience(room, &voice, age, now);
+        self.leave_to_audience(room, &voice, came_at);
         self.watch_speakers(room, now);
     }
 
-    /// The seated have it; the audience gets it when all that came at once was handled, unless it would come too late there.
-    fn leave_to_audience(&mut self, room: RoomKey, voice: &Voice<'_>, age: Duration, now: Instant) {
+    /// The seated have it; the audience gets it in its turn. Where too many wait, the oldest is too late for it.
+    fn leave_to_audience(&mut self, room: RoomKey, voice: &Voice<'_>, came_at: Instant) {
         if self.rooms.get(&room).is_none_or(|stage| stage.subscribers.audience().is_empty()) {
             return;
         }
-        if age > STALE_FOR_AUDIENCE {
+        if self.audiences_turn.len() >= WAITING_MAX {
+            self.audiences_turn.pop();
             self.counters.stale_for_audience += 1;
-            return;
         }
-        while self.audiences_turn.is_full() {
-            self.serve_audience(now);
-        }
-        self.audiences_turn.push(room, voice);
+        self.audiences_turn.push(room, voice, came_at);
     }
 
     /// Checks in the order of their cost: first what the header shows, then the authentication tag. Only what is authentic counts against
@@ -361,10 +359,7 @@ pub(super) fn drop_of_srtp(error: SrtpError) -> DropReason {
     }
 }
 
-/// Audio that waited longer than this before it was handled is not sent to the audience: whom it would reach late, a gap of one packet harms
-/// less, and the work goes to those who talk with each other.
-const STALE_FOR_AUDIENCE: Duration = Duration::from_millis(60);
-/// Nor to anyone after this: jitter buffers have given up waiting for it.
+/// Audio that came longer ago than this is sent to nobody: jitter buffers have given up waiting for it.
 const STALE_FOR_ALL: Duration = Duration::from_millis(200);
 /// libopus sends one or two bytes where there is nothing to say.
 const DTX_PAYLOAD_MAX: usize = 3;

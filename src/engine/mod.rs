@@ -116,7 +116,6 @@ impl Engine {
 
     /// Does what the control plane says.
     pub fn handle_command(&mut self, command: Command, now: Instant) {
-        self.finish_audience(now);
         match command {
             Command::Open(open) => self.open(*open, now),
             Command::Close(transport) => {
@@ -134,13 +133,13 @@ impl Engine {
     /// Takes one datagram as it came from the socket, and serves everyone. `datagram` may be longer than [`wire::DATAGRAM_MAX`]: then it is
     /// dropped.
     pub fn handle_datagram(&mut self, path: Path, datagram: &[u8], now: Instant) {
-        self.take_datagram(path, datagram, Duration::ZERO, now);
-        self.finish_audience(now);
+        self.take_datagram(path, datagram, now, now);
+        while self.serve_audience(now) {}
     }
 
-    /// Takes one datagram that came `age` ago, and serves those on stage. [`Engine::serve_audience`] is to follow when all that came at once was
+    /// Takes one datagram that came at `came_at`, and serves those on stage. [`Engine::serve_audience`] is to follow when all that came at once was
     /// taken.
-    pub fn take_datagram(&mut self, path: Path, datagram: &[u8], age: Duration, now: Instant) {
+    pub fn take_datagram(&mut self, path: Path, datagram: &[u8], came_at: Instant, now: Instant) {
         self.counters.datagrams_in += 1;
         self.counters.bytes_in += datagram.len() as u64;
         if datagram.len() > wire::DATAGRAM_MAX {
@@ -158,7 +157,7 @@ impl Engine {
         };
         match kind {
             DatagramKind::Dtls => self.on_dtls(index, datagram, now),
-            DatagramKind::Rtp => self.on_rtp(index, path, datagram, age, now),
+            DatagramKind::Rtp => self.on_rtp(index, path, datagram, came_at, now),
             DatagramKind::Rtcp => self.on_rtcp(index, path, datagram, now),
             DatagramKind::Stun | DatagramKind::Unknown => {}
         }
@@ -166,7 +165,6 @@ impl Engine {
 
     /// Does what is due. Call it when [`Engine::next_timeout`] has come, or more often.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.finish_audience(now);
         let mut due = std::mem::take(&mut self.due);
         self.wheel.expire(now, &mut due);
         for owner in due.drain(..) {
@@ -212,10 +210,6 @@ impl Engine {
         &self.counters
     }
 
-    fn finish_audience(&mut self, now: Instant) {
-        while self.serve_audience(now) {}
-    }
-
     fn open(&mut self, open: Open, now: Instant) {
         if self.by_key.contains_key(&open.transport) {
             return;
@@ -227,7 +221,9 @@ impl Engine {
         self.by_ufrag.extend(self.sessions[index].ice.ufrags().map(|ufrag| (ufrag.to_owned(), index)));
         let stage = self.rooms.entry(room).or_default();
         let seated = stage.seat_of(key).is_some();
-        stage.subscribers.add(index, seated);
+        if stage.subscribers.add(index, seated) {
+            self.forget_waiting(room);
+        }
         self.rearm(index, now);
     }
 
@@ -261,9 +257,12 @@ impl Engine {
             }
         }
         if let Some(stage) = self.rooms.get_mut(&session.room) {
-            stage.subscribers.remove(index);
+            let moved = stage.subscribers.remove(index);
             if stage.subscribers.is_empty() && stage.seats.is_empty() {
                 self.rooms.remove(&session.room);
+            }
+            if moved {
+                self.forget_waiting(session.room);
             }
         }
     }
@@ -288,7 +287,9 @@ impl Engine {
         let stage = self.rooms.entry(room).or_default();
         let Reconciled { closed, opened } = stage.reconcile(plan, now);
         let holders = stage.seats.iter().filter_map(|seat| self.by_key.get(&seat.planned.transport).copied());
-        stage.subscribers.seat_only(&holders.collect::<Vec<_>>());
+        if stage.subscribers.seat_only(&holders.collect::<Vec<_>>()) {
+            self.forget_waiting(room);
+        }
         for csrc in closed {
             self.end_streams(room, csrc, now);
         }

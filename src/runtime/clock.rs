@@ -16,6 +16,11 @@ pub fn ntp_now() -> u64 {
     (seconds << 32) | fraction
 }
 
+/// The wall clock, as the kernel stamps datagrams with it: since the Unix epoch.
+pub fn wall_now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)
+}
+
 /// Seconds since the Unix epoch.
 pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())

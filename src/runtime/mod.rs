@@ -1,8 +1,11 @@
 //! Shells around the engines: threads, sockets, the clock. They see engines only, nothing of rooms' rules.
 
+mod ages;
 pub mod clock;
+mod handshakes;
 pub mod mailbox;
 pub mod pool;
+mod residence;
 pub mod stats;
 pub mod udp;
 pub mod worker;

@@ -26,6 +26,13 @@ pub struct Published {
     pub transit: Histogram,
     /// From the kernel's receiving of a datagram to the moment what it caused was handed back to the kernel; sampled.
     pub residence: Histogram,
+    /// The same for datagrams of handshakes, every one: they wait for voices.
+    pub handshakes: Histogram,
+    /// Datagrams of handshakes dropped because too many waited.
+    pub handshakes_lost: u64,
+    /// Stamps of the kernel that were not believed, because a clock had been set or is another one: for those packets residence is counted
+    /// from the moment they were taken.
+    pub stamps_refused: u64,
     /// Turns of the loop.
     pub turns: u64,
     /// The longest time a turn took since the worker began, without its waiting.
@@ -70,6 +77,9 @@ impl Published {
             engine: Counters::default(),
             transit: Histogram::new(TRANSIT_EDGES),
             residence: Histogram::new(TRANSIT_EDGES),
+            handshakes: Histogram::new(TRANSIT_EDGES),
+            handshakes_lost: 0,
+            stamps_refused: 0,
             turns: 0,
             longest_turn: Duration::ZERO,
             busy: Duration::ZERO,

@@ -6,9 +6,13 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg, sendmmsg, setsockopt, sockopt,
+};
+use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// One bound socket and the memory for its batches.
@@ -18,7 +22,15 @@ pub struct UdpSocket {
     headers_in: MultiHeaders<SockaddrStorage>,
     headers_out: MultiHeaders<SockaddrStorage>,
     buffers: Vec<Vec<u8>>,
-    received: Vec<(usize, SocketAddr)>,
+    received: Vec<Received>,
+}
+
+/// A datagram that was taken.
+#[derive(Clone, Copy, Debug)]
+struct Received {
+    length: usize,
+    from: SocketAddr,
+    stamp: Option<Duration>,
 }
 
 impl std::fmt::Debug for UdpSocket {
@@ -44,10 +56,12 @@ impl UdpSocket {
     /// If the socket does not know its address.
     pub fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
         let local = socket.local_addr()?;
+        // Where the kernel gives no stamps, ages are counted from the moment that a datagram was taken.
+        let _ = setsockopt(&socket, sockopt::ReceiveTimestampns, &true);
         Ok(Self {
             socket,
             local,
-            headers_in: MultiHeaders::preallocate(BATCH_IN, None),
+            headers_in: MultiHeaders::preallocate(BATCH_IN, Some(nix::cmsg_space!(TimeSpec))),
             headers_out: MultiHeaders::preallocate(BATCH_OUT, None),
             buffers: vec![vec![0; DATAGRAM_MAX]; BATCH_IN],
             received: Vec::with_capacity(BATCH_IN),
@@ -71,15 +85,21 @@ impl UdpSocket {
         for message in taken.into_iter().flatten() {
             let from = message.address.as_ref().and_then(to_socket_addr);
             // An unknown sender is kept with length 0, so that places and buffers stay in step.
-            self.received.push(from.map_or((0, UNKNOWN_SENDER), |from| (message.bytes, from)));
+            let (length, from) = from.map_or((0, UNKNOWN_SENDER), |from| (message.bytes, from));
+            self.received.push(Received { length, from, stamp: stamp_of(&message) });
         }
         self.received.len()
     }
 
     /// One of the datagrams that the last [`UdpSocket::receive`] took, and who sent it.
     pub fn datagram(&self, index: usize) -> (SocketAddr, &[u8]) {
-        let (length, from) = self.received[index];
+        let Received { length, from, .. } = self.received[index];
         (from, &self.buffers[index][..length])
+    }
+
+    /// When the kernel received that datagram, by its wall clock since the Unix epoch.
+    pub fn stamp(&self, index: usize) -> Option<Duration> {
+        self.received[index].stamp
     }
 
     /// Sends datagrams in order; what the kernel does not take at once is dropped, as late audio is worth nothing.
@@ -125,6 +145,14 @@ impl AsFd for UdpSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+fn stamp_of(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<Duration> {
+    let stamp = message.cmsgs().ok()?.find_map(|part| match part {
+        ControlMessageOwned::ScmTimestampns(stamp) => Some(stamp),
+        _ => None,
+    })?;
+    Some(Duration::new(u64::try_from(stamp.tv_sec()).ok()?, u32::try_from(stamp.tv_nsec()).ok()?))
 }
 
 /// Binds `address`, which must be a concrete one.
@@ -190,6 +218,7 @@ const UNKNOWN_SENDER: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr
 
 #[cfg(test)]
 mod tests {
+    use super::super::clock;
     use super::*;
 
     fn pair() -> (UdpSocket, UdpSocket) {
@@ -214,6 +243,24 @@ mod tests {
             }
         }
         assert_eq!(got, payloads);
+    }
+
+    #[test]
+    fn the_kernel_stamps_every_datagram_with_its_wall_clock() {
+        let (mut one, mut other) = pair();
+        let mut stamped = 0;
+        for _ in 0..3 {
+            let before = clock::wall_now();
+            one.send(&[(other.local(), b"tick"), (other.local(), b"tock")]);
+            let taken = other.receive();
+            let after = clock::wall_now();
+            for index in 0..taken {
+                let stamp = other.stamp(index).expect("a stamp");
+                assert!((before..=after).contains(&stamp), "{before:?} {stamp:?} {after:?}");
+                stamped += 1;
+            }
+        }
+        assert_eq!(stamped, 6);
     }
 
     #[test]

@@ -14,13 +14,16 @@ use nix::unistd::Pid;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::ages::Ages;
 use super::clock;
+use super::handshakes::{HANDSHAKES_A_TURN, Handshakes};
 use super::mailbox::Mailbox;
+use super::residence::Residence;
 use super::stats::{Published, WorkerStats};
 use super::udp::{self, BATCH_OUT, UdpSocket};
 use crate::engine::{Engine, event::Event};
 use crate::transport::certificate::Certificate;
-use crate::wire::path::Path;
+use crate::wire::{self, DatagramKind, path::Path};
 
 /// What a worker needs to begin.
 #[derive(Debug)]
@@ -67,6 +70,7 @@ impl WorkerHandle {
         let (thread_mailbox, thread_stats) = (Arc::clone(&mailbox), Arc::clone(&stats));
         let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(move || {
             pin(params.core);
+            let near = near(&sockets);
             let sockets = match sockets.into_iter().map(UdpSocket::new).collect() {
                 Ok(sockets) => sockets,
                 Err(error) => return tracing::error!(worker = index, %error, "a media socket was lost"),
@@ -74,6 +78,9 @@ impl WorkerHandle {
             let worker = Worker {
                 engine: Engine::new(params.certificate, clock::now(), clock::ntp_now()),
                 index,
+                ages: Ages::new(near, clock::now()),
+                residence: Residence::default(),
+                handshakes: Handshakes::default(),
                 sockets,
                 mailbox: thread_mailbox,
                 events: params.events,
@@ -81,6 +88,7 @@ impl WorkerHandle {
                 stats: thread_stats,
                 counts: Published::empty(),
                 published_at: clock::now(),
+                sent: false,
             };
             worker.run();
         })?;
@@ -103,6 +111,9 @@ struct Worker {
     engine: Engine,
     index: u16,
     sockets: Vec<UdpSocket>,
+    ages: Ages,
+    residence: Residence,
+    handshakes: Handshakes,
     mailbox: Arc<Mailbox>,
     events: mpsc::Sender<(u16, Event)>,
     /// Events that the control plane had no room for yet.
@@ -110,6 +121,8 @@ struct Worker {
     stats: Arc<WorkerStats>,
     counts: Published,
     published_at: Instant,
+    /// Something was sent in this turn.
+    sent: bool,
 }
 
 impl Worker {
@@ -122,6 +135,7 @@ impl Worker {
                 self.catch_up();
             }
             last = began;
+            self.sent = false;
             self.stats.beat(began);
             if !self.take_mail(began) {
                 return;
@@ -131,8 +145,12 @@ impl Worker {
                     self.take_datagrams(socket);
                 }
             }
-            let now = clock::now();
-            self.engine.handle_timeout(now);
+            self.serve_audience();
+            if self.sent {
+                self.counts.transit.record(clock::now().saturating_duration_since(began));
+            }
+            self.shake_hands();
+            self.engine.handle_timeout(clock::now());
             self.flush();
             self.deliver_events();
             self.count(began);
@@ -142,6 +160,7 @@ impl Worker {
     /// Waits for a datagram, mail or a deadline, and says which sockets have something.
     fn wait(&self) -> Vec<bool> {
         let until = match (self.backlog.is_empty(), self.engine.next_timeout()) {
+            _ if !self.handshakes.is_empty() || self.engine.audience_waits() => Duration::ZERO,
             (false, _) => BACKLOG_RETRY,
             (true, Some(deadline)) => deadline.saturating_duration_since(clock::now()).min(HEARTBEAT),
             (true, None) => HEARTBEAT,
@@ -177,26 +196,69 @@ impl Worker {
         !mail.stop
     }
 
-    /// Takes one batch of a socket and sends what it causes. `false` when nothing was there.
+    /// Takes one batch of a socket and sends what those on stage get of it; the audience and handshakes have their own turns. `false` when
+    /// nothing was there.
     fn take_datagrams(&mut self, socket: usize) -> bool {
-        let now = clock::now();
         let local = self.sockets[socket].local();
         let taken = self.sockets[socket].receive();
-        let mut sent = false;
+        if taken == 0 {
+            return false;
+        }
+        let now = clock::now();
+        self.ages.batch(now);
         for index in 0..taken {
             let (remote, datagram) = self.sockets[socket].datagram(index);
-            self.engine.handle_datagram(Path::udp(local, remote), datagram, now);
+            let path = Path::udp(local, remote);
+            let came_at = match wire::classify(datagram) {
+                DatagramKind::Dtls => {
+                    let came_at = before(now, self.ages.of(self.sockets[socket].stamp(index)));
+                    self.handshakes.push(path, datagram, came_at);
+                    continue;
+                }
+                DatagramKind::Rtp => Some(before(now, self.ages.of(self.sockets[socket].stamp(index)))),
+                DatagramKind::Stun | DatagramKind::Rtcp | DatagramKind::Unknown => None,
+            };
+            let made = (self.engine.outbox().len(), self.engine.audience_turns().0);
+            self.engine.take_datagram(path, datagram, came_at.unwrap_or(now), now);
+            let turn = self.engine.audience_turns().0;
+            if let Some(came_at) = came_at.filter(|_| made != (self.engine.outbox().len(), turn)) {
+                self.residence.handled(came_at, turn);
+            }
             // Not later than this: the first listener must not wait for the last speaker, nor memory grow with the batch.
             if self.engine.outbox().len() >= FLUSH_AT {
                 self.flush();
-                sent = true;
             }
         }
-        if sent || !self.engine.outbox().is_empty() {
+        self.flush();
+        true
+    }
+
+    /// Serves the audience with what the stage has got already, for so long as a turn may spend on it.
+    fn serve_audience(&mut self) {
+        let began = clock::now();
+        let mut now = began;
+        while now.saturating_duration_since(began) < AUDIENCE_A_TURN && self.engine.serve_audience(now) {
             self.flush();
-            self.counts.transit.record(clock::now().saturating_duration_since(now));
+            now = clock::now();
         }
-        taken > 0
+        self.flush();
+    }
+
+    /// Handles what waits of handshakes, for so long as a turn may spend on it.
+    fn shake_hands(&mut self) {
+        if self.handshakes.is_empty() {
+            return;
+        }
+        let began = clock::now();
+        let mut now = began;
+        while now.saturating_duration_since(began) < HANDSHAKES_A_TURN
+            && let Some(waiting) = self.handshakes.pop()
+        {
+            self.engine.take_datagram(waiting.path, &waiting.datagram, waiting.came_at, now);
+            self.flush();
+            now = clock::now();
+            self.counts.handshakes.record(now.saturating_duration_since(waiting.came_at));
+        }
     }
 
     /// After a pause (the process was stopped, the machine slept) what waits in the kernel is heard before anyone is taken for silent.
@@ -210,7 +272,17 @@ impl Worker {
         }
     }
 
+    /// Sends what was made, if anything was.
     fn flush(&mut self) {
+        if !self.engine.outbox().is_empty() {
+            self.send_outbox();
+            self.sent = true;
+        }
+        let (_, done) = self.engine.audience_turns();
+        self.residence.sent(done, clock::now, &mut self.counts.residence);
+    }
+
+    fn send_outbox(&mut self) {
         let outbox = self.engine.outbox();
         for socket in &mut self.sockets {
             let local = socket.local();
@@ -263,9 +335,22 @@ impl Worker {
         if now.saturating_duration_since(self.published_at) >= PUBLISH_EVERY {
             self.published_at = now;
             self.counts.engine.clone_from(self.engine.counters());
+            self.counts.handshakes_lost = self.handshakes.lost();
+            self.counts.stamps_refused = self.ages.refused();
             self.stats.publish(&self.counts);
         }
     }
+}
+
+/// An address of our own that the first socket's datagrams come by.
+fn near(sockets: &[std::net::UdpSocket]) -> SocketAddr {
+    let first = sockets.first().and_then(|socket| socket.local_addr().ok());
+    first.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+fn before(now: Instant, age: Duration) -> Instant {
+    // A machine that has just started may have no moment so long ago.
+    now.checked_sub(age).unwrap_or(now)
 }
 
 /// Keeps this thread on one core. Where the machine forbids it, it runs wherever it may.
@@ -285,6 +370,8 @@ fn in_context(address: SocketAddr, error: &io::Error) -> io::Error {
 
 /// Datagrams that wait to be sent, at most, besides those of one packet.
 const FLUSH_AT: usize = 256;
+/// A turn spends no longer on the audience before it looks for voices again, for the stage's sake; the copies begun are finished.
+const AUDIENCE_A_TURN: Duration = Duration::from_millis(5);
 /// Between two turns this much means that this thread did not run.
 const PAUSE: Duration = Duration::from_secs(3);
 /// What the kernel's buffer holds, in batches.

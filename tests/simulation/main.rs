@@ -13,6 +13,7 @@ mod networks;
 mod restarts;
 mod seats;
 mod soak;
+mod sparing;
 mod talking;
 mod world;
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::stages::StageWatch;
 use crate::clock;
 use crate::probe;
+use crate::tone::{FRAME, SAMPLE_RATE};
 
 /// Everything heard so far.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,12 @@ impl Heard {
     /// Gaps in the sequence numbers of all tracks: what the network lost on the way here.
     pub fn lost(&self) -> u64 {
         self.tracks.iter().map(|track| track.lost).sum()
+    }
+
+    /// How long a jitter buffer would hold what was heard in the last seconds so that hardly any of it comes too late: one packet, and as much as
+    /// nearly all packets differ from the fastest. The longest of all tracks, as a browser mixes them; `None` if nothing was heard.
+    pub fn jitter_buffer(&self) -> Option<Duration> {
+        self.tracks.iter().filter_map(TrackHeard::spread).max().map(|spread| FRAME + spread)
     }
 
     /// Gaps in the counters of all sources: what was lost between microphone and ear, wherever.
@@ -95,9 +102,16 @@ pub struct SourceHeard {
     pub last_at: Instant,
     /// The contributing source it last came under.
     pub csrc: Option<u32>,
+    /// The ways of all its packets from microphone to ear, added up.
+    pub transit_sum: Duration,
 }
 
 impl SourceHeard {
+    /// How long its packets took from microphone to ear, in the mean.
+    pub fn transit_mean(&self) -> Duration {
+        self.transit_sum.div_f64(self.packets.max(1) as f64)
+    }
+
     /// Packets between the first and the last one that never came.
     pub fn missed(&self) -> u64 {
         (self.last_counter - self.first_counter + 1).saturating_sub(self.packets)
@@ -157,24 +171,25 @@ impl Ears {
         let mut collected = self.collected();
         let Collected { mids, heard } = &mut *collected;
         let probe = probe::read(&arrival.payload);
-        if let Some(probe) = probe {
-            heard.sources.entry(probe.source).and_modify(|source| source.add(&arrival, probe.counter)).or_insert(
-                SourceHeard {
-                    packets: 1,
-                    first_counter: probe.counter,
-                    last_counter: probe.counter,
-                    first_at: arrival.at,
-                    last_at: arrival.at,
-                    csrc: arrival.csrc,
-                },
-            );
+        let transit = probe.map(|probe| clock::nanos(arrival.at).saturating_sub(probe.sent_nanos));
+        let transit = transit.map(Duration::from_nanos);
+        if let Some((probe, transit)) = probe.zip(transit) {
+            let source = heard.sources.entry(probe.source);
+            source.and_modify(|source| source.add(&arrival, probe.counter, transit)).or_insert(SourceHeard {
+                packets: 1,
+                first_counter: probe.counter,
+                last_counter: probe.counter,
+                first_at: arrival.at,
+                last_at: arrival.at,
+                csrc: arrival.csrc,
+                transit_sum: transit,
+            });
         }
-        let transit_us = probe.map(|probe| clock::nanos(arrival.at).saturating_sub(probe.sent_nanos) / 1000);
         match heard.tracks.iter_mut().find(|track| track.ssrc == arrival.ssrc) {
-            Some(track) => track.add(arrival, transit_us),
+            Some(track) => track.add(arrival, transit),
             None => {
                 let mid = mids.get(&arrival.ssrc).cloned().unwrap_or_default();
-                heard.tracks.push(TrackHeard::new(mid, arrival, transit_us));
+                heard.tracks.push(TrackHeard::new(mid, arrival, transit));
             }
         }
     }
@@ -185,8 +200,9 @@ impl Ears {
 }
 
 impl SourceHeard {
-    fn add(&mut self, arrival: &Arrival, counter: u64) {
+    fn add(&mut self, arrival: &Arrival, counter: u64, transit: Duration) {
         self.packets += 1;
+        self.transit_sum += transit;
         self.last_counter = self.last_counter.max(counter);
         self.first_counter = self.first_counter.min(counter);
         self.last_at = arrival.at;
@@ -195,7 +211,22 @@ impl SourceHeard {
 }
 
 impl TrackHeard {
-    fn new(mid: String, first: Arrival, transit_us: Option<u64>) -> Self {
+    /// How much later than the fastest of the packets kept nearly all of them came, by their own timestamps.
+    fn spread(&self) -> Option<Duration> {
+        let first = self.recent.front()?;
+        let mut lates: Vec<f64> = (self.recent.iter())
+            .map(|packet| {
+                let samples = packet.timestamp.wrapping_sub(first.timestamp) as i32;
+                let since = packet.at.saturating_duration_since(first.at).as_secs_f64();
+                since - f64::from(samples) / f64::from(SAMPLE_RATE)
+            })
+            .collect();
+        lates.sort_unstable_by(f64::total_cmp);
+        let nearly_all = (lates.len() - 1) * 95 / 100;
+        Some(Duration::from_secs_f64((lates[nearly_all] - lates[0]).max(0.0)))
+    }
+
+    fn new(mid: String, first: Arrival, transit: Option<Duration>) -> Self {
         let mut track = Self {
             mid,
             ssrc: first.ssrc,
@@ -211,11 +242,11 @@ impl TrackHeard {
             // One below the first, so that the first is neither lost nor late.
             highest: u64::from(first.sequence) + SEQUENCES - 1,
         };
-        track.add(first, transit_us);
+        track.add(first, transit);
         track
     }
 
-    fn add(&mut self, arrival: Arrival, transit_us: Option<u64>) {
+    fn add(&mut self, arrival: Arrival, transit: Option<Duration>) {
         self.packets += 1;
         // The signed distance on the circle of sequence numbers.
         let ahead = i64::from(arrival.sequence.wrapping_sub(self.highest as u16) as i16);
@@ -233,8 +264,8 @@ impl TrackHeard {
         self.gap_max = self.gap_max.max(arrival.at.saturating_duration_since(self.last_at));
         self.last_at = arrival.at;
         self.last_csrc = arrival.csrc;
-        if let Some(sample) = transit_us.filter(|_| self.transit_us.len() < TRANSIT_SAMPLES_MAX) {
-            self.transit_us.push(u32::try_from(sample).unwrap_or(u32::MAX));
+        if let Some(sample) = transit.filter(|_| self.transit_us.len() < TRANSIT_SAMPLES_MAX) {
+            self.transit_us.push(u32::try_from(sample.as_micros()).unwrap_or(u32::MAX));
         }
         if self.recent.len() == RECENT_MAX {
             self.recent.pop_front();
@@ -286,9 +317,26 @@ mod tests {
         assert_eq!((heard.sources[&3].packets, heard.missed(), heard.lost()), (3, 2, 0));
         assert_eq!(heard.tracks[0].mid, "1");
         assert_eq!(heard.tracks[0].transit_us, [5000; 3]);
+        assert_eq!(heard.sources[&3].transit_mean(), Duration::from_millis(5));
         assert_eq!(ears.first_heard(3, start), Some(start + Duration::from_millis(5)));
         ears.forget_source(3);
         assert_eq!(ears.first_heard(3, start), None);
+    }
+
+    #[test]
+    fn a_jitter_buffer_is_as_long_as_nearly_all_packets_need() {
+        let ears = ears();
+        assert_eq!(ears.heard().jitter_buffer(), None);
+        let start = clock::now();
+        for number in 0..100_u16 {
+            // Every tenth is 30 ms late, and one comes a second late: for that one nobody waits.
+            let late = if number == 50 { 1_000 } else { u64::from(number % 10 == 0) * 30 };
+            let at = start + FRAME * u32::from(number) + Duration::from_millis(100 + late);
+            let payload = Bytes::from_static(&[0x78, 1]);
+            ears.packet(Arrival { timestamp: 960 * u32::from(number), ..arrival(number, payload, at) });
+        }
+        let buffer = ears.heard().jitter_buffer().unwrap();
+        assert!(buffer.abs_diff(Duration::from_millis(50)) < Duration::from_millis(1), "{buffer:?}");
     }
 
     fn track_of(sequences: &[u16]) -> TrackHeard {

@@ -4,6 +4,7 @@
 //! learns ours from the first check.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceConnectionState,
-    RTCPeerConnectionState, RTCSessionDescription, Registry, SettingEngineBuilder, configure_rtcp_reports,
+    RTCPeerConnectionState, RTCSessionDescription, RTCStatsReportEntry, Registry, SettingEngineBuilder, StatsSelector,
+    configure_rtcp_reports,
 };
 use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit, RtpTransceiver};
 use webrtc::runtime::Runtime;
@@ -93,7 +95,7 @@ impl Media {
                 .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
                 .with_handler(Arc::new(handler))
                 .with_runtime(Arc::clone(&leash) as Arc<dyn Runtime>)
-                .with_udp_addrs(vec![LOCAL])
+                .with_udp_addrs(vec![SocketAddr::new(options.local, 0)])
                 .build()
                 .await?,
         );
@@ -155,6 +157,17 @@ impl Media {
 
     pub(super) fn microphone(&self) -> Option<&Microphone> {
         self.microphone.as_ref()
+    }
+
+    /// The round trip that the last check of the path took, once there was one.
+    pub(super) async fn round_trip(&self) -> Option<Duration> {
+        let report = self.connection.get_stats(clock::now(), StatsSelector::None).await;
+        let round_trips = report.iter().filter_map(|entry| match entry {
+            RTCStatsReportEntry::IceCandidatePair(pair) if pair.nominated => Some(pair.current_round_trip_time),
+            _ => None,
+        });
+        let seconds = round_trips.fold(0.0, f64::max);
+        (seconds > 0.0).then(|| Duration::from_secs_f64(seconds))
     }
 
     /// Closes, telling the other side.
@@ -290,8 +303,6 @@ fn random_ssrc() -> u32 {
     getrandom::u32().expect("the system has random numbers")
 }
 
-/// Loopback, and whatever port is free.
-const LOCAL: &str = "127.0.0.1:0";
 /// The pace of RFC 8445. The stack waits one interval before its first check, so every join has this much of the client's own in it; with
 /// the stack's default of 200 ms it would be most of a join.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);

@@ -11,6 +11,7 @@ mod microphone;
 mod signaling;
 mod stages;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,8 @@ pub struct JoinOptions {
     pub mic_ready: bool,
     /// The number that this participant's probes carry.
     pub source: u32,
+    /// The address that its media comes from.
+    pub local: IpAddr,
     /// The longest to wait for the socket, for `welcome`, and for the connection, each.
     pub timeout: Duration,
 }
@@ -62,6 +65,7 @@ impl JoinOptions {
             slots: 3,
             mic_ready: false,
             source: 0,
+            local: Ipv4Addr::LOCALHOST.into(),
             timeout: Duration::from_secs(10),
         }
     }
@@ -74,6 +78,11 @@ impl JoinOptions {
     /// The same with another number of slots.
     pub fn with_slots(self, slots: usize) -> Self {
         Self { slots, ..self }
+    }
+
+    /// The same with media from another address of this machine: any of `127.0.0.0/8` is one.
+    pub fn with_local(self, local: IpAddr) -> Self {
+        Self { local, ..self }
     }
 }
 
@@ -149,6 +158,24 @@ impl Participant {
     /// Sends a frame as it is, and waits for nothing. For frames that a well-behaved client would not send.
     pub async fn send_raw(&self, text: impl Into<String>) -> Result<(), CommandError> {
         self.signaling.send_text(text.into()).await
+    }
+
+    /// Tells the server what a client tells every few seconds: the round trip that its checks found, how long a jitter buffer would hold
+    /// what it hears, and how much came. The answer, or the refusal.
+    pub async fn report(&self) -> Result<Value, CommandError> {
+        let heard = self.heard();
+        let round_trip = match &self.media {
+            Some(media) => media.round_trip().await,
+            None => None,
+        };
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let mut report = json!({ "received": heard.packets(), "lost": heard.lost() });
+        for (name, time) in [("rtt_ms", round_trip), ("jitter_buffer_ms", heard.jitter_buffer())] {
+            if let Some(time) = time {
+                report[name] = json!(ms(time));
+            }
+        }
+        self.command("stats", report).await
     }
 
     /// The place in the log that events from now on come after.

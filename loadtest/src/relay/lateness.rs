@@ -27,7 +27,7 @@ pub struct LatenessShown {
 
 impl Lateness {
     /// Counts one departure.
-    pub(super) fn add(&mut self, due: Duration, left: Duration) {
+    pub(crate) fn add(&mut self, due: Duration, left: Duration) {
         self.0.add(left.saturating_sub(due));
     }
 

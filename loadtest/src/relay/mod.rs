@@ -2,8 +2,8 @@
 //!
 //! What it does is decided by a pure [`Link`] for each direction of each client's [`Line`], with seeded dice; two shells carry datagrams
 //! (media: a server is told to advertise the relay's address) and streams (the WebSocket: a client is told the relay's address). A client's
-//! line is found by its IP address: on one machine every `127.x.y.z` is one. Lines may be changed while it runs. It measures how late it was
-//! itself: what was measured through a relay whose [`Lateness`] is not valid means nothing.
+//! line is found by its IP address: on one machine every `127.x.y.z` is one. Lines may be changed while it runs. It asks the system to be
+//! served first, and measures how late it was all the same: what was measured through a relay whose [`Lateness`] is not valid means nothing.
 //!
 //! ```no_run
 //! # use std::time::Duration;
@@ -16,7 +16,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod change;
 mod departures;
+mod first;
 mod impairment;
 mod lateness;
 mod line;
@@ -28,9 +30,11 @@ mod udp;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+pub use change::Change;
 pub use impairment::{Burst, Distribution, Impairment, ImpairmentError, Share};
 pub use lateness::{Lateness, LatenessShown};
 pub use line::{Direction, Line};
@@ -46,6 +50,7 @@ pub struct Relay {
     address: SocketAddr,
     shared: Arc<Shared>,
     carries: Carries,
+    is_first: bool,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -61,8 +66,8 @@ impl Relay {
         let shared = Arc::new(Shared::new(line, seed));
         let shell = UdpShell::new(address(listen)?, to, Arc::clone(&shared))?;
         let address = shell.address()?;
-        let thread = thread::Builder::new().name("relay-udp".to_owned()).spawn(move || shell.run())?;
-        Ok(Self { address, shared, carries: Carries::Datagrams, thread: Some(thread) })
+        let (thread, is_first) = start("relay-udp", move || shell.run())?;
+        Ok(Self { address, shared, carries: Carries::Datagrams, is_first, thread: Some(thread) })
     }
 
     /// Carries connections made to `listen` on to `to`, every byte in order.
@@ -72,13 +77,18 @@ impl Relay {
         let open = Arc::new(Open::default());
         let shell = TcpShell::new(address(listen)?, to, Arc::clone(&shared), Arc::clone(&open))?;
         let address = shell.address()?;
-        let thread = thread::Builder::new().name("relay-tcp".to_owned()).spawn(move || shell.run())?;
-        Ok(Self { address, shared, carries: Carries::Streams(open), thread: Some(thread) })
+        let (thread, is_first) = start("relay-tcp", move || shell.run())?;
+        Ok(Self { address, shared, carries: Carries::Streams(open), is_first, thread: Some(thread) })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether the system serves it before all others. If not, it is late on a busy machine.
+    pub fn is_first(&self) -> bool {
+        self.is_first
     }
 
     /// How long it has been there: blackouts are counted from its beginning.
@@ -169,6 +179,17 @@ pub enum RelayError {
     /// As many clients have lines of their own as may.
     #[error("there is no room for another line")]
     TooManyLines,
+}
+
+/// Starts a thread that asks to be first, before it works.
+fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<(JoinHandle<()>, bool)> {
+    let (granted, whether) = sync_channel(1);
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        // Whoever started it waits for this.
+        let _ = granted.send(first::ask());
+        work();
+    })?;
+    Ok((thread, whether.recv().unwrap_or_default()))
 }
 
 fn fits_streams(line: &Line) -> Result<(), RelayError> {

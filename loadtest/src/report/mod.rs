@@ -3,10 +3,12 @@
 //! It is shown as tables for people, or as JSON for machines. It measures nothing itself.
 
 mod audience;
+mod delay;
 mod durable;
 mod joins;
 mod overload;
 mod promptness;
+mod relay;
 mod restart;
 
 use std::time::Duration;
@@ -16,10 +18,12 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 pub use audience::{AudienceFigures, AudienceReport};
+pub use delay::{DelayFigures, DelayReport, DelayStep, Estimate};
 pub use durable::{DurableFigures, DurableReport, DurableStep, Pace};
 pub use joins::{JoinsFigures, JoinsReport, JoinsStep};
 pub use overload::{OverloadCosts, OverloadFigures, OverloadReport, OverloadStage, OverloadWave, SeatedFigures};
 pub use promptness::Promptness;
+pub use relay::RelayReport;
 pub use restart::{RestartFigures, RestartReport};
 
 use promptness::PromptnessShown;

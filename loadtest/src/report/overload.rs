@@ -142,6 +142,8 @@ impl OverloadWave {
 pub struct OverloadStage {
     /// Those in seats.
     pub seated: Vec<SeatedFigures>,
+    /// The longest time without each of them at any of the others in seats, by room and occupancy.
+    pub voices: BTreeMap<(usize, u32), Duration>,
     /// How many others each of them should hear.
     pub voices_expected: u64,
     /// Those who only listen.
@@ -163,6 +165,8 @@ pub struct SeatedFigures {
     pub voices: u64,
     /// The longest time without one of them.
     pub longest_gap: Duration,
+    /// How often that was longer than people bear.
+    pub long_gaps: u64,
     /// Packets of others that never came.
     pub missed: u64,
     /// Packets that came.
@@ -247,6 +251,7 @@ struct StageShown {
     seated: u64,
     longest_gap_ms: f64,
     gap_of_each_ms: Vec<f64>,
+    long_gaps: u64,
     missed: u64,
     regulars: u64,
     regulars_longest_silence_ms: f64,
@@ -317,8 +322,15 @@ impl OverloadReport {
         );
         text += &self.fits.tables("what fits");
         text += &self.storm.tables("the storm");
-        let mut stage =
-            right_aligned(["stage", "longest gap", "missed", "transit p99", "audience silent", "client's fault"]);
+        let mut stage = right_aligned([
+            "stage",
+            "longest gap",
+            "over 100 ms",
+            "missed",
+            "transit p99",
+            "audience silent",
+            "client's fault",
+        ]);
         let phases = [
             ("alone", &self.stage_alone),
             ("with what fits", &self.stage_with_what_fits),
@@ -428,7 +440,8 @@ impl StageShown {
         Self {
             seated: stage.seated.len() as u64,
             longest_gap_ms: ms(stage.longest_gap()),
-            gap_of_each_ms: stage.seated.iter().map(|seated| ms(seated.longest_gap)).collect(),
+            gap_of_each_ms: stage.voices.values().map(|gap| ms(*gap)).collect(),
+            long_gaps: stage.seated.iter().map(|seated| seated.long_gaps).sum(),
             missed: stage.seated.iter().map(|seated| seated.missed).sum(),
             regulars: stage.regulars,
             regulars_longest_silence_ms: ms(stage.regulars_silence),
@@ -438,11 +451,12 @@ impl StageShown {
         }
     }
 
-    fn row(&self, name: &str) -> [String; 6] {
+    fn row(&self, name: &str) -> [String; 7] {
         let shown = |ms: f64| format!("{ms:.1} ms");
         [
             name.to_owned(),
             shown(self.longest_gap_ms),
+            self.long_gaps.to_string(),
             self.missed.to_string(),
             shown(self.transit.p99_ms),
             shown(self.regulars_longest_silence_ms),
@@ -561,6 +575,7 @@ mod tests {
         let seated = SeatedFigures {
             voices: 1,
             longest_gap: Duration::from_millis(100),
+            long_gaps: 0,
             missed: 0,
             packets: 500,
             late: Duration::from_millis(2),

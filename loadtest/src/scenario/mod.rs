@@ -2,12 +2,13 @@
 //!
 //! Each scenario is a value with its sizes, and one `run` that returns what it measured. It knows participants and the wire's words for
 //! acts; budgets are for the report. [`Smoke`] has people with microphones, at a [`Venue`]; [`Audience`] and [`Joins`] measure signaling alone,
-//! with people who have no media, on a [`Stand`]; [`Durable`] and [`Restart`] measure what lies on the disk, in a [`Scratch`] folder;
-//! [`Overload`] has hundreds with media at a server that is short of processor time.
+//! with people who have no media, on a [`Stand`]; [`Delay`] has people talk through a [relay](crate::relay); [`Durable`] and [`Restart`] measure
+//! what lies on the disk, in a [`Scratch`] folder; [`Overload`] has hundreds with media at a server that is short of processor time.
 
 mod audience;
 mod cast;
 mod crowd;
+mod delay;
 mod durable;
 mod joins;
 mod overload;
@@ -20,6 +21,7 @@ use std::path::Path;
 use indicatif::ProgressBar;
 
 pub use audience::Audience;
+pub use delay::Delay;
 pub use durable::{Durable, Scratch};
 pub use joins::Joins;
 pub use overload::Overload;

@@ -40,6 +40,7 @@ mod report;
 mod restart;
 mod rooms;
 mod session;
+mod stats;
 mod upgrade;
 
 /// Every route there is, but for that of development mode. A path is written one way only; anything else is not found.
@@ -54,6 +55,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/v1/rooms/{room}/{noun}", get(lists::list).post(moderation::noun)),
         ("/v1/rooms/{room}/{noun}/{name}", delete(moderation::take_back)),
         ("/v1/rooms/{room}/session", get(upgrade::upgrade)),
+        ("/v1/rooms/{room}/stats", get(stats::show)),
         ("/v1/events", get(history::events)),
         ("/v1/audit", get(history::audits)),
         ("/v1/people/{identity}/data", get(people::export).delete(people::erase)),

@@ -4,6 +4,7 @@
 
 pub mod body;
 pub mod client;
+pub mod figures;
 pub mod outside;
 pub mod server;
 pub mod view;

@@ -67,7 +67,7 @@ pub use view::{
     Viewer,
 };
 
-use crate::ids::{Identity, RequestId, RoomId, SessionId};
+use crate::ids::{Identity, RequestId, RoomId, SeatIndex, SessionId};
 
 use answers::Answer;
 use audience::AudienceNews;
@@ -82,6 +82,7 @@ use permit::Caller;
 use ranks::HostOffer;
 use record::Written;
 use roster::Roster;
+use seat::SeatState;
 use sound::StageSound;
 use stage::Stage;
 use talk::Tally;
@@ -205,6 +206,14 @@ impl Room {
     /// The present session of someone in the room.
     pub fn session_of(&self, identity: &Identity) -> Option<&SessionId> {
         self.roster.find(identity).map(|person| &person.session)
+    }
+
+    /// Those on stage: where, who, and by which session.
+    pub fn on_stage(&self) -> impl Iterator<Item = (SeatIndex, &Identity, &SessionId)> {
+        self.stage.iter().filter_map(|(index, seat)| match &seat.state {
+            SeatState::Occupied { who, session, .. } => Some((index, who, session)),
+            SeatState::Open | SeatState::Locked | SeatState::Reserved { .. } => None,
+        })
     }
 
     /// The rank that someone has here, or had when they left.

@@ -5,7 +5,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::line::{Line, LineId};
 use crate::{
-    ids::{Identity, RequestId, RoomId, SessionId},
+    ids::{Identity, RequestId, RoomId, SeatIndex, SessionId},
     media::{MediaFact, MediaPlane},
     room::{Act, BanView, Done, Join, Outsider, ParticipantView, Rank, Refusal, Refused, RoleCounts, Snapshot, Viewer},
     store::{AnswerRow, Ticket},
@@ -40,6 +40,8 @@ pub(crate) enum Mail {
     Find { asker: Asker, reply: oneshot::Sender<Found> },
     /// What is known of someone who is not here is to be forgotten; their mutes, too, unless they are to be kept.
     Forget { who: Identity, keep_mute: bool, reply: oneshot::Sender<Ticket> },
+    /// Someone asks who is on stage.
+    OnStage { reply: oneshot::Sender<Vec<Seated>> },
     /// Someone outside wants to look.
     Look { viewer: Viewer, asker: Option<Asker>, reply: oneshot::Sender<Result<Box<Snapshot>, Refusal>> },
 }
@@ -91,6 +93,14 @@ pub(crate) struct Found {
     pub(crate) rank: Option<Rank>,
     /// A seat is theirs or is kept for them, or they are invited to one.
     pub(crate) is_expected_on_stage: bool,
+}
+
+/// Someone on stage.
+#[derive(Debug)]
+pub(crate) struct Seated {
+    pub(crate) session: SessionId,
+    pub(crate) identity: Identity,
+    pub(crate) seat: SeatIndex,
 }
 
 /// Someone who wants to look without being a back end: by which token.
@@ -204,6 +214,13 @@ impl RoomHandle {
         found.await.map_err(|_| RoomOver)
     }
 
+    /// Who is on stage.
+    pub(crate) async fn on_stage(&self) -> Result<Vec<Seated>, Refusal> {
+        let (reply, on_stage) = oneshot::channel();
+        self.tell(Mail::OnStage { reply }).await.map_err(|_| Refusal::RoomClosed)?;
+        on_stage.await.map_err(|_| Refusal::RoomClosed)
+    }
+
     /// Has the room forget what it knows of someone who is not there.
     pub(crate) async fn forget(&self, who: Identity, keep_mute: bool) -> Result<Ticket, RoomOver> {
         let (reply, ticket) = oneshot::channel();
@@ -219,20 +236,27 @@ impl RoomHandle {
     }
 }
 
-/// The room's head count, written by its task and read by anyone.
+/// The room's head count and the number of its last event, written by its task and read by anyone.
 #[derive(Debug, Default)]
 pub(crate) struct RoleGauge {
     hosts: AtomicUsize,
     guests: AtomicUsize,
     listeners: AtomicUsize,
+    seq: AtomicU64,
 }
 
 impl RoleGauge {
-    pub(crate) fn set(&self, roles: RoleCounts) {
+    pub(crate) fn set(&self, roles: RoleCounts, seq: u64) {
         let RoleCounts { hosts, guests, listeners } = roles;
         self.hosts.store(hosts, Relaxed);
         self.guests.store(guests, Relaxed);
         self.listeners.store(listeners, Relaxed);
+        self.seq.store(seq, Relaxed);
+    }
+
+    /// The number of the last event of the room's log.
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq.load(Relaxed)
     }
 
     pub(crate) fn counts(&self) -> RoleCounts {

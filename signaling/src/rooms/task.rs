@@ -15,7 +15,7 @@ use tracing::{Instrument, debug, info, info_span};
 use super::{
     crowd::{Crowd, Pending},
     directory::{RoomContext, RoomEntry},
-    handle::{Acted, Asker, Enter, Found, List, ListOf, Listed, Mail, Remember, Resume, RoleGauge},
+    handle::{Acted, Asker, Enter, Found, List, ListOf, Listed, Mail, Remember, Resume, RoleGauge, Seated},
     holds::Holds,
     journal::Missed,
     ledger::{Ledger, Told},
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     clock,
-    ids::{RequestId, RoomId, SessionId},
+    ids::{Identity, RequestId, RoomId, SessionId},
     media::MediaFact,
     protocol::server::{self, Welcome},
     room::{ByeAction, ByeReason, Done, Event, Input, Output, Rank, Recipients, Refusal, Refused, Room, Viewer},
@@ -146,7 +146,7 @@ impl RoomTask {
             self.feed(Input::Detached { session }, now);
         }
         self.crowd.trim();
-        self.roles.set(self.room.role_counts());
+        self.roles.set(self.room.role_counts(), self.room.seq());
     }
 
     fn open(&mut self, mail: Mail, now: Instant) {
@@ -176,6 +176,10 @@ impl RoomTask {
             Mail::Find { asker, reply } => {
                 // Who asked may have gone; then nobody reads it.
                 let _gone = reply.send(self.find(&asker, now));
+            }
+            Mail::OnStage { reply } => {
+                // Who asked may have gone; then nobody reads it.
+                let _gone = reply.send(self.on_stage());
             }
             Mail::Forget { who, keep_mute, reply } => {
                 self.room.forget(&who, keep_mute);
@@ -246,6 +250,15 @@ impl RoomTask {
             rank: self.room.rank_known(identity),
             is_expected_on_stage: self.room.expects_on_stage(identity, now),
         }
+    }
+
+    fn on_stage(&self) -> Vec<Seated> {
+        let seated = |(seat, identity, session): (_, &Identity, &SessionId)| Seated {
+            session: session.clone(),
+            identity: identity.clone(),
+            seat,
+        };
+        self.room.on_stage().map(seated).collect()
     }
 
     fn list(&self, list: &List, now: Instant) -> Listed {
@@ -479,6 +492,7 @@ impl RoomTask {
                 | Mail::Outside { .. }
                 | Mail::List { .. }
                 | Mail::Find { .. }
+                | Mail::OnStage { .. }
                 | Mail::Forget { .. }
                 | Mail::Look { .. } => {}
             }

@@ -41,7 +41,7 @@ export function stage(root, { run, menu, room }) {
     const draggable = isHost(state.self) && seat.state === 'occupied';
     set(tile, { 'data-drag': draggable ? `seat:${seat.index}` : null, 'data-drag-name': seat.name ?? seat.identity ?? null });
     const [number, face, label, flagged] = tile.children;
-    const flag = flagOf(state, seat);
+    const flag = mine ? null : flagOf(state, seat); // of oneself it stands below the stage
     set(flagged, { hidden: !flag, 'data-flag': flag?.kind, title: flag?.more });
     text(number, seat.index);
     drawFace(face, seat, mute);

@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use podium::engine::Engine;
-use podium::engine::command::{Command, Plan, RoomKey, TransportKey};
+use podium::engine::command::{Command, Ladder, Plan, RoomKey, TransportKey};
 use podium::engine::counters::{Counters, DropReason};
 use podium::engine::event::Event;
 use podium::runtime::clock;
@@ -64,6 +64,10 @@ pub(crate) struct World {
     pub(crate) byes: Vec<(SessionId, room::ByeReason)>,
     /// Datagrams that came to an address that nobody has any more.
     pub(crate) strays: Vec<(Instant, SocketAddr)>,
+    /// So long datagrams wait before the engine gets them.
+    pub(crate) lateness: Duration,
+    /// The engine is not asked to serve the audience.
+    pub(crate) audience_waits: bool,
     /// What participants sent, if it is to be kept.
     pub(crate) tapped: Option<Vec<(SocketAddr, Vec<u8>)>>,
     /// What the engine sent, if it is to be kept: (when, to whom, what).
@@ -134,6 +138,8 @@ impl World {
             told: Vec::new(),
             byes: Vec::new(),
             strays: Vec::new(),
+            lateness: Duration::ZERO,
+            audience_waits: false,
             tapped: None,
             tapped_out: None,
         }
@@ -243,17 +249,32 @@ impl World {
     /// Gives the engine a datagram and checks that it was counted for what it is.
     pub(crate) fn feed(&mut self, from: SocketAddr, datagram: &[u8]) -> Reaction {
         let before = self.counters();
-        self.engine.handle_datagram(Path::udp(server_address(), from), datagram, self.now);
+        let came_at = self.now.checked_sub(self.lateness).unwrap();
+        self.engine.take_datagram(Path::udp(server_address(), from), datagram, came_at, self.now);
+        if !self.audience_waits {
+            while self.engine.serve_audience(self.now) {}
+        }
         let after = self.counters();
         let kinds: Vec<DatagramKind> = self.engine.outbox().iter().map(|(_, bytes)| classify(bytes)).collect();
         let audio = self.engine.outbox().iter().filter(|(_, bytes)| classify(bytes) == DatagramKind::Rtp);
         let endings = audio.filter(|(_, bytes)| judge::is_ending(bytes)).count() as u64;
         let reaction = judge_counts(datagram, &before, &after, &kinds);
-        if reaction.taken == 1 {
+        if reaction.taken == 1 && self.lateness.is_zero() && !self.audience_waits {
             self.judge_fan_out(from, &before, &after, endings);
         }
         self.carry_out();
         reaction
+    }
+
+    /// What is to be given up to spare the machine.
+    pub(crate) fn ladder(&mut self, audience_slots: Option<u8>) {
+        self.command(Command::Ladder(Ladder { audience_slots }));
+    }
+
+    /// The audience gets what waits for it.
+    pub(crate) fn serve_audience(&mut self) {
+        while self.engine.serve_audience(self.now) {}
+        self.carry_out();
     }
 
     fn next_instant(&mut self) -> Option<Instant> {

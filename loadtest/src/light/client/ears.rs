@@ -50,6 +50,8 @@ pub struct VoiceHeard {
     pub missed: u64,
     /// The longest time between two of its packets.
     pub longest_gap: Duration,
+    /// How often that time was over [`LONG_GAP`].
+    pub long_gaps: u64,
     last_at: Instant,
     next_counter: Option<u64>,
 }
@@ -74,7 +76,7 @@ impl Ears {
         }
     }
 
-    /// The voices that were heard since listening began, at most [`VOICES_MAX`].
+    /// The voices that were heard since listening began, as many as a client tells apart.
     #[must_use]
     pub fn voices(&self) -> &[VoiceHeard] {
         &self.voices
@@ -154,13 +156,22 @@ impl Ears {
         let Some(voice) = self.voices.iter_mut().find(|voice| voice.csrc == csrc) else {
             if self.voices.len() < VOICES_MAX {
                 let next_counter = counter.map(|counter| counter + 1);
-                let (packets, missed, longest_gap) = (1, 0, Duration::ZERO);
-                self.voices.push(VoiceHeard { csrc, packets, missed, longest_gap, last_at: now, next_counter });
+                self.voices.push(VoiceHeard {
+                    csrc,
+                    packets: 1,
+                    missed: 0,
+                    longest_gap: Duration::ZERO,
+                    long_gaps: 0,
+                    last_at: now,
+                    next_counter,
+                });
             }
             return;
         };
         voice.packets += 1;
-        voice.longest_gap = voice.longest_gap.max(now.saturating_duration_since(voice.last_at));
+        let gap = now.saturating_duration_since(voice.last_at);
+        voice.longest_gap = voice.longest_gap.max(gap);
+        voice.long_gaps += u64::from(gap > LONG_GAP);
         voice.last_at = now;
         if let (Some(counter), Some(next)) = (counter, voice.next_counter) {
             // One that comes late after all is taken back.
@@ -180,5 +191,7 @@ fn csrc_of(packet: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes([csrc[0], csrc[1], csrc[2], csrc[3]]))
 }
 
+/// A gap longer than this is one that people notice.
+pub const LONG_GAP: Duration = Duration::from_millis(100);
 /// Voices that one client tells apart; those beyond count as packets only. A stage has far fewer seats.
 const VOICES_MAX: usize = 64;

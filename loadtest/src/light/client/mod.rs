@@ -25,7 +25,7 @@ use podium::wire::rtcp::{self, Report, SenderReport, TimeAnswer};
 use podium::wire::{DatagramKind, classify};
 
 pub use answer::{Answer, AnswerError, MicrophoneTerms, SlotTerms};
-pub use ears::{Ears, Heard, VoiceHeard};
+pub use ears::{Ears, Heard, LONG_GAP, VoiceHeard};
 pub use microphone::{Microphone, Speech};
 pub use offer::Offer;
 

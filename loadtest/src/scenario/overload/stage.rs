@@ -152,7 +152,7 @@ impl Stage {
     fn judge(&mut self) -> OverloadStage {
         let mut figures = std::mem::take(&mut self.figures);
         let now = clock::now();
-        for cast in &self.rooms {
+        for (room, cast) in self.rooms.iter().enumerate() {
             for &member in &cast.seated {
                 let Some(client) = self.party.client(member) else {
                     continue;
@@ -160,10 +160,15 @@ impl Stage {
                 let ears = client.ears();
                 let gap = ears.voices().iter().map(|voice| voice.longest_gap_until(now)).max();
                 let late = client.microphone().map(|microphone| microphone.latest()).unwrap_or_default();
+                for voice in ears.voices() {
+                    let longest = figures.voices.entry((room, voice.csrc)).or_default();
+                    *longest = (*longest).max(voice.longest_gap_until(now));
+                }
                 figures.seated.push(SeatedFigures {
                     voices: ears.voices().len() as u64,
                     // One who hears nobody has a gap as long as all of it.
                     longest_gap: gap.unwrap_or_else(|| ears.longest_silence_until(now)),
+                    long_gaps: ears.voices().iter().map(|voice| voice.long_gaps).sum(),
                     missed: ears.voices().iter().map(|voice| voice.missed).sum(),
                     packets: ears.packets(),
                     late,

@@ -45,7 +45,7 @@ pub fn is_kind_or_family(text: &str) -> bool {
     }
 }
 
-/// Every kind of event that is told outside: those of the log, those about sessions, and one for each act of moderation.
+/// Every kind of event that is told outside: those of the log, those about sessions, one for each act of moderation, and those of the latency monitor.
 pub const KINDS: &[&str] = &[
     "room.created",
     "room.restored",
@@ -84,4 +84,7 @@ pub const KINDS: &[&str] = &[
     "moderation.invite_revoke",
     "moderation.room_update",
     "moderation.room_close",
+    "latency.breached",
+    "latency.recovered",
+    "latency.acted",
 ];

@@ -4,6 +4,7 @@ pub mod frame;
 
 mod audit;
 mod kind;
+mod latency;
 pub mod lifecycle;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ pub use self::{
     audit::{audit_details, audit_reason, audit_role, moderation_event, moderation_kind},
     frame::LimitsJson,
     kind::{KINDS, is_kind_or_family, kind},
+    latency::{latency_event, latency_kind},
 };
 use super::view::{SelfJson, SnapshotJson, millis};
 use crate::{

@@ -68,6 +68,7 @@ fn answers() -> Vec<Named> {
         ("bye.slow_consumer", server::bye("slow_consumer", "resume", None)),
         ("bye.session_stale", server::bye("session_stale", "rejoin", None)),
         ("bye.draining", server::bye("draining", "retry", Some(seconds(2)))),
+        ("bye.latency_at_risk", server::bye("latency_at_risk", "retry", Some(Duration::from_millis(4200)))),
         ("bye.scheduled", server::bye("room_not_found", "retry", Some(seconds(3600)))),
     ]
 }

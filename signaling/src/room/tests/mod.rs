@@ -23,6 +23,7 @@ mod races;
 mod record;
 mod reviewed;
 mod seats;
+mod sounds;
 mod table;
 mod turns;
 

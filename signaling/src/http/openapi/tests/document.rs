@@ -12,7 +12,7 @@ use super::{
 use crate::{
     http::{idempotency::KEY_CHARS_MAX, page::PAGE_MAX, rooms::LIST_MAX},
     protocol::{
-        NOTICE_MS_MAX, body, outside,
+        NOTICE_MS_MAX, body, figures, outside,
         tests::{
             hold,
             schema::{schema, tidy},
@@ -233,6 +233,7 @@ fn schemas() -> Map<String, Value> {
         ("Problem", body::Problem::json_schema(&mut generator)),
         ("CreateRoom", body::CreateRoom::json_schema(&mut generator)),
         ("RoomList", body::RoomList::json_schema(&mut generator)),
+        ("RoomStats", figures::RoomStatsJson::json_schema(&mut generator)),
         ("LoggedEvent", outside::EventJson::json_schema(&mut generator)),
         ("LoggedAct", outside::AuditJson::json_schema(&mut generator)),
         ("PersonData", outside::PersonJson::json_schema(&mut generator)),

@@ -121,6 +121,12 @@ fn rooms() -> Vec<Operation> {
             ..Operation::new("GET", "/v1/rooms/{room}", "room_show", Tag::Rooms, "Show a room.")
         },
         Operation {
+            notes: "Wants `roomAdmin` for the room, or a token for it whose bearer is a host or cohost of it by its own record.",
+            answers: &[(200, "The figures.", Some("RoomStats"))],
+            refusals: vec![Banned, RoomNotFound, RoomClosed],
+            ..Operation::new("GET", "/v1/rooms/{room}/stats", "room_stats", Tag::Rooms, "Show how a room sounds.")
+        },
+        Operation {
             tagged: Tagged::Room,
             ..command("PATCH", "/v1/rooms/{room}", "room_update", Tag::Rooms, Who::Hosts, &[])
         },

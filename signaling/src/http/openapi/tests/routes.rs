@@ -84,7 +84,7 @@ fn filled(template: &str, word: &str) -> String {
 
 /// Every word that a path might hold: the parts of what commands are called, also of many.
 fn words() -> BTreeSet<String> {
-    let mut words = BTreeSet::from(["participants".to_owned(), "session".to_owned()]);
+    let mut words = BTreeSet::from(["participants", "session", "stats"].map(str::to_owned));
     for kind in types(&schema(), "ClientFrame") {
         for (place, _) in kind.match_indices('_') {
             words.extend([kind[..place].to_owned(), kind[place + 1..].to_owned()]);
