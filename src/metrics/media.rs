@@ -28,7 +28,24 @@ impl Collector for MediaCollector {
         let mut families: Vec<MetricFamily> = BY_WORKER.iter().map(|series| series.family(&workers)).collect();
         families.push(drops(&workers));
         families.push(self.silence());
-        families.push(transit(&workers));
+        families.push(times(
+            &workers,
+            "podium_transit_seconds",
+            "From taking datagrams to having sent what they caused; one sample a wake-up.",
+            |stats| &stats.transit,
+        ));
+        families.push(times(
+            &workers,
+            "podium_residence_seconds",
+            "From the kernel's receiving of an audio packet to having sent the last of its copies; sampled.",
+            |stats| &stats.residence,
+        ));
+        families.push(times(
+            &workers,
+            "podium_handshake_residence_seconds",
+            "The same for each datagram of a handshake, which waits for voices.",
+            |stats| &stats.handshakes,
+        ));
         families
     }
 }
@@ -51,14 +68,14 @@ fn drops(workers: &[(String, Published)]) -> MetricFamily {
     counter("podium_drops_total", "Packets that went no further, by reason.", &samples)
 }
 
-fn transit(workers: &[(String, Published)]) -> MetricFamily {
-    let mut transit = Histogram::new(TRANSIT_EDGES);
+/// A histogram of all workers together.
+fn times(workers: &[(String, Published)], name: &str, help: &str, of: fn(&Published) -> &Histogram) -> MetricFamily {
+    let mut all = Histogram::new(TRANSIT_EDGES);
     for (_, stats) in workers {
-        transit.add(&stats.transit);
+        all.add(of(stats));
     }
-    let help = "From taking datagrams to having sent what they caused; one sample a wake-up.";
-    let buckets = transit.cumulative().map(|(edge, count)| (edge.as_secs_f64(), count));
-    buckets_family("podium_transit_seconds", help, buckets, transit.count(), transit.sum().as_secs_f64())
+    let buckets = all.cumulative().map(|(edge, count)| (edge.as_secs_f64(), count));
+    buckets_family(name, help, buckets, all.count(), all.sum().as_secs_f64())
 }
 
 /// One family with a series a worker.
@@ -104,6 +121,19 @@ const BY_WORKER: &[Series] = &[
         "podium_copies_without_slot_total",
         "Copies not made because other speakers have the listener's slots.",
         |stats| stats.engine.copies_without_slot as f64,
+    ),
+    counts(
+        "podium_stale_for_audience_total",
+        "Audio packets that went to the seated only, having waited too long for the audience.",
+        |stats| stats.engine.stale_for_audience as f64,
+    ),
+    counts("podium_handshakes_lost_total", "Datagrams of handshakes dropped because too many waited.", |stats| {
+        stats.handshakes_lost as f64
+    }),
+    counts(
+        "podium_stamps_refused_total",
+        "Stamps of the kernel that were not believed, because a clock had been set.",
+        |stats| stats.stamps_refused as f64,
     ),
     counts(
         "podium_copies_before_switch_total",

@@ -42,21 +42,29 @@ pub(super) struct Ticking {
 struct Worker {
     index: u16,
     residence: Gained,
+    handshakes: Gained,
     busy: Duration,
     datagrams_out: u64,
 }
 
-/// One worker's residence over the last 10 s.
+/// How long packets stayed with one worker over the last 10 s.
 #[derive(Clone, Copy, Debug, Default)]
 struct Residence {
     quantiles: Option<[Duration; 2]>,
     count: u64,
+    /// The 95th percentile of handshakes' datagrams.
+    handshake: Option<Duration>,
 }
 
 impl Ticking {
     pub(super) fn new(pool: &Pool) -> Self {
-        let worker =
-            |index| Worker { index, residence: Gained::new(RESIDENCE_OVER), busy: Duration::ZERO, datagrams_out: 0 };
+        let worker = |index| Worker {
+            index,
+            residence: Gained::new(RESIDENCE_OVER),
+            handshakes: Gained::new(RESIDENCE_OVER),
+            busy: Duration::ZERO,
+            datagrams_out: 0,
+        };
         let watched = [Signal::Join, Signal::Residence, Signal::Cpu, Signal::Memory, Signal::Descriptors];
         Self {
             machine: Machine::new(pool.workers().iter().map(|worker| format!("media-{}", worker.index)).collect()),
@@ -173,8 +181,8 @@ impl Monitor {
         known.recent.advance(now);
         let enough = residences.iter().filter(|residence| residence.count >= RESIDENCES_MIN);
         let residence = enough.filter_map(|residence| residence.quantiles).map(|[_, p95]| p95).max();
-        // The datagrams of a handshake stay here as long as all others do.
-        let join = known.recent.answering_p95().map(|p95| p95 + residence.unwrap_or_default() * HANDSHAKE_DATAGRAMS);
+        let handshake = residences.iter().filter_map(|residence| residence.handshake).max().unwrap_or_default();
+        let join = known.recent.answering_p95().map(|p95| p95 + handshake * HANDSHAKE_DATAGRAMS);
         let part =
             |value: Option<Duration>, budget_ms: u64| value.map_or(0.0, |value| ms(value) / budget_ms.max(1) as f64);
         let mut pressures = Pressures::default();
@@ -315,7 +323,8 @@ impl Ticking {
         each.map(|(worker, stats)| {
             let gained = worker.residence.advance(&stats.residence, now);
             let quantiles = gained.percentile(0.5).zip(gained.percentile(0.95)).map(|(median, p95)| [median, p95]);
-            Residence { quantiles, count: gained.count() }
+            let handshake = worker.handshakes.advance(&stats.handshakes, now).percentile(0.95);
+            Residence { quantiles, count: gained.count(), handshake }
         })
         .collect()
     }
