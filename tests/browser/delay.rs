@@ -89,6 +89,12 @@ async fn those_on_stage(host: &Browser) {
     host.resize(DESKTOP).await;
     assert_eq!(host.run("return others.cleo.state.lines.size", json!([])).await, json!(0), "it is the host's to know");
 
+    feeds(host, json!({ "type": "latency_state", "identity": "ben" })).await;
+    host.holds(
+        "what is no longer known is no longer shown",
+        "document.querySelector('[data-testid=\"seat-1-flag\"]').hidden",
+    )
+    .await;
     does(host, "ben", "leaveSeat()").await;
     host.holds("it went with the seat", "!podium.state.lines.has('ben') && podium.state.lines.has('cleo')").await;
     does(host, "cleo", "leaveSeat()").await;
@@ -166,7 +172,7 @@ async fn a_server_that_is_too_busy_is_asked_again_when_it_said_and_ever_later() 
     browser.go(&links.host).await;
     browser.sees("name").await;
     browser.run(TAPPED, json!([])).await;
-    // The first three joins are refused as a busy server refuses them: an error, then a word of when to come back.
+    // The first three joins are refused as a busy server refuses them: with a word of when to come back; an older one also answers the request.
     let refusing = "
         window.refused = [];
         const Open = window.WebSocket;
@@ -177,7 +183,7 @@ async fn a_server_that_is_too_busy_is_asked_again_when_it_said_and_ever_later() 
                 refused.push(performance.now());
                 const code = refused.length === 2 ? 'node_full' : 'latency_at_risk';
                 const say = (frame) => setTimeout(() => this.handler({ data: JSON.stringify(frame) }), 10);
-                say({ type: 'reply', request_id, error: { code, message: 'busy', details: { retry_after_ms: 2000 } } });
+                if (refused.length === 2) say({ type: 'reply', request_id, error: { code, message: 'busy', details: { retry_after_ms: 2000 } } });
                 say({ type: 'bye', reason: code, action: 'retry', retry_after_ms: 2000 });
             }
         };";
