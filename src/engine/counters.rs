@@ -169,13 +169,9 @@ impl Counters {
         self.dropped[reason as usize] += 1;
     }
 
-    /// Packets that were too old to be sent on.
+    /// Packets that were too old to be sent on, to anyone or to the audience.
     pub fn stale(&self) -> u64 {
-        DropReason::ALL
-            .into_iter()
-            .filter(|reason| reason.label().starts_with("stale"))
-            .map(|reason| self.drops(reason))
-            .sum()
+        self.drops(DropReason::Stale) + self.stale_for_audience
     }
 
     /// How often this reason was counted.

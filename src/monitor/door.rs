@@ -24,6 +24,8 @@ pub(super) struct Door {
     ahead: AtomicU64,
     dice: AtomicU64,
     refused: [AtomicU64; 3],
+    /// Those of them who were refused for coming too many at once.
+    paced: AtomicU64,
 }
 
 impl Door {
@@ -40,6 +42,7 @@ impl Door {
             ahead: AtomicU64::new(0),
             dice: AtomicU64::new(1),
             refused: Default::default(),
+            paced: AtomicU64::new(0),
         }
     }
 
@@ -74,14 +77,25 @@ impl Door {
             Role::Guest => Step::RefuseGuests,
             Role::Host => Step::RefuseHosts,
         };
-        let admitted = self.step() < refused_from
-            && match role {
-                Role::Listener => self.take(now, 0.0),
-                Role::Guest => self.take(now, GUESTS_CREDIT),
-                // A host is one, and brings the others: the pace is kept by those who come after.
-                Role::Host => self.take_anyway(now),
-            };
-        if admitted { Ok(()) } else { Err(self.not_now(role)) }
+        if self.step() >= refused_from {
+            return Err(self.not_now(role));
+        }
+        let in_time = match role {
+            Role::Listener => self.take(now, 0.0),
+            Role::Guest => self.take(now, GUESTS_CREDIT),
+            // A host is one, and brings the others: the pace is kept by those who come after.
+            Role::Host => self.take_anyway(now),
+        };
+        if in_time {
+            return Ok(());
+        }
+        self.paced.fetch_add(1, Relaxed);
+        Err(self.not_now(role))
+    }
+
+    /// How many were refused for coming too many at once, since the start.
+    pub(super) fn paced(&self) -> u64 {
+        self.paced.load(Relaxed)
     }
 
     /// How many of this role were refused since the start.
@@ -178,6 +192,7 @@ mod tests {
         assert_eq!(door.admit(Role::Listener, now).map_err(|not_now| not_now.refusal), Err(Refusal::LatencyAtRisk));
         assert_eq!((0..1_000).filter(|_| door.admit(Role::Guest, now).is_ok()).count(), 10);
         assert!((0..100).all(|_| door.admit(Role::Host, now).is_ok()));
+        assert_eq!(door.paced(), 1 + 990);
         let later = now + Duration::from_secs(10);
         assert!(door.admits_everyone(later), "a storm is over at some time");
     }

@@ -93,6 +93,8 @@ struct Known {
     gate: Gate,
     cost: Cost,
     joins_per_s: f64,
+    /// When someone was last refused for coming with too many others, while that lasts.
+    paced_at: Option<Instant>,
     pressures: Pressures,
     workers: Vec<page::WorkerRow>,
     acts: Acts<Done>,
@@ -125,6 +127,7 @@ impl Monitor {
                 gate: Gate::new(config.refuse_at),
                 cost: Cost::default(),
                 joins_per_s: 0.0,
+                paced_at: None,
                 pressures: Pressures::default(),
                 workers: Vec::new(),
                 acts: Acts::default(),
@@ -166,11 +169,15 @@ impl Monitor {
     /// A room is over.
     pub fn room_closed(&self, room: &RoomId) {
         let mut known = self.lock();
-        if let Some(number) = known.people.close(room) {
-            for key in known.book.close_room(number) {
-                known.joins.forget(key);
-            }
+        let Some(number) = known.people.known(room) else {
+            return;
+        };
+        for key in known.book.in_room(number) {
+            known.joins.forget(key);
+            self.leave(&mut known, key);
         }
+        known.book.close_room(number);
+        known.people.close(room);
     }
 
     /// A room's stage is this from now on.

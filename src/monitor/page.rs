@@ -14,7 +14,7 @@
 //!     { "index": 0, "busy": 0.12, "residence_p50_ms": 0.05, "residence_p95_ms": 0.2, "transports": 12, "packets_per_s": 1500.0, "silent_ms": 12 }
 //!   ],
 //!   "gate": {
-//!     "enforce": true, "step": "everyone", "retry_after_s": null, "joins_per_s": 120.5, "audience_slots": null,
+//!     "enforce": true, "step": "everyone", "paced": false, "retry_after_s": null, "joins_per_s": 120.5, "audience_slots": null,
 //!     "pressure": { "join": 0.1, "residence": 0.0, "cpu": 0.2, "media": 0.1, "memory": 0.05, "descriptors": 0.01 }
 //!   },
 //!   "acts": [{ "ago_s": 12, "act": "flag_participant", "why": "mouth_to_ear", "room": "demo", "identity": "ben" }]
@@ -125,6 +125,8 @@ pub struct GateView {
     pub enforce: bool,
     /// `everyone`, `refuse_listeners`, `refuse_guests`, `refuse_hosts`.
     pub step: &'static str,
+    /// Listeners are refused because too many come at once, and not because of what the server has to do already.
+    pub paced: bool,
     /// What those who are refused are told.
     pub retry_after_s: Option<u64>,
     /// How many may come in a second, by what a join costs.

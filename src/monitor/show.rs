@@ -64,10 +64,14 @@ impl Monitor {
     }
 
     fn gate_view(&self, known: &Known) -> GateView {
-        let (step, pressures) = (known.gate.step(), &known.pressures);
+        let pressures = &known.pressures;
+        let is_paced = known.paced_at.is_some();
+        // Who comes with too many others is refused as a listener is.
+        let step = if is_paced { known.gate.step().max(Step::RefuseListeners) } else { known.gate.step() };
         GateView {
             enforce: self.config.enforce,
             step: step.label(),
+            paced: is_paced,
             retry_after_s: (step != Step::Everyone).then(|| self.door.retry_after().as_secs()),
             joins_per_s: known.joins_per_s,
             audience_slots: known.gate.audience_slots(),

@@ -14,7 +14,7 @@ use super::machine::{Machine, Usage};
 use super::page::WorkerRow;
 use super::{Done, Known, Monitor};
 use crate::engine::command::Ladder;
-use crate::latency::gate::{Act, Pressures, Signal};
+use crate::latency::gate::{Act, Pressures, Signal, Step};
 use crate::latency::watch::{Change, Watch};
 use crate::latency::window::Gained;
 use crate::runtime::clock;
@@ -32,6 +32,8 @@ pub(super) struct Ticking {
     /// Packets that were too old to be sent, and when that was last told.
     stale: u64,
     stale_told: Option<Instant>,
+    /// How many were refused for coming too many at once.
+    paced: u64,
     /// Facts that found no place, to be tried again.
     unsent: Vec<(RoomId, MediaFact)>,
 }
@@ -40,21 +42,29 @@ pub(super) struct Ticking {
 struct Worker {
     index: u16,
     residence: Gained,
+    handshakes: Gained,
     busy: Duration,
     datagrams_out: u64,
 }
 
-/// One worker's residence over the last 10 s.
+/// How long packets stayed with one worker over the last 10 s.
 #[derive(Clone, Copy, Debug, Default)]
 struct Residence {
     quantiles: Option<[Duration; 2]>,
     count: u64,
+    /// The 95th percentile of handshakes' datagrams.
+    handshake: Option<Duration>,
 }
 
 impl Ticking {
     pub(super) fn new(pool: &Pool) -> Self {
-        let worker =
-            |index| Worker { index, residence: Gained::new(RESIDENCE_OVER), busy: Duration::ZERO, datagrams_out: 0 };
+        let worker = |index| Worker {
+            index,
+            residence: Gained::new(RESIDENCE_OVER),
+            handshakes: Gained::new(RESIDENCE_OVER),
+            busy: Duration::ZERO,
+            datagrams_out: 0,
+        };
         let watched = [Signal::Join, Signal::Residence, Signal::Cpu, Signal::Memory, Signal::Descriptors];
         Self {
             machine: Machine::new(pool.workers().iter().map(|worker| format!("media-{}", worker.index)).collect()),
@@ -64,6 +74,7 @@ impl Ticking {
             last: None,
             stale: 0,
             stale_told: None,
+            paced: 0,
             unsent: Vec::new(),
         }
     }
@@ -170,8 +181,8 @@ impl Monitor {
         known.recent.advance(now);
         let enough = residences.iter().filter(|residence| residence.count >= RESIDENCES_MIN);
         let residence = enough.filter_map(|residence| residence.quantiles).map(|[_, p95]| p95).max();
-        // The datagrams of a handshake stay here as long as all others do.
-        let join = known.recent.answering_p95().map(|p95| p95 + residence.unwrap_or_default() * HANDSHAKE_DATAGRAMS);
+        let handshake = residences.iter().filter_map(|residence| residence.handshake).max().unwrap_or_default();
+        let join = known.recent.answering_p95().map(|p95| p95 + handshake * HANDSHAKE_DATAGRAMS);
         let part =
             |value: Option<Duration>, budget_ms: u64| value.map_or(0.0, |value| ms(value) / budget_ms.max(1) as f64);
         let mut pressures = Pressures::default();
@@ -187,7 +198,7 @@ impl Monitor {
         known.joins_per_s = known.cost.joins_per_s(usage.cores * self.config.refuse_at);
         let total = known.recent.total_p95();
         self.watch(known, ticking, &pressures, (total, residence), now);
-        self.press(known, &pressures, now);
+        self.press(known, ticking, &pressures, now);
         let (classes, qualities) = known.book.totals();
         self.metrics.people(&classes, &qualities);
         self.metrics.admission(known.gate.step(), known.joins_per_s, &pressures);
@@ -196,7 +207,7 @@ impl Monitor {
         }
     }
 
-    fn press(&self, known: &mut Known, pressures: &Pressures, now: Instant) {
+    fn press(&self, known: &mut Known, ticking: &mut Ticking, pressures: &Pressures, now: Instant) {
         let slots = known.gate.audience_slots();
         // Where nothing is enforced, nothing is done, and what would be done is not told as if it were.
         if self.config.enforce {
@@ -204,6 +215,7 @@ impl Monitor {
                 self.acted(known, Done { act, why: why.budget(), room: None, identity: None }, now);
             }
         }
+        self.note_pace(known, ticking, now);
         self.door.set(&known.gate, known.joins_per_s);
         if known.gate.audience_slots() != slots {
             let ladder = Ladder { audience_slots: known.gate.audience_slots() };
@@ -245,6 +257,26 @@ impl Monitor {
                     known.event(LatencyEvent::Recovered(budgeted));
                 }
             }
+        }
+    }
+
+    /// Tells when people begin to be refused for coming too many at once, and when nobody is any more.
+    fn note_pace(&self, known: &mut Known, ticking: &mut Ticking, now: Instant) {
+        let paced = self.door.paced();
+        let is_more = paced > std::mem::replace(&mut ticking.paced, paced);
+        let act = match known.paced_at {
+            None if is_more => Act::RefuseListeners,
+            Some(at) if !is_more && now.saturating_duration_since(at) >= PACE_OVER_AFTER => Act::AdmitListeners,
+            Some(_) if is_more => {
+                known.paced_at = Some(now);
+                return;
+            }
+            Some(_) | None => return,
+        };
+        known.paced_at = is_more.then_some(now);
+        // While the gate refuses listeners, that has been told.
+        if known.gate.step() == Step::Everyone {
+            self.acted(known, Done { act, why: Signal::Cpu.budget(), room: None, identity: None }, now);
         }
     }
 
@@ -291,7 +323,8 @@ impl Ticking {
         each.map(|(worker, stats)| {
             let gained = worker.residence.advance(&stats.residence, now);
             let quantiles = gained.percentile(0.5).zip(gained.percentile(0.95)).map(|(median, p95)| [median, p95]);
-            Residence { quantiles, count: gained.count() }
+            let handshake = worker.handshakes.advance(&stats.handshakes, now).percentile(0.95);
+            Residence { quantiles, count: gained.count(), handshake }
         })
         .collect()
     }
@@ -307,6 +340,8 @@ const RESIDENCE_OVER: Duration = Duration::from_secs(10);
 const RESIDENCES_MIN: u64 = 100;
 /// What a join waits for in its engine: checks, and the flights of DTLS.
 const HANDSHAKE_DATAGRAMS: u32 = 4;
+/// So long nobody was refused for coming with too many others.
+const PACE_OVER_AFTER: Duration = Duration::from_secs(5);
 /// While packets go on being too old, that is told once in a while.
 const STALE_TOLD_EVERY: Duration = Duration::from_secs(30);
 /// Facts kept while the bridge takes none.

@@ -1,5 +1,6 @@
 //! What the latency monitor makes of real joins and real voices: its page, its metrics, and that no wall clock can fool it.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -102,6 +103,37 @@ async fn a_wall_clock_that_jumps_by_days_changes_no_duration() {
     let _gone = std::fs::remove_file(&clock_file);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn when_descriptors_run_short_listeners_are_refused_and_hosts_are_not_until_there_are_some_again() {
+    let wrapper = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("few-descriptors-{}", std::process::id()));
+    let script = format!("#!/bin/sh\nulimit -n {DESCRIPTORS}\nexec {}\n", env!("CARGO_BIN_EXE_podium"));
+    std::fs::write(&wrapper, script).unwrap();
+    std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let server = ServerProcess::start(&wrapper, &[]).await.unwrap();
+    let admin = server.admin_url();
+    let page = page_when(&admin, |page| page["gate"]["pressure"]["descriptors"] != json!(0.0)).await;
+    let open = page["gate"]["pressure"]["descriptors"].as_f64().unwrap() * DESCRIPTORS as f64;
+    // From 0.85 on listeners are refused, from 0.92 on guests.
+    let more = (DESCRIPTORS as f64 * 0.875 - open) as usize;
+    let address = format!("127.0.0.1:{}", server.http_port());
+    let idle: Vec<_> = (0..more).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
+    let page = page_when(&admin, |page| page["gate"]["step"] == json!("refuse_listeners")).await;
+    assert!(page["gate"]["retry_after_s"].as_u64().is_some_and(|seconds| (2..=15).contains(&seconds)), "{page}");
+    let act = |page: &Value| (page["acts"][0]["act"].clone(), page["acts"][0]["why"].clone());
+    assert_eq!(act(&page), (json!("refuse_listeners"), json!("descriptors")));
+    let token = dev_token(&server.http_url(), ROOM, "ben", "member").await.unwrap();
+    let url = server.http_url().replace("http://", "ws://");
+    let refused =
+        Participant::join(JoinOptions::new(&url, ROOM, token).with_slots(2)).await.err().expect("no listener");
+    assert!(refused.to_string().contains("node_full"), "{refused}");
+    let _host = join(&server, "ada", "host", 1).await;
+    drop(idle);
+    let page = page_when(&admin, |page| page["gate"]["step"] == json!("everyone")).await;
+    assert_eq!(act(&page), (json!("admit_listeners"), json!("descriptors")));
+    let _ben = join(&server, "ben", "member", 2).await;
+    let _gone = std::fs::remove_file(&wrapper);
+}
+
 async fn join(server: &ServerProcess, identity: &str, rank: &str, source: u32) -> Participant {
     let token = dev_token(&server.http_url(), ROOM, identity, rank).await.unwrap();
     let url = server.http_url().replace("http://", "ws://");
@@ -142,5 +174,7 @@ fn faketime() -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
+/// Enough for a server of one worker, and soon used.
+const DESCRIPTORS: usize = 200;
 /// Enough for a server of two workers and the kinds of joins that these people have; more would be a label that is not closed.
 const SERIES_MAX: usize = 500;

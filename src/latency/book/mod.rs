@@ -32,6 +32,18 @@ pub struct State {
     pub side: Side,
 }
 
+impl State {
+    /// Whether most of it is this person's own, and not that of whoever they hear or are heard by: who hears one late voice does not lag.
+    pub fn is_own(&self) -> bool {
+        let mouth = self.delay.term(Term::Uplink) + self.delay.term(Term::Framing);
+        let ear = self.delay.term(Term::Downlink) + self.delay.term(Term::JitterBuffer);
+        match self.side {
+            Side::Hearing => ear >= mouth,
+            Side::Speaking => mouth >= ear,
+        }
+    }
+}
+
 /// What was measured on one path.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sample {
@@ -73,7 +85,7 @@ pub enum News {
         /// How it is.
         quality: Quality,
     },
-    /// Someone on stage begins to lag.
+    /// Someone on stage begins to lag, by their own path.
     Lags {
         /// Who.
         key: u64,
@@ -215,13 +227,16 @@ impl Book {
         person.no_more(key)
     }
 
-    /// A room is over. Says who was in it.
-    pub fn close_room(&mut self, room: u64) -> Vec<u64> {
-        let gone: Vec<u64> = self.rooms.remove(&room).map(|room| room.people.into_iter().collect()).unwrap_or_default();
-        for key in &gone {
-            self.people.remove(key);
+    /// Those in a room who have media.
+    pub fn in_room(&self, room: u64) -> Vec<u64> {
+        self.rooms.get(&room).map(|room| room.people.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// A room is over, and with it whoever is still in it.
+    pub fn close_room(&mut self, room: u64) {
+        for key in self.rooms.remove(&room).into_iter().flat_map(|room| room.people) {
+            self.people.remove(&key);
         }
-        gone
     }
 
     /// Whether there is nothing to be known of a room: nobody in it, and nobody came in the last hour.
@@ -328,7 +343,7 @@ impl Book {
             let (heard, spoken) = (hearing.get(&key), speaking.get(&key));
             if let Some(person) = self.people.get_mut(&key) {
                 person.judge(worse(heard, spoken), self.edges, now);
-                news.extend(person.news(key, stage.contains(&key), now));
+                news.extend(person.news(key, stage.contains(&key), self.edges, now));
             }
         }
         let mut heard_ms: Vec<u32> = hearing.values().map(|delay| delay.total_ms().round() as u32).collect();
@@ -405,7 +420,7 @@ impl Person {
     }
 
     /// What is to be told of this one now.
-    fn news(&mut self, key: u64, is_on_stage: bool, now: Instant) -> impl Iterator<Item = News> + use<> {
+    fn news(&mut self, key: u64, is_on_stage: bool, edges: Edges, now: Instant) -> impl Iterator<Item = News> + use<> {
         let is_due = self.told.is_none_or(|(_, at)| now.saturating_duration_since(at) >= TELL_EVERY);
         let changed = match (self.told, self.state) {
             (None, None) => false,
@@ -418,7 +433,10 @@ impl Person {
         }
         let lags = match self.state {
             Some(state) if is_on_stage && state.class == Class::Laggy => {
-                let begins = !std::mem::replace(&mut self.lags, true);
+                // A class outlives its delay for a while: nobody is flagged by what has just passed.
+                let lags = edges.class(state.delay.total_ms()) == Class::Laggy && state.is_own();
+                let begins = lags && !self.lags;
+                self.lags |= begins;
                 begins.then_some(News::Lags { key, state })
             }
             Some(_) | None => {
