@@ -42,7 +42,8 @@ fn role(found: Option<Found>, claim: Rank) -> Role {
     let rank = found.and_then(|found| found.rank).unwrap_or(claim);
     if rank.is_moderator() {
         Role::Host
-    } else if found.is_some_and(|found| found.is_expected_on_stage) {
+    } else if found.is_some_and(|found| found.is_expected_on_stage || found.is_present) {
+        // Who is in the room already and only comes again is not to be shut out by newcomers.
         Role::Guest
     } else {
         Role::Listener
@@ -79,6 +80,13 @@ mod tests {
         let known = |rank, is_expected_on_stage| {
             Some(Found { is_present: false, is_banned: false, shut_out: None, rank, is_expected_on_stage })
         };
+        let there = Found {
+            is_present: true,
+            is_banned: false,
+            shut_out: None,
+            rank: Some(Rank::Member),
+            is_expected_on_stage: false,
+        };
         for (found, claim, expected) in [
             (None, Rank::Member, Role::Listener),
             (None, Rank::Cohost, Role::Host),
@@ -87,6 +95,7 @@ mod tests {
             (known(Some(Rank::Cohost), false), Rank::Member, Role::Host),
             (known(Some(Rank::Member), true), Rank::Member, Role::Guest),
             (known(None, true), Rank::Member, Role::Guest),
+            (Some(there), Rank::Member, Role::Guest),
         ] {
             assert_eq!(role(found, claim), expected, "{found:?} {claim:?}");
         }

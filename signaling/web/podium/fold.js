@@ -50,14 +50,17 @@ export function fromWelcome(welcome, now) {
   };
 }
 
-/** After a resume: without a snapshot the state goes on, and what was missed follows as events. What passes by is told anew. */
+/**
+ * After a resume: without a snapshot the state goes on, and what was missed follows as events. What passes by, delays and connections
+ * included, is told anew; what became unknown meanwhile is not.
+ */
 export function fromResume(state, welcome, now) {
   if (welcome.room) {
-    const { messages, lost, latency, quality, lines } = state;
-    return withoutOldLines({ ...fromWelcome(welcome, now), messages, lost, latency, quality, lines });
+    const { messages, lost } = state;
+    return { ...fromWelcome(welcome, now), messages, lost };
   }
   const self = welcome.self ? ownView(welcome.self, now, state.self) : state.self;
-  return withoutOldLines({ ...state, self, interruption: null, speakers: new Map() });
+  return { ...state, self, interruption: null, speakers: new Map(), latency: null, quality: null, lines: new Map() };
 }
 
 /** What the order of the log says about an event: `old` is known already, `gap` means one was lost, else `next`. */
@@ -172,7 +175,7 @@ export const someoneIsOnAir = ({ room, self }) => room.seats.some((seat) =>
 function participantsAfter(participants, seats, before, seat) {
   let people = participants;
   const gone = before?.identity !== seat.identity ? before?.identity : undefined;
-  if (gone && !sits(seats, gone)) {
+  if (gone && !seatOf(seats, gone)) {
     people = people
       .filter((person) => person.identity !== gone || person.rank !== 'member')
       .map((person) => (person.identity === gone ? { ...person, role: roleOf(person.rank, false) } : person));
@@ -186,7 +189,7 @@ function participantsAfter(participants, seats, before, seat) {
 
 function rankChanged(state, person) {
   const { room: { participants, seats }, self } = state;
-  const isListed = person.rank !== 'member' || sits(seats, person.identity);
+  const isListed = person.rank !== 'member' || seatOf(seats, person.identity);
   const whole = person.identity === self.identity ? person.rank !== 'member' : state.whole;
   return inRoom({ ...state, whole }, {
     participants: isListed ? withPerson(participants, person) : withoutPerson(participants, person.identity),
@@ -200,7 +203,7 @@ function turnEnding(state, { seat: index, identity, ends_in_ms }, now) {
   return inRoom(state, { seats });
 }
 
-const sits = (seats, identity) => seats.some((seat) => seat.state === 'occupied' && seat.identity === identity);
+const seatOf = (seats, identity) => seats.find((seat) => seat.state === 'occupied' && seat.identity === identity);
 const roleOf = (rank, seated) => (rank === 'host' ? 'host' : seated ? 'guest' : 'listener');
 const withPerson = (people, person) => [...withoutPerson(people, person.identity), person];
 const withoutPerson = (people, identity) => people.filter((one) => one.identity !== identity);
@@ -214,20 +217,23 @@ const latencyOf = ({ class: feel, mouth_to_ear_ms, dominant_term, side, estimate
 /** With an identity it is about someone on stage, else about oneself. What comes too late for the stage is not kept. */
 function lineChanged(state, identity, change) {
   if (identity === undefined || identity === null) return { ...state, ...change };
-  if (!sits(state.room.seats, identity)) return state;
-  return { ...state, lines: new Map(state.lines).set(identity, { latency: null, quality: null, ...state.lines.get(identity), ...change }) };
+  const seat = seatOf(state.room.seats, identity);
+  if (!seat) return state;
+  const line = { latency: null, quality: null, ...state.lines.get(identity), ...change, csrc: seat.csrc };
+  return { ...state, lines: new Map(state.lines).set(identity, line) };
 }
 
 /**
- * What was measured ends with what it was measured on: a seat, the others on stage, the rank by which one was told. The server tells
- * what changes and cannot tell of what is no longer there.
+ * What was measured ends with what it was measured on: this occupancy of a seat, the others on stage, the rank by which one was told. The
+ * server tells what changes and cannot tell of what is no longer there.
  */
 function withoutOldLines(state) {
   const { room: { seats }, self, latency } = state;
   const isSeated = self.seat_state === 'occupied';
   const hears = seats.some((seat) => seat.state === 'occupied' && seat.identity !== self.identity);
   const holds = latency && (latency.side === 'speaking' ? isSeated : hears);
-  const lines = [...state.lines].filter(([identity]) => self.rank !== 'member' && sits(seats, identity));
+  const isOf = ([identity, { csrc }]) => seatOf(seats, identity)?.csrc === csrc;
+  const lines = self.rank === 'member' ? [] : [...state.lines].filter(isOf);
   if (Boolean(latency) === Boolean(holds) && lines.length === state.lines.size) return state;
   return { ...state, latency: holds ? latency : null, lines: new Map(lines) };
 }
