@@ -165,5 +165,5 @@ const METRICS: [&str; 5] = [
     "podium_latency_acts_total",
     "podium_admission_refused_total",
     "podium_stale_for_audience_total",
-    "podium_slots_given_up_total",
+    "podium_copies_without_slot_total",
 ];
