@@ -148,9 +148,11 @@ impl AsFd for UdpSocket {
 }
 
 fn stamp_of(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<Duration> {
-    let stamp = message.cmsgs().ok()?.find_map(|part| match part {
-        ControlMessageOwned::ScmTimestampns(stamp) => Some(stamp),
-        _ => None,
+    let stamp = message.cmsgs().ok()?.find_map(|part| {
+        let ControlMessageOwned::ScmTimestampns(stamp) = part else {
+            return None;
+        };
+        Some(stamp)
     })?;
     Some(Duration::new(u64::try_from(stamp.tv_sec()).ok()?, u32::try_from(stamp.tv_nsec()).ok()?))
 }
