@@ -12,6 +12,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use nix::sys::socket::{setsockopt, sockopt};
 use podium::engine::Engine;
 use podium::engine::command::{Command, Interrupt, Open, Plan, PlannedSeat, RoomKey, TransportKey};
 use podium::router::Csrc;
@@ -245,23 +246,27 @@ fn joins(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// From the kernel into our memory, a batch at a time.
+/// From the kernel into our memory, a batch at a time: with the kernel's stamps, as always, and without, to see what they cost.
 fn taking(criterion: &mut Criterion) {
-    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let [mut one, mut other] = [(); 2].map(|()| udp::UdpSocket::new(udp::bind(any).unwrap()).unwrap());
-    let payload = [0x80; 120];
-    let batch: Vec<(SocketAddr, &[u8])> = vec![(other.local(), &payload[..]); udp::BATCH_IN];
     let mut group = criterion.benchmark_group("taken");
     group.throughput(Throughput::Elements(udp::BATCH_IN as u64));
-    group.bench_function("from_the_kernel", |bencher| {
-        bencher.iter_custom(|batches| {
-            let take = |_| {
-                assert_eq!(one.send(&batch).dropped, 0);
-                timed(|| assert_eq!(other.receive(), udp::BATCH_IN))
-            };
-            (0..batches).map(take).sum()
+    for (name, stamped) in [("stamped", true), ("unstamped", false)] {
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let [mut one, mut other] = [(); 2].map(|()| udp::UdpSocket::new(udp::bind(any).unwrap()).unwrap());
+        setsockopt(&other, sockopt::ReceiveTimestampns, &stamped).unwrap();
+        let payload = [0x80; 120];
+        let batch: Vec<(SocketAddr, &[u8])> = vec![(other.local(), &payload[..]); udp::BATCH_IN];
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|batches| {
+                let take = |_| {
+                    assert_eq!(one.send(&batch).dropped, 0);
+                    timed(|| assert_eq!(other.receive(), udp::BATCH_IN))
+                };
+                (0..batches).map(take).sum()
+            });
         });
-    });
+        assert_eq!(other.stamp(0).is_some(), stamped);
+    }
     group.finish();
 }
 
