@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use podium_loadtest::relay::{Change, Impairment, Line, Relay};
+use podium_loadtest::relay::{Change, Impairment, ImpairmentError, Line, Relay};
 use podium_loadtest::report::{
     AudienceReport, Budgets, DelayReport, DurableReport, JoinsReport, Outcome, OverloadReport, Pace, RelayReport,
     Report, RestartReport,
 };
-use podium_loadtest::scenario::{Audience, Delay, Durable, Joins, Overload, Restart, Scratch, Smoke, Stand, Venue};
+use podium_loadtest::scenario::{
+    Audience, Delay, Durable, Joins, Overload, Restart, Scratch, Smoke, Stand, Trial, Venue,
+};
 use podium_loadtest::share::Quota;
 
 /// Brings synthetic participants into Podium's rooms and measures what they hear.
@@ -45,7 +47,7 @@ enum Scenario {
     /// A line is written as delay=150,jitter=20,loss=2: times in milliseconds, shares in percent. It knows delay, jitter, distribution
     /// (uniform, normal, exponential), loss, burst (enter:leave:loss), reorder, reorder_by, duplicate, rate (kbit/s), queue (ms) and blackout
     /// (from-until, several times).
-    Relay(RelayArgs),
+    Relay(Box<RelayArgs>),
 }
 
 #[derive(Args)]
@@ -208,8 +210,8 @@ struct DelayArgs {
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
     /// A line to try instead of the usual ones, the same both ways: delay=150,jitter=20. May come several times.
-    #[arg(long)]
-    both: Vec<Impairment>,
+    #[arg(long, value_parser = trial)]
+    both: Vec<Trial>,
 }
 
 #[derive(Args)]
@@ -269,7 +271,7 @@ async fn main() -> ExitCode {
         Scenario::Overload(args) => overload(&args).await,
         Scenario::Restart(args) => restart(&args).await,
         Scenario::Delay(args) => delay(&args).await,
-        Scenario::Relay(args) => relay(args).await,
+        Scenario::Relay(args) => relay(*args).await,
     };
     match outcome {
         Ok(Outcome::Kept) => ExitCode::SUCCESS,
@@ -386,10 +388,9 @@ async fn restart(args: &RestartArgs) -> Result<Outcome, Box<dyn std::error::Erro
 
 async fn delay(args: &DelayArgs) -> Result<Outcome, Box<dyn std::error::Error>> {
     let seed = args.stand.seed.map_or_else(getrandom::u64, Ok)?;
-    let named = args.both.iter().map(|both| (format!("{} ms", both.delay.as_millis()), Line::symmetric(both.clone())));
-    let named: Vec<(String, Line)> = named.collect();
     let delay = Delay {
-        lines: if named.is_empty() { Delay::usual_lines() } else { named },
+        jump: args.both.is_empty(),
+        trials: if args.both.is_empty() { Delay::usual_trials() } else { args.both.clone() },
         settle: Duration::from_secs(args.settle),
         length: Duration::from_secs(args.seconds),
         seed,
@@ -400,6 +401,11 @@ async fn delay(args: &DelayArgs) -> Result<Outcome, Box<dyn std::error::Error>> 
     let report = DelayReport::new(seed, &figures);
     show(if args.stand.json { report.json() } else { report.tables() })?;
     Ok(if args.stand.check { report.outcome() } else { Outcome::Kept })
+}
+
+/// A line that is the same both ways, and has the name under which it was asked for.
+fn trial(text: &str) -> Result<Trial, ImpairmentError> {
+    Ok(Trial::new(text, Line::symmetric(text.parse()?)))
 }
 
 async fn relay(args: RelayArgs) -> Result<Outcome, Box<dyn std::error::Error>> {

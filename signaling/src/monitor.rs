@@ -163,15 +163,15 @@ pub struct LatencyAct {
 
 /// What signaling tells the latency monitor and asks of it. No call may block.
 pub trait LatencyMonitor: Send + Sync {
-    /// Whether everyone may come in, so that nobody need ask as what.
+    /// Whether the next one may come in, whoever it is, so that nobody need ask as what. Asked once for each who would.
     fn admits_everyone(&self) -> bool;
 
-    /// Whether nobody at all may come in now, hosts included, so that nobody need ask as what. It takes nothing from whoever comes next.
+    /// Whether nobody at all may come in, hosts included, so that not even the room need be asked about the next one.
     fn refuses_everyone(&self) -> Option<NotNow> {
         None
     }
 
-    /// Whether someone new may come in now, who would be this. Asked once for each who would.
+    /// Whether the next one may come in, who would be this. Asked once for each for whom neither of the other two has decided it.
     ///
     /// # Errors
     ///

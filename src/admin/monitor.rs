@@ -1,6 +1,6 @@
 //! The live page: what the latency monitor knows and does at this moment, for people, and the same as JSON.
 //!
-//! `/monitor` is a page that asks for `/monitor.json` every second. The shape of that document is [`Page`]; a key that is not known is null, never
+//! `/monitor` is a page that asks for `/monitor.json` every two seconds. The shape of that document is [`Page`]; a key that is not known is null, never
 //! absent.
 
 use std::sync::Arc;

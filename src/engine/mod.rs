@@ -191,6 +191,11 @@ impl Engine {
         self.by_key.contains_key(&transport)
     }
 
+    /// Whether this is the way of a participant, by an authenticated check.
+    pub fn knows(&self, path: &Path) -> bool {
+        self.by_path.contains_key(path)
+    }
+
     /// The datagrams to send. The caller clears it.
     pub fn outbox(&mut self) -> &mut Outbox {
         &mut self.outbox

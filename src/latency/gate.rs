@@ -285,6 +285,11 @@ impl Gate {
         self.step
     }
 
+    /// The pressures from which on listeners, guests and hosts are refused.
+    pub fn limits(&self) -> [f64; 3] {
+        [Step::RefuseListeners, Step::RefuseGuests, Step::RefuseHosts].map(|step| step.threshold(self.refuse_at))
+    }
+
     /// What pressed when someone was last refused anew.
     pub fn cause(&self) -> Signal {
         self.cause

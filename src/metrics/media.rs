@@ -28,24 +28,7 @@ impl Collector for MediaCollector {
         let mut families: Vec<MetricFamily> = BY_WORKER.iter().map(|series| series.family(&workers)).collect();
         families.push(drops(&workers));
         families.push(self.silence());
-        families.push(times(
-            &workers,
-            "podium_transit_seconds",
-            "From taking datagrams to having sent what they caused; one sample a wake-up.",
-            |stats| &stats.transit,
-        ));
-        families.push(times(
-            &workers,
-            "podium_residence_seconds",
-            "From the kernel's receiving of an audio packet to having sent the last of its copies; sampled.",
-            |stats| &stats.residence,
-        ));
-        families.push(times(
-            &workers,
-            "podium_handshake_residence_seconds",
-            "The same for each datagram of a handshake, which waits for voices.",
-            |stats| &stats.handshakes,
-        ));
+        families.extend(DURATIONS.iter().map(|durations| durations.family(&workers)));
         families
     }
 }
@@ -68,15 +51,41 @@ fn drops(workers: &[(String, Published)]) -> MetricFamily {
     counter("podium_drops_total", "Packets that went no further, by reason.", &samples)
 }
 
-/// A histogram of all workers together.
-fn times(workers: &[(String, Published)], name: &str, help: &str, of: fn(&Published) -> &Histogram) -> MetricFamily {
-    let mut all = Histogram::new(TRANSIT_EDGES);
-    for (_, stats) in workers {
-        all.add(of(stats));
-    }
-    let buckets = all.cumulative().map(|(edge, count)| (edge.as_secs_f64(), count));
-    buckets_family(name, help, buckets, all.count(), all.sum().as_secs_f64())
+/// One family of buckets over all workers.
+struct Durations {
+    name: &'static str,
+    help: &'static str,
+    of: fn(&Published) -> &Histogram,
 }
+
+impl Durations {
+    fn family(&self, workers: &[(String, Published)]) -> MetricFamily {
+        let mut all = Histogram::new(TRANSIT_EDGES);
+        for (_, stats) in workers {
+            all.add((self.of)(stats));
+        }
+        let buckets = all.cumulative().map(|(edge, count)| (edge.as_secs_f64(), count));
+        buckets_family(self.name, self.help, buckets, all.count(), all.sum().as_secs_f64())
+    }
+}
+
+const DURATIONS: &[Durations] = &[
+    Durations {
+        name: "podium_transit_seconds",
+        help: "From taking datagrams to having sent what they caused; one sample a wake-up.",
+        of: |stats| &stats.transit,
+    },
+    Durations {
+        name: "podium_residence_seconds",
+        help: "From the kernel's receiving of an audio packet to having sent the last of its copies; sampled.",
+        of: |stats| &stats.residence,
+    },
+    Durations {
+        name: "podium_handshake_residence_seconds",
+        help: "The same for every datagram of a handshake.",
+        of: |stats| &stats.handshakes,
+    },
+];
 
 /// One family with a series a worker.
 struct Series {
@@ -123,22 +132,24 @@ const BY_WORKER: &[Series] = &[
         |stats| stats.engine.copies_without_slot as f64,
     ),
     counts(
-        "podium_stale_for_audience_total",
-        "Audio packets that went to the seated only, having waited too long for the audience.",
-        |stats| stats.engine.stale_for_audience as f64,
-    ),
-    counts("podium_handshakes_lost_total", "Datagrams of handshakes dropped because too many waited.", |stats| {
-        stats.handshakes_lost as f64
-    }),
-    counts(
-        "podium_stamps_refused_total",
-        "Stamps of the kernel that were not believed, because a clock had been set.",
-        |stats| stats.stamps_refused as f64,
-    ),
-    counts(
         "podium_copies_before_switch_total",
         "Copies not made because the packet came from before a switch of speakers.",
         |stats| stats.engine.copies_before_switch as f64,
+    ),
+    counts(
+        "podium_stale_for_audience_total",
+        "Audio packets that waited too long for the audience and went to those on stage only.",
+        |stats| stats.engine.stale_for_audience as f64,
+    ),
+    counts(
+        "podium_handshake_datagrams_lost_total",
+        "Datagrams of handshakes dropped because too many waited.",
+        |stats| stats.handshakes_lost as f64,
+    ),
+    counts(
+        "podium_stamps_refused_total",
+        "Times of receipt by the kernel that were not believed, because clocks differ.",
+        |stats| stats.stamps_refused as f64,
     ),
     counts("podium_rtp_out_total", "Audio packets made for listeners.", |stats| stats.engine.rtp_out as f64),
     counts("podium_uplink_lost_total", "Packets that speakers sent and that never came.", |stats| {

@@ -15,6 +15,7 @@
 //!   ],
 //!   "gate": {
 //!     "enforce": true, "step": "everyone", "paced": false, "retry_after_s": null, "joins_per_s": 120.5, "audience_slots": null,
+//!     "limits": [0.85, 0.92, 0.97],
 //!     "pressure": { "join": 0.1, "residence": 0.0, "cpu": 0.2, "media": 0.1, "memory": 0.05, "descriptors": 0.01 }
 //!   },
 //!   "acts": [{ "ago_s": 12, "act": "flag_participant", "why": "mouth_to_ear", "room": "demo", "identity": "ben" }]
@@ -133,6 +134,8 @@ pub struct GateView {
     pub joins_per_s: f64,
     /// What is left of the audience's slots; null is all of them.
     pub audience_slots: Option<u8>,
+    /// From which share on listeners, guests and hosts are refused.
+    pub limits: [f64; 3],
     /// What was measured, of what it may be: 1 is all of it.
     pub pressure: Pressures,
 }

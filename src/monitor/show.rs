@@ -75,6 +75,7 @@ impl Monitor {
             retry_after_s: (step != Step::Everyone).then(|| self.door.retry_after().as_secs()),
             joins_per_s: known.joins_per_s,
             audience_slots: known.gate.audience_slots(),
+            limits: known.gate.limits(),
             pressure: Pressures {
                 join: pressures.of(Signal::Join),
                 residence: pressures.of(Signal::Residence),

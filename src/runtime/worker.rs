@@ -20,7 +20,7 @@ use super::handshakes::{HANDSHAKES_A_TURN, Handshakes};
 use super::mailbox::Mailbox;
 use super::residence::Residence;
 use super::stats::{Published, WorkerStats};
-use super::udp::{self, BATCH_OUT, UdpSocket};
+use super::udp::{self, BATCH_IN, BATCH_OUT, UdpSocket};
 use crate::engine::{Engine, event::Event};
 use crate::transport::certificate::Certificate;
 use crate::wire::{self, DatagramKind, path::Path};
@@ -141,8 +141,10 @@ impl Worker {
                 return;
             }
             for (socket, ready) in ready.into_iter().enumerate() {
-                if ready {
-                    self.take_datagrams(socket);
+                // A full batch means that more waits: what has come is looked at before anything else is done, or it would grow old unseen.
+                let mut batches = if ready { BATCHES_A_TURN } else { 0 };
+                while batches > 0 && self.take_datagrams(socket) == BATCH_IN {
+                    batches -= 1;
                 }
             }
             self.serve_audience();
@@ -196,13 +198,13 @@ impl Worker {
         !mail.stop
     }
 
-    /// Takes one batch of a socket and sends what those on stage get of it; the audience and handshakes have their own turns. `false` when
-    /// nothing was there.
-    fn take_datagrams(&mut self, socket: usize) -> bool {
+    /// Takes one batch of a socket and sends what those on stage get of it; the audience and handshakes have their own turns. Says how
+    /// many there were.
+    fn take_datagrams(&mut self, socket: usize) -> usize {
         let local = self.sockets[socket].local();
         let taken = self.sockets[socket].receive();
         if taken == 0 {
-            return false;
+            return 0;
         }
         let now = clock::now();
         self.ages.batch(now);
@@ -210,13 +212,13 @@ impl Worker {
             let (remote, datagram) = self.sockets[socket].datagram(index);
             let path = Path::udp(local, remote);
             let came_at = match wire::classify(datagram) {
-                DatagramKind::Dtls => {
+                DatagramKind::Dtls if self.engine.knows(&path) => {
                     let came_at = before(now, self.ages.of(self.sockets[socket].stamp(index)));
                     self.handshakes.push(path, datagram, came_at);
                     continue;
                 }
                 DatagramKind::Rtp => Some(before(now, self.ages.of(self.sockets[socket].stamp(index)))),
-                DatagramKind::Stun | DatagramKind::Rtcp | DatagramKind::Unknown => None,
+                DatagramKind::Stun | DatagramKind::Dtls | DatagramKind::Rtcp | DatagramKind::Unknown => None,
             };
             let made = (self.engine.outbox().len(), self.engine.audience_turns().0);
             self.engine.take_datagram(path, datagram, came_at.unwrap_or(now), now);
@@ -230,7 +232,7 @@ impl Worker {
             }
         }
         self.flush();
-        true
+        taken
     }
 
     /// Serves the audience with what the stage has got already, for so long as a turn may spend on it.
@@ -265,7 +267,7 @@ impl Worker {
     fn catch_up(&mut self) {
         for socket in 0..self.sockets.len() {
             for _ in 0..CATCH_UP_BATCHES {
-                if !self.take_datagrams(socket) {
+                if self.take_datagrams(socket) == 0 {
                     break;
                 }
             }
@@ -370,6 +372,8 @@ fn in_context(address: SocketAddr, error: &io::Error) -> io::Error {
 
 /// Datagrams that wait to be sent, at most, besides those of one packet.
 const FLUSH_AT: usize = 256;
+/// Batches taken of one socket in one turn.
+const BATCHES_A_TURN: usize = 4;
 /// A turn spends no longer on the audience before it looks for voices again, for the stage's sake; the copies begun are finished.
 const AUDIENCE_A_TURN: Duration = Duration::from_millis(5);
 /// Between two turns this much means that this thread did not run.

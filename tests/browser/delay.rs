@@ -55,7 +55,8 @@ async fn one_s_own(host: &Browser) {
     feeds(host, latency("laggy", 612, "uplink", "hearing", false)).await;
     host.holds("it lags", &badge("cause", "uplink")).await;
     assert_eq!(host.text("delay-cause").await, "mostly the speakers’ connections · as you hear others");
-    host.holds("and that is said aloud", &format!("{said}.includes('612 ms') && {said}.includes('speakers')")).await;
+    host.holds("and that is said aloud", &format!("{said}.includes('612\u{a0}ms') && {said}.includes('speakers')"))
+        .await;
     feeds(host, json!({ "type": "connection_quality", "quality": "good" })).await;
     host.holds(
         "the connection is shown",
@@ -74,9 +75,9 @@ async fn those_on_stage(host: &Browser) {
     host.sees("seat-1-flag").await;
     host.sees("seat-2-flag").await;
     let title = "return document.querySelector('[data-testid=\"seat-1-flag\"]').title";
-    let told = "Lagging · 655 ms, as others hear them: mostly their connection to the server";
+    let told = "Lagging · 655\u{a0}ms, as others hear them: mostly their connection to the server";
     assert_eq!(host.run(title, json!([])).await, json!(told));
-    assert!(host.text("seat-1").await.contains("Lagging · 655 ms"), "{}", host.text("seat-1").await);
+    assert!(host.text("seat-1").await.contains("Lagging · 655\u{a0}ms"), "{}", host.text("seat-1").await);
     assert!(host.text("seat-2").await.contains("Poor connection"), "{}", host.text("seat-2").await);
     let name = "return document.querySelector('[data-testid=\"seat-1-button\"]').getAttribute('aria-label')";
     assert!(host.run(name, json!([])).await.as_str().unwrap().contains("mostly their connection"));
@@ -89,6 +90,12 @@ async fn those_on_stage(host: &Browser) {
     host.resize(DESKTOP).await;
     assert_eq!(host.run("return others.cleo.state.lines.size", json!([])).await, json!(0), "it is the host's to know");
 
+    feeds(host, json!({ "type": "latency_state", "identity": "ben" })).await;
+    host.holds(
+        "what is no longer known is no longer shown",
+        "document.querySelector('[data-testid=\"seat-1-flag\"]').hidden",
+    )
+    .await;
     does(host, "ben", "leaveSeat()").await;
     host.holds("it went with the seat", "!podium.state.lines.has('ben') && podium.state.lines.has('cleo')").await;
     does(host, "cleo", "leaveSeat()").await;
@@ -152,13 +159,43 @@ async fn what_the_browser_measures_is_told_soon_and_never_nonsense() {
     assert_eq!(joins[0], &told[0], "at once");
     let at = |index: usize| told[index]["at"].as_f64().unwrap();
     assert!(at(1) - at(0) >= 2_000.0 && at(2) - at(1) >= 4_000.0, "not too often");
+    only_what_can_be(&listener).await;
     let first = listener.run(&format!("return {reports}[0].at - sockets[0].openedAt"), json!([])).await;
     eprintln!("the first report came {first} ms after the socket was open");
     server.stop().await;
 }
 
+/// Statistics that cannot be, or that begin anew, make no figures; and a wait is never shorter than told, and never twice the same.
+async fn only_what_can_be(browser: &Browser) {
+    let script = "
+        const { figuresOf, sumsOf, tellable } = await import('/podium/figures.js');
+        const { patience } = await import('/podium/backoff.js');
+        const inbound = (fields) => new Map([['in', { type: 'inbound-rtp', kind: 'audio', ...fields }],
+            ['out', { type: 'media-playout', kind: 'audio', totalPlayoutDelay: fields.delay, totalSamplesCount: fields.samples }],
+            ['pair', { type: 'candidate-pair', nominated: true, currentRoundTripTime: fields.rtt }]]);
+        const wild = figuresOf(sumsOf(inbound({ packetsReceived: NaN, packetsLost: -3, jitterBufferDelay: -4, jitterBufferEmittedCount: 2, rtt: -1 })));
+        const before = sumsOf(inbound({ packetsReceived: 100, packetsLost: 2, jitterBufferDelay: 500, jitterBufferEmittedCount: 9000, delay: 30, samples: 1000, rtt: 0.2 }));
+        const later = sumsOf(inbound({ packetsReceived: 198, packetsLost: 4, jitterBufferDelay: 550, jitterBufferEmittedCount: 10000, delay: 70, samples: 2000, rtt: 0.2 }));
+        const { rtt_ms, jitter_buffer_ms, device_ms, loss } = figuresOf(later, before);
+        const anew = figuresOf(sumsOf(inbound({ packetsReceived: 5, jitterBufferDelay: 1, jitterBufferEmittedCount: 10 })), before);
+        const waits = [0, 1, 2, 5, 50].map((tries) => [patience(4000, tries, 300, 10000, 0), patience(4000, tries, 300, 10000, 1)]);
+        return {
+            wild: [wild.rtt_ms, wild.jitter_buffer_ms, wild.device_ms, wild.loss, wild.received, wild.lost],
+            later: [rtt_ms, jitter_buffer_ms, device_ms, loss].map((value) => Math.round(value * 100) / 100),
+            anew: [anew.jitter_buffer_ms, anew.loss],
+            told: [NaN, -1, 60001, Infinity, null, 12.34].map((ms) => tellable(ms) ?? 'nothing'),
+            waits: waits.every(([soonest, latest]) => soonest > 4000 && latest > soonest && latest <= 15000),
+            grows: waits.every(([soonest], at) => at === 0 || soonest > waits[at - 1][0] || at === 4),
+        };";
+    let wanted = json!({
+        "wild": [null, null, null, null, 0, 0], "later": [200, 50, 80, 0.02], "anew": [null, null],
+        "told": ["nothing", "nothing", "nothing", "nothing", "nothing", 12.3], "waits": true, "grows": true,
+    });
+    assert_eq!(browser.run_async(script, json!([])).await, wanted);
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_too_busy_is_asked_again_when_it_said_and_ever_later() {
+async fn a_server_that_is_too_busy_is_asked_again_no_sooner_than_it_said() {
     let Some(programs) = programs() else { return };
     let server = serve().await;
     let links = server.links().unwrap();
@@ -166,7 +203,7 @@ async fn a_server_that_is_too_busy_is_asked_again_when_it_said_and_ever_later() 
     browser.go(&links.host).await;
     browser.sees("name").await;
     browser.run(TAPPED, json!([])).await;
-    // The first three joins are refused as a busy server refuses them: an error, then a word of when to come back.
+    // The first three joins are refused as a busy server refuses them: with a word of when to come back; an older one also answers the request.
     let refusing = "
         window.refused = [];
         const Open = window.WebSocket;
@@ -177,7 +214,7 @@ async fn a_server_that_is_too_busy_is_asked_again_when_it_said_and_ever_later() 
                 refused.push(performance.now());
                 const code = refused.length === 2 ? 'node_full' : 'latency_at_risk';
                 const say = (frame) => setTimeout(() => this.handler({ data: JSON.stringify(frame) }), 10);
-                say({ type: 'reply', request_id, error: { code, message: 'busy', details: { retry_after_ms: 2000 } } });
+                if (refused.length === 2) say({ type: 'reply', request_id, error: { code, message: 'busy', details: { retry_after_ms: 2000 } } });
                 say({ type: 'bye', reason: code, action: 'retry', retry_after_ms: 2000 });
             }
         };";

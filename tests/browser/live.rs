@@ -83,7 +83,7 @@ fn everything() -> Value {
         ],
         "workers": [worker(0, 0.34, 12), worker(1, 0.94, 9_200)],
         "gate": {
-            "enforce": true, "step": "refuse_listeners", "retry_after_s": 5, "joins_per_s": 42.5, "audience_slots": 1,
+            "enforce": true, "step": "refuse_listeners", "retry_after_s": 5, "joins_per_s": 42.5, "audience_slots": 1, "limits": [0.85, 0.92, 0.97],
             "pressure": { "join": 0.31, "residence": 0.12, "cpu": 0.88, "media": 0.94, "memory": 0.05, "descriptors": 0.01 },
         },
         "acts": [

@@ -8,6 +8,7 @@ mod delays;
 mod doors;
 mod interruptions;
 mod light;
+mod lines;
 mod process;
 mod restarts;
 mod seats;

@@ -162,9 +162,9 @@ impl Media {
     /// The round trip that the last check of the path took, once there was one.
     pub(super) async fn round_trip(&self) -> Option<Duration> {
         let report = self.connection.get_stats(clock::now(), StatsSelector::None).await;
-        let round_trips = report.iter().filter_map(|entry| match entry {
-            RTCStatsReportEntry::IceCandidatePair(pair) if pair.nominated => Some(pair.current_round_trip_time),
-            _ => None,
+        let round_trips = report.iter().filter_map(|entry| {
+            let RTCStatsReportEntry::IceCandidatePair(pair) = entry else { return None };
+            pair.nominated.then_some(pair.current_round_trip_time)
         });
         let seconds = round_trips.fold(0.0, f64::max);
         (seconds > 0.0).then(|| Duration::from_secs_f64(seconds))

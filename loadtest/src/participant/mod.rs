@@ -164,18 +164,19 @@ impl Participant {
     /// what it hears, and how much came. The answer, or the refusal.
     pub async fn report(&self) -> Result<Value, CommandError> {
         let heard = self.heard();
-        let round_trip = match &self.media {
-            Some(media) => media.round_trip().await,
-            None => None,
-        };
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         let mut report = json!({ "received": heard.packets(), "lost": heard.lost() });
-        for (name, time) in [("rtt_ms", round_trip), ("jitter_buffer_ms", heard.jitter_buffer())] {
+        for (name, time) in [("rtt_ms", self.round_trip().await), ("jitter_buffer_ms", heard.jitter_buffer())] {
             if let Some(time) = time {
                 report[name] = json!(ms(time));
             }
         }
         self.command("stats", report).await
+    }
+
+    /// The round trip that the last check of the media's path took, once there was one.
+    pub async fn round_trip(&self) -> Option<Duration> {
+        self.media.as_ref()?.round_trip().await
     }
 
     /// The place in the log that events from now on come after.

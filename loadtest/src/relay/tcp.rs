@@ -227,6 +227,7 @@ impl Connection {
     }
 
     fn write(&self, direction: Direction, mut into: TcpStream, under_way: &Receiver<Piece>, ends: &Ends) {
+        let mut free_at = Duration::ZERO;
         for Piece { came, due, bytes } in under_way {
             if !self.wait_until(due) {
                 return;
@@ -242,7 +243,9 @@ impl Connection {
                 ends.shut();
                 return;
             }
-            self.shared.figures().left(direction, came, due, left);
+            // While the receiver's window was full it was the receiver who was late.
+            self.shared.figures().left(direction, came, due.max(free_at), left);
+            free_at = self.shared.now();
         }
     }
 

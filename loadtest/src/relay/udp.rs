@@ -127,7 +127,7 @@ impl UdpShell {
         let mut events = [EpollEvent::empty(); EVENTS_MAX];
         let count = self.epoll.wait(&mut events, EpollTimeout::ZERO)?;
         for event in &events[..count] {
-            if event.data() == LISTEN { self.from_clients() } else { self.from_server(event.data()) }
+            if event.data() == LISTEN { self.take_from_clients() } else { self.take_from_server(event.data()) }
         }
         Ok(())
     }
@@ -163,7 +163,7 @@ impl UdpShell {
         }
     }
 
-    fn from_clients(&mut self) {
+    fn take_from_clients(&mut self) {
         for _ in 0..READS_MAX {
             let Some(arrival) = self.reader.read(&self.listen, &self.shared) else {
                 return;
@@ -175,7 +175,7 @@ impl UdpShell {
         }
     }
 
-    fn from_server(&mut self, number: u64) {
+    fn take_from_server(&mut self, number: u64) {
         for _ in 0..READS_MAX {
             let Some(flow) = self.flows.get(&number) else {
                 return;
@@ -280,9 +280,9 @@ impl Reader {
             );
             match read {
                 Ok(message) => {
-                    let stamps = message.cmsgs().ok()?.filter_map(|control| match control {
-                        ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
-                        _ => None,
+                    let stamps = message.cmsgs().ok()?.filter_map(|control| {
+                        let ControlMessageOwned::ScmTimestampns(stamp) = control else { return None };
+                        Some(Duration::from(stamp))
                     });
                     let waited = stamps.last().map(|stamp| clock::unix_time().saturating_sub(stamp));
                     let from = message.address.as_ref().and_then(socket_address);

@@ -12,6 +12,28 @@ use crate::relay::{Lateness, LatenessShown, Line};
 pub struct DelayFigures {
     /// One line after another.
     pub steps: Vec<DelayStep>,
+    /// The line whose delay jumped, if there was one.
+    pub jump: Option<JumpFigures>,
+}
+
+/// A line whose delay jumped, the same both ways.
+#[derive(Clone, Debug)]
+pub struct JumpFigures {
+    /// From this.
+    pub from: Duration,
+    /// To this.
+    pub to: Duration,
+    /// When what was believed was near the truth from then on; or why that is not known.
+    pub noticed: Result<Duration, String>,
+}
+
+/// How long packets took, in the mean.
+#[derive(Clone, Copy, Debug)]
+pub struct Truth {
+    /// From a mouth behind the line to an ear beside the server.
+    pub up: Duration,
+    /// From a mouth to an ear both behind the line, if there were two such people.
+    pub through: Option<Duration>,
 }
 
 /// What was measured on one line.
@@ -21,8 +43,8 @@ pub struct DelayStep {
     pub name: String,
     /// What the relay was asked for.
     pub line: Line,
-    /// How long packets took from a mouth to an ear beside the server, and to an ear behind the same line, in the mean. None if somebody was not heard.
-    pub truth: Option<(Duration, Duration)>,
+    /// How long packets took. None if somebody was not heard.
+    pub truth: Option<Truth>,
     /// What the server believed, each time it was asked.
     pub estimates: Vec<Estimate>,
     /// How late the relay was.
@@ -63,6 +85,15 @@ pub struct DelayReport {
     seed: u64,
     error_limit_ms: f64,
     steps: Vec<StepShown>,
+    jump: Option<JumpShown>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct JumpShown {
+    from_ms: f64,
+    to_ms: f64,
+    noticed_after_ms: Option<f64>,
+    failure: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -97,6 +128,7 @@ impl DelayReport {
             seed,
             error_limit_ms: ERROR_MAX_MS,
             steps: figures.steps.iter().map(StepShown::new).collect(),
+            jump: figures.jump.as_ref().map(JumpShown::new),
         }
     }
 
@@ -104,7 +136,7 @@ impl DelayReport {
     pub fn outcome(&self) -> Outcome {
         let missed = |step: &&StepShown| !step.kept;
         let is_kept = !self.steps.is_empty() && !self.steps.iter().any(|step| missed(&step));
-        let is_valid = self.steps.is_empty() || self.steps.iter().filter(missed).any(|step| step.relay.valid);
+        let is_valid = self.steps.is_empty() || self.steps.iter().filter(missed).any(|step| !step.is_relay_late());
         Outcome::of(is_kept, is_valid)
     }
 
@@ -140,23 +172,45 @@ impl DelayReport {
                 text += &format!("FAILED: {}: {failure}\n", step.name);
             }
         }
+        if let Some(jump) = &self.jump {
+            text += &jump.line();
+        }
         text
+    }
+}
+
+impl JumpShown {
+    fn new(jump: &JumpFigures) -> Self {
+        Self {
+            from_ms: ms(jump.from),
+            to_ms: ms(jump.to),
+            noticed_after_ms: jump.noticed.as_ref().ok().copied().map(ms),
+            failure: jump.noticed.as_ref().err().cloned(),
+        }
+    }
+
+    fn line(&self) -> String {
+        let Self { from_ms, to_ms, noticed_after_ms, failure } = self;
+        let came = match (noticed_after_ms, failure) {
+            (Some(after), _) => format!("believed after {:.1} s", after / 1e3),
+            (None, Some(failure)) => format!("FAILED: {failure}"),
+            (None, None) => "not watched".to_owned(),
+        };
+        format!("a jump from {from_ms:.0} to {to_ms:.0} ms each way: {came}\n")
     }
 }
 
 impl StepShown {
     fn new(step: &DelayStep) -> Self {
-        let ms = |time: Duration| time.as_secs_f64() * 1e3;
-        let up = step.truth.map(|(up, _)| ms(up));
-        let down = step.truth.map(|(up, through)| ms(through) - ms(up));
+        let up = step.truth.map(|truth| ms(truth.up));
+        let down = step.truth.and_then(|truth| Some(ms(truth.through?) - ms(truth.up)));
         let one_way = median(step.estimates.iter().map(|estimate| estimate.one_way_ms));
         let network = median(step.estimates.iter().filter_map(|estimate| estimate.network_ms));
         let error = |truth: Option<f64>| one_way.zip(truth).map(|(estimate, truth)| estimate - truth);
-        let worst = up.zip(down).and_then(|(up, down)| {
-            let errors =
-                step.estimates.iter().flat_map(|estimate| [estimate.one_way_ms - up, estimate.one_way_ms - down]);
-            errors.max_by(|a, b| a.abs().total_cmp(&b.abs()))
-        });
+        let truths: Vec<f64> = up.into_iter().chain(down).collect();
+        let errors =
+            (step.estimates.iter()).flat_map(|estimate| truths.iter().map(|truth| estimate.one_way_ms - truth));
+        let worst = errors.max_by(|a, b| a.abs().total_cmp(&b.abs()));
         let both = network.or(one_way.map(|one_way| 2.0 * one_way));
         let mut sources: Vec<String> = step.estimates.iter().map(|estimate| estimate.source.clone()).collect();
         sources.sort_unstable();
@@ -184,14 +238,19 @@ impl StepShown {
         }
     }
 
+    /// Where nothing was measured it was not the relay.
+    fn is_relay_late(&self) -> bool {
+        self.relay.count > 0 && !self.relay.valid
+    }
+
     fn row(&self) -> [String; 9] {
         let one = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1}"));
         let signed = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:+.1}"));
-        let verdict = match (self.relay.valid, self.kept, self.symmetric) {
-            (false, _, _) => "INVALID: the relay was late",
-            (true, false, _) => "MISSED",
-            (true, true, true) => "kept",
-            (true, true, false) => "not alike: shown, not judged",
+        let verdict = match (self.is_relay_late(), self.kept, self.symmetric) {
+            (true, _, _) => "INVALID: the relay was late",
+            (false, false, _) => "MISSED",
+            (false, true, true) => "kept",
+            (false, true, false) => "not alike: shown, not judged",
         };
         [
             self.name.clone(),
@@ -207,6 +266,10 @@ impl StepShown {
     }
 }
 
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
 fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.collect();
     values.sort_unstable_by(f64::total_cmp);
@@ -214,7 +277,7 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 /// So far an estimate of one direction may be from the truth, at any time: below it nobody would call a conversation other than it is.
-const ERROR_MAX_MS: f64 = 30.0;
+pub const ERROR_MAX_MS: f64 = 30.0;
 
 #[cfg(test)]
 mod tests {
@@ -259,14 +322,38 @@ mod tests {
         let silent = DelayStep { estimates: Vec::new(), ..step("", "", 0.0) };
         let unheard = DelayStep { truth: None, ..step("", "", 0.0) };
         let failed = DelayStep { failures: vec!["nobody came".to_owned()], ..step("", "", 0.0) };
-        for bad in [silent, unheard, failed] {
+        let unmeasured = DelayStep { lateness: Lateness::default(), ..failed.clone() };
+        for bad in [silent, unheard, failed, unmeasured] {
             assert_eq!(report(vec![bad.clone()]).outcome(), Outcome::Missed, "{bad:?}");
         }
         assert_eq!(report(Vec::new()).outcome(), Outcome::Missed);
     }
 
+    #[test]
+    fn who_is_alone_on_stage_is_judged_by_the_way_up() {
+        let alone = |one_way_ms| {
+            let step = step("delay=50", "delay=50", one_way_ms);
+            DelayStep { truth: step.truth.map(|truth| Truth { through: None, ..truth }), ..step }
+        };
+        assert_eq!(report(vec![alone(60.0)]).outcome(), Outcome::Kept);
+        assert_eq!(report(vec![alone(90.0)]).outcome(), Outcome::Missed);
+        assert!(report(vec![alone(60.0)]).tables().contains("+10.0 / –"));
+    }
+
+    #[test]
+    fn a_jump_is_told_with_the_time_until_it_was_believed() {
+        let told = |noticed| {
+            let (from, to) = (Duration::from_millis(20), Duration::from_millis(150));
+            let jump = Some(JumpFigures { from, to, noticed });
+            DelayReport::new(1, &DelayFigures { steps: Vec::new(), jump }).tables()
+        };
+        let soon = told(Ok(Duration::from_millis(2_250)));
+        assert!(soon.contains("from 20 to 150 ms each way: believed after 2.2 s"), "{soon}");
+        assert!(told(Err("not within 30s".to_owned())).contains("FAILED: not within 30s"));
+    }
+
     fn report(steps: Vec<DelayStep>) -> DelayReport {
-        DelayReport::new(1, &DelayFigures { steps })
+        DelayReport::new(1, &DelayFigures { steps, jump: None })
     }
 
     /// A line that did what it was asked.
@@ -274,7 +361,7 @@ mod tests {
         let read = |text: &str| text.parse().expect("an impairment");
         let line = Line { up: read(up), down: read(down) };
         DelayStep {
-            truth: Some((line.up.delay, line.up.delay + line.down.delay)),
+            truth: Some(Truth { up: line.up.delay, through: Some(line.up.delay + line.down.delay) }),
             estimates: vec![Estimate { one_way_ms, network_ms: None, source: "reports".to_owned() }],
             lateness: lateness(1),
             ..DelayStep::new("a line", line)

@@ -18,7 +18,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 pub use audience::{AudienceFigures, AudienceReport};
-pub use delay::{DelayFigures, DelayReport, DelayStep, Estimate};
+pub use delay::{DelayFigures, DelayReport, DelayStep, ERROR_MAX_MS, Estimate, JumpFigures, Truth};
 pub use durable::{DurableFigures, DurableReport, DurableStep, Pace};
 pub use joins::{JoinsFigures, JoinsReport, JoinsStep};
 pub use overload::{OverloadCosts, OverloadFigures, OverloadReport, OverloadStage, OverloadWave, SeatedFigures};

@@ -2,7 +2,8 @@
 //!
 //! All media goes through a relay. In each room two people on stage have the line under trial, and one in the audience has a line without
 //! faults. Ears and mouths are in this process, so a probe in each packet tells how long it took: to the one in the audience it went up only,
-//! to the other on stage it went up and down. Rooms come one after another, so that they do not disturb each other's time.
+//! to the other on stage it went up and down. Rooms come one after another, so that they do not disturb each other's time. In the last the delay
+//! jumps, and it is timed how soon the server knows.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::participant::{JoinOptions, Participant};
 use crate::relay::{Line, Relay};
-use crate::report::{DelayFigures, DelayStep, Estimate};
+use crate::report::{DelayFigures, DelayStep, ERROR_MAX_MS, Estimate, JumpFigures, Truth};
 use crate::server::{ServerProcess, free_udp_address};
 use crate::token::{Claims, mint, sign};
 use crate::tone::Voice;
@@ -22,8 +23,10 @@ use crate::tone::Voice;
 /// The sizes of a run.
 #[derive(Clone, Debug)]
 pub struct Delay {
-    /// The lines to try, each with its name.
-    pub lines: Vec<(String, Line)>,
+    /// The lines to try, one after another.
+    pub trials: Vec<Trial>,
+    /// Whether a line is tried, too, that changes while people talk.
+    pub jump: bool,
     /// How long people talk before anything is measured: an estimate needs some reports.
     pub settle: Duration,
     /// For how long it is measured after that.
@@ -32,14 +35,33 @@ pub struct Delay {
     pub seed: u64,
 }
 
+/// A line, and who is behind it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trial {
+    /// Its name.
+    pub name: String,
+    /// What the relay does.
+    pub line: Line,
+    /// Whether one person is alone on stage: nobody is heard by them, and the server knows their round trip from themselves only.
+    pub is_alone: bool,
+}
+
+impl Trial {
+    /// Two people on stage behind this line.
+    pub fn new(name: impl Into<String>, line: Line) -> Self {
+        Self { name: name.into(), line, is_alone: false }
+    }
+}
+
 impl Delay {
-    /// The lines that are tried if none is named.
-    pub fn usual_lines() -> Vec<(String, Line)> {
+    /// What is tried if nothing is named.
+    pub fn usual_trials() -> Vec<Trial> {
         let line = |name: &str, up: &str, down: &str| {
             let read = |text: &str| text.parse().expect("these impairments are well formed");
-            (name.to_owned(), Line { up: read(up), down: read(down) })
+            Trial::new(name, Line { up: read(up), down: read(down) })
         };
         let both = |name: &str, both: &str| line(name, both, both);
+        let alone = |name: &str, way: &str| Trial { is_alone: true, ..both(name, way) };
         vec![
             both("0 ms", ""),
             both("20 ms", "delay=20"),
@@ -49,26 +71,35 @@ impl Delay {
             line("20 ms up, 130 ms down", "delay=20", "delay=130"),
             both("50 ms, jitter 20 ms", "delay=50,jitter=20"),
             both("50 ms, loss 5 %", "delay=50,loss=5"),
+            alone("100 ms, alone on stage", "delay=100"),
         ]
     }
 
     /// Runs it on a server of its own. The error is why there are no figures.
     pub async fn run(&self, binary: &Path, progress: &ProgressBar) -> Result<DelayFigures, Box<dyn std::error::Error>> {
-        progress.set_length(self.lines.len() as u64);
+        progress.set_length(self.trials.len() as u64 + u64::from(self.jump));
         let site = Site::open(binary, self.seed).await?;
-        let mut steps = Vec::new();
-        for (number, (name, line)) in self.lines.iter().enumerate() {
-            progress.set_message(name.clone());
-            let mut step = DelayStep::new(name, line.clone());
+        let mut figures = DelayFigures::default();
+        for (number, trial) in self.trials.iter().enumerate() {
+            progress.set_message(trial.name.clone());
+            let mut step = DelayStep::new(&trial.name, trial.line.clone());
             let mut room = Room::new(&site, format!("delay-{number}"));
-            if let Err(reason) = room.play(self, line, &mut step).await {
+            if let Err(reason) = room.play(self, trial, &mut step).await {
                 step.failures.push(reason);
             }
             room.close().await;
-            steps.push(step);
+            figures.steps.push(step);
             progress.inc(1);
         }
-        Ok(DelayFigures { steps })
+        if self.jump {
+            progress.set_message("a jump");
+            let mut room = Room::new(&site, "delay-jump".to_owned());
+            let (from, to) = (Duration::from_millis(20), Duration::from_millis(150));
+            let noticed = room.jump(self, from, to).await;
+            room.close().await;
+            figures.jump = Some(JumpFigures { from, to, noticed });
+        }
+        Ok(figures)
     }
 }
 
@@ -137,9 +168,10 @@ struct Person {
     local: IpAddr,
 }
 
-const ADA: Person = Person { identity: "ada", rank: "host", source: Some(1), local: FAR };
+const ADA: Person = Person { identity: "ada", rank: "member", source: Some(1), local: FAR };
 const BEN: Person = Person { identity: "ben", rank: "member", source: Some(2), local: FAR };
-const WITNESS: Person = Person { identity: "witness", rank: "member", source: None, local: NEAR };
+/// The host, in the audience: the room is there when the others come.
+const WITNESS: Person = Person { identity: "witness", rank: "host", source: None, local: NEAR };
 
 /// One room of the run.
 struct Room<'a> {
@@ -153,34 +185,63 @@ impl<'a> Room<'a> {
         Self { site, id, people: Vec::new() }
     }
 
-    async fn play(&mut self, delay: &Delay, line: &Line, step: &mut DelayStep) -> Result<(), String> {
-        self.site.relay.set(line.clone()).map_err(|error| error.to_string())?;
-        for person in [ADA, BEN, WITNESS] {
-            self.people.push(self.site.join(&self.id, &person).await?);
-        }
-        let [ada, ben, witness] = self.people.as_slice() else {
-            return Err("three people came and are not there".to_owned());
-        };
-        let refused = |error| format!("a command was refused: {error}");
-        ada.command("room_update", json!({ "seat_mode": "free" })).await.map_err(refused)?;
-        // The seat of the host is the host's already, if the server has it so.
-        if let Err(error) = ada.command("seat_take", json!({ "seat": 0 })).await {
-            tracing::debug!(%error, "the host has a seat");
-        }
-        ben.command("seat_take", json!({ "seat": 1 })).await.map_err(refused)?;
-        for (who, pitch) in [(ada, 440), (ben, 660)] {
-            who.speak(Voice::tone(pitch)).map_err(|error| error.to_string())?;
-        }
+    async fn play(&mut self, delay: &Delay, trial: &Trial, step: &mut DelayStep) -> Result<(), String> {
+        self.gather(&trial.line, trial.is_alone).await?;
         self.pass(delay.settle, None).await;
-        for listener in [ada, ben, witness] {
+        for listener in &self.people {
             [1, 2].into_iter().for_each(|source| listener.forget_source(source));
         }
         self.site.relay.forget_figures();
         self.pass(delay.length, Some(step)).await;
         step.lateness = self.site.relay.lateness();
-        step.truth = truth(ada, ben, witness);
+        step.truth = truth(&self.people);
         if step.truth.is_none() {
             step.failures.push("somebody on stage was not heard".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The delay of the line jumps while people talk. How long it takes until all that is believed is near the truth, and stays there for some
+    /// answers.
+    async fn jump(&mut self, delay: &Delay, from: Duration, to: Duration) -> Result<Duration, String> {
+        self.gather(&Line::delay(from), false).await?;
+        self.pass(delay.settle, None).await;
+        self.site.relay.set(Line::delay(to)).map_err(|error| error.to_string())?;
+        let jumped = clock::now();
+        let (mut near_since, mut near_times) = (None, 0);
+        while clock::since(jumped) < NOTICED_WITHIN {
+            tokio::time::sleep(JUMP_POLL).await;
+            let stats = self.site.stats(&self.id).await?;
+            let believed: Vec<Estimate> = ["ada", "ben"].iter().filter_map(|who| estimate(&stats, who)).collect();
+            let is_near = |estimate: &Estimate| (estimate.one_way_ms - to.as_secs_f64() * 1e3).abs() <= ERROR_MAX_MS;
+            if believed.len() == 2 && believed.iter().all(is_near) {
+                let since = *near_since.get_or_insert(clock::since(jumped));
+                near_times += 1;
+                if near_times == NEAR_TIMES {
+                    return Ok(since);
+                }
+            } else {
+                (near_since, near_times) = (None, 0);
+            }
+        }
+        Err(format!("not within {NOTICED_WITHIN:?}"))
+    }
+
+    /// Brings everybody in, those on stage behind this line, and has them talk.
+    async fn gather(&mut self, line: &Line, is_alone: bool) -> Result<(), String> {
+        self.site.relay.set(line.clone()).map_err(|error| error.to_string())?;
+        let stage = if is_alone { vec![ADA] } else { vec![ADA, BEN] };
+        for person in std::iter::once(WITNESS).chain(stage) {
+            self.people.push(self.site.join(&self.id, &person).await?);
+        }
+        let refused = |error| format!("a command was refused: {error}");
+        let [host, stage @ ..] = self.people.as_slice() else {
+            return Err("nobody came".to_owned());
+        };
+        host.command("room_update", json!({ "seat_mode": "free" })).await.map_err(refused)?;
+        for (number, speaker) in (1_u32..).zip(stage) {
+            speaker.command("seat_take", json!({ "seat": number })).await.map_err(refused)?;
+            speaker.speak(Voice::tone(PITCH_HZ * number)).map_err(|error| error.to_string())?;
         }
         Ok(())
     }
@@ -210,12 +271,17 @@ impl<'a> Room<'a> {
     }
 }
 
-/// How long the way took up, and up and down, in the mean over both on stage.
-fn truth(ada: &Participant, ben: &Participant, witness: &Participant) -> Option<(Duration, Duration)> {
+/// How long the way took up, and up and down, in the mean over those on stage. The first of the people is the witness.
+fn truth(people: &[Participant]) -> Option<Truth> {
     let mean = |who: &Participant, source: u32| who.heard().sources.get(&source).map(|source| source.transit_mean());
-    let up = (mean(witness, 1)? + mean(witness, 2)?) / 2;
-    let through = (mean(ben, 1)? + mean(ada, 2)?) / 2;
-    Some((up, through))
+    match people {
+        [witness, _alone] => Some(Truth { up: mean(witness, 1)?, through: None }),
+        [witness, ada, ben] => Some(Truth {
+            up: (mean(witness, 1)? + mean(witness, 2)?) / 2,
+            through: Some((mean(ben, 1)? + mean(ada, 2)?) / 2),
+        }),
+        _ => None,
+    }
 }
 
 /// What the server believes of one person's line.
@@ -235,6 +301,11 @@ const KEY: &str = "loadtest";
 const FAR: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 /// Where those come from who have a line without faults.
 const NEAR: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
+const PITCH_HZ: u32 = 440;
+/// So often what is believed must be near the truth, one time after the other.
+const NEAR_TIMES: u32 = 4;
+const JUMP_POLL: Duration = Duration::from_millis(250);
+const NOTICED_WITHIN: Duration = Duration::from_secs(30);
 /// A client tells every five seconds; here there is less time.
 const REPORT_EVERY: Duration = Duration::from_millis(1_500);
 
@@ -256,10 +327,10 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_lines_are_well_formed_and_have_names_of_their_own() {
-        let lines = Delay::usual_lines();
-        let names: std::collections::BTreeSet<&str> = lines.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!((lines.len(), names.len()), (8, 8));
-        assert_eq!(lines.iter().filter(|(_, line)| line.up != line.down).count(), 1);
+    fn the_usual_trials_are_well_formed_and_have_names_of_their_own() {
+        let trials = Delay::usual_trials();
+        let names: std::collections::BTreeSet<&str> = trials.iter().map(|trial| trial.name.as_str()).collect();
+        assert_eq!((trials.len(), names.len()), (9, 9));
+        assert_eq!(trials.iter().filter(|trial| trial.line.up != trial.line.down).count(), 1);
     }
 }

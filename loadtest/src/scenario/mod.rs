@@ -21,7 +21,7 @@ use std::path::Path;
 use indicatif::ProgressBar;
 
 pub use audience::Audience;
-pub use delay::Delay;
+pub use delay::{Delay, Trial};
 pub use durable::{Durable, Scratch};
 pub use joins::Joins;
 pub use overload::Overload;

@@ -23,16 +23,17 @@ pub(super) async fn admit(shared: &Shared, handle: Option<&RoomHandle>, admissio
         return Err(not_now);
     }
     let found = match handle {
-        Some(handle) => find(handle, admission).await,
+        Some(handle) => {
+            let token_age = admission.access.age(clock::unix_millis());
+            find(handle, Asker { identity: admission.identity.clone(), token_age }).await
+        }
         None => None,
     };
     shared.media.monitor().admit(role(found, admission.access.rank))
 }
 
 /// What the room knows of them, if it says so in time.
-async fn find(handle: &RoomHandle, admission: &Admission) -> Option<Found> {
-    let token_age = admission.access.age(clock::unix_millis());
-    let asker = Asker { identity: admission.identity.clone(), token_age };
+async fn find(handle: &RoomHandle, asker: Asker) -> Option<Found> {
     tokio::time::timeout(FIND_WITHIN, handle.find(asker)).await.ok()?.ok()
 }
 
@@ -53,7 +54,25 @@ const FIND_WITHIN: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
+
+    use std::sync::Arc;
+
+    use tokio::sync::mpsc;
+
     use super::*;
+    use crate::{ids::Identity, rooms::handle::RoleGauge};
+
+    #[tokio::test]
+    async fn a_room_that_does_not_answer_is_not_waited_for() {
+        let ((mail, mailbox), (facts, _facts)) = (mpsc::channel(1), mpsc::channel(1));
+        let handle = RoomHandle { generation: 0, mail, facts, roles: Arc::new(RoleGauge::default()) };
+        let asker = || Asker { identity: Identity::parse("ben").unwrap(), token_age: None };
+        assert_eq!(find(&handle, asker()).await, None, "it has taken the question and says nothing");
+        assert_eq!(find(&handle, asker()).await, None, "it does not even take it");
+        drop(mailbox);
+        assert_eq!(find(&handle, asker()).await, None, "it is over");
+    }
 
     #[test]
     fn the_record_counts_more_than_the_claim() {

@@ -50,7 +50,7 @@ impl Room {
         person.sound = change(told);
         let sound = person.sound;
         self.tell_sound(&Recipients::One(session.clone()), None, told, sound);
-        self.sounds_due = true;
+        self.sounds_due |= self.stage.occupied_by(&who).is_some();
     }
 
     /// Tells moderators what they do not know of those on stage. Whoever has just sat down is new to them.

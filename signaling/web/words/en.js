@@ -427,7 +427,7 @@ export default {
   'delay.natural': 'Natural',
   'delay.ok': 'Noticeable delay',
   'delay.laggy': 'Lagging',
-  'delay.ms': '{ms} ms',
+  'delay.ms': '{ms}\u00a0ms',
   'delay.estimated': 'estimated',
   'delay.estimated.hint': 'Part of this is a guess until the browser has told how long it holds sound.',
   'delay.said.laggy': 'You are lagging by {delay}: {cause}.',

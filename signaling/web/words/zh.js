@@ -409,7 +409,7 @@ export default {
   'delay.natural': '自然',
   'delay.ok': '略有延迟',
   'delay.laggy': '延迟严重',
-  'delay.ms': '{ms} 毫秒',
+  'delay.ms': '{ms}\u00a0毫秒',
   'delay.estimated': '估计',
   'delay.estimated.hint': '在浏览器告知声音缓冲多久之前，其中一部分是估计的。',
   'delay.said.laggy': '你的延迟达到 {delay}：{cause}。',

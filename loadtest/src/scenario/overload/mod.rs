@@ -160,4 +160,10 @@ const SAMPLE_STAY: Duration = Duration::from_secs(120);
 const SETTLING: Duration = Duration::from_secs(1);
 const LISTEN_FOR: Duration = Duration::from_secs(4);
 /// What tells of packets given up and of what the server did to protect itself.
-const METRICS: [&str; 4] = ["podium_drops_total", "podium_latency_", "podium_admission_", "podium_ladder_"];
+const METRICS: [&str; 5] = [
+    "podium_drops_total",
+    "podium_latency_acts_total",
+    "podium_admission_refused_total",
+    "podium_stale_for_audience_total",
+    "podium_slots_given_up_total",
+];

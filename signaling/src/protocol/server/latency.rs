@@ -8,11 +8,14 @@ use crate::{
 };
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 enum Told<'a> {
-    LatencyBreached(BudgetJson<'a>),
-    LatencyRecovered(BudgetJson<'a>),
-    LatencyActed(ActJson<'a>),
+    #[serde(rename = "latency_breached")]
+    Breached(BudgetJson<'a>),
+    #[serde(rename = "latency_recovered")]
+    Recovered(BudgetJson<'a>),
+    #[serde(rename = "latency_acted")]
+    Acted(ActJson<'a>),
 }
 
 /// How it stands with a budget. Whose room it is stands beside it.
@@ -51,10 +54,10 @@ pub fn latency_kind(event: &LatencyEvent) -> &'static str {
 #[must_use]
 pub fn latency_event(event: &LatencyEvent) -> String {
     let told = match event {
-        LatencyEvent::Breached(budgeted) => Told::LatencyBreached(budget(budgeted)),
-        LatencyEvent::Recovered(budgeted) => Told::LatencyRecovered(budget(budgeted)),
+        LatencyEvent::Breached(budgeted) => Told::Breached(budget(budgeted)),
+        LatencyEvent::Recovered(budgeted) => Told::Recovered(budget(budgeted)),
         LatencyEvent::Acted(LatencyAct { act, why, room: _, identity }) => {
-            Told::LatencyActed(ActJson { act, why, identity: identity.as_ref() })
+            Told::Acted(ActJson { act, why, identity: identity.as_ref() })
         }
     };
     serde_json::to_string(&told).expect("what is told has string keys")
