@@ -64,4 +64,4 @@ impl Latency {
     }
 }
 
-const DEVELOPMENT_PATIENCE: u64 = 5;
+const DEVELOPMENT_PATIENCE: u64 = 10;

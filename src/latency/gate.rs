@@ -78,12 +78,16 @@ impl Pressures {
         self.0[signal as usize]
     }
 
-    /// The worst, and how much it is.
-    pub fn worst(&self) -> (Signal, f64) {
+    /// The worst, and how much it is. Where this process uses little of its CPU, packets are late by others' doing: then that weighs no more than
+    /// `others_max`, for to refuse people would not make it better.
+    fn worst(&self, others_max: f64) -> (Signal, f64) {
+        let is_own = self.of(Signal::Cpu).max(self.of(Signal::Media)) >= OWN_FROM;
         let mut worst = (Signal::Join, self.of(Signal::Join));
         for signal in Signal::ALL {
-            if self.of(signal) > worst.1 {
-                worst = (signal, self.of(signal));
+            let most = if signal == Signal::Residence && !is_own { others_max } else { f64::INFINITY };
+            let pressure = self.of(signal).min(most);
+            if pressure > worst.1 {
+                worst = (signal, pressure);
             }
         }
         worst
@@ -244,7 +248,7 @@ impl Gate {
     /// Takes the pressures of this second and says what it does about them, and why.
     pub fn press(&mut self, pressures: &Pressures, now: Instant) -> Vec<(Act, Signal)> {
         let mut acts = Vec::new();
-        let (worst, pressure) = pressures.worst();
+        let (worst, pressure) = pressures.worst(self.refuse_at);
         let next = self.step.higher();
         let calm = self.step != Step::Everyone && pressure < self.step.threshold(self.refuse_at) - EASED_BY;
         if next != self.step && pressure >= next.threshold(self.refuse_at) {
@@ -308,6 +312,8 @@ pub fn retry_after(ahead: f64, joins_per_s: f64, dice: u64) -> Duration {
 /// Where guests and hosts are refused, between the threshold of listeners and all there is: 0.92 and 0.97 for 0.85.
 const GUESTS_SHARE: f64 = 7.0 / 15.0;
 const HOSTS_SHARE: f64 = 12.0 / 15.0;
+/// From this share of its CPU on, what is late is the process's own doing.
+const OWN_FROM: f64 = 0.5;
 /// How far below its threshold a step is left.
 const EASED_BY: f64 = 0.15;
 /// And for how long it is there before.
@@ -381,6 +387,17 @@ mod tests {
         let mut trial = Trial::new();
         assert_eq!(trial.second(Signal::Residence, 1.2), [Act::RefuseListeners, Act::FewerSlots]);
         assert_eq!(trial.gate.cause(), Signal::Residence);
+    }
+
+    #[test]
+    fn what_is_late_by_others_doing_keeps_out_listeners_and_nobody_else() {
+        let mut trial = Trial::new();
+        assert_eq!(trial.seconds(Signal::Residence, 9.0, 10), [Act::RefuseListeners, Act::FewerSlots]);
+        let mut busy = Pressures::default();
+        busy.set(Signal::Residence, 9.0);
+        busy.set(Signal::Media, 0.6);
+        let acts = trial.gate.press(&busy, trial.now + Duration::from_secs(1));
+        assert_eq!(acts, [(Act::RefuseGuests, Signal::Residence)]);
     }
 
     #[test]
