@@ -108,7 +108,15 @@ async fn the_first_sigterm_drains_and_the_second_stops() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_binary_alone_is_a_working_room() {
     let server = ServerProcess::start(Path::new(BINARY), &[]).await.unwrap();
-    assert!(server.log().contains("rank=host") && server.log().contains("rank=member"), "two links: {}", server.log());
+    // It listens before it says so.
+    let links = || server.log().contains("rank=host") && server.log().contains("rank=member");
+    for _ in 0..500 {
+        if links() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(links(), "two links: {}", server.log());
     let page = reqwest::get(server.http_url()).await.unwrap().text().await.unwrap();
     assert!(page.contains("app.js"), "{page}");
     let url = server.http_url().replace("http://", "ws://");
