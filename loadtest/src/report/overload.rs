@@ -79,7 +79,7 @@ impl OverloadCosts {
 /// People who came at a rate.
 #[derive(Clone, Debug, Default)]
 pub struct OverloadWave {
-    /// New ones a second.
+    /// Joins asked for in a second.
     pub rate: f64,
     /// For so long.
     pub length: Duration,
@@ -221,7 +221,7 @@ pub struct OverloadReport {
 
 #[derive(Clone, Debug, Serialize)]
 struct WaveShown {
-    visitors_per_second: f64,
+    asked_per_second: f64,
     seconds: f64,
     visitors: u64,
     asked: u64,
@@ -369,7 +369,7 @@ impl WaveShown {
     fn new(wave: &OverloadWave) -> Self {
         let seconds = wave.length.as_secs_f64().max(f64::MIN_POSITIVE);
         Self {
-            visitors_per_second: wave.rate,
+            asked_per_second: wave.rate,
             seconds,
             visitors: wave.visitors,
             asked: wave.asked,
@@ -411,9 +411,9 @@ impl WaveShown {
         }
         let refused: u64 = self.refused.values().sum();
         let mut text = format!(
-            "{name}: {:.1} people a second for {:.0} s, {} joins asked, {} let in ({:.1} a second), {} heard something, {refused} refused, \
+            "{name}: {:.1} joins a second for {:.0} s, {} joins asked, {} let in ({:.1} a second), {} heard something, {refused} refused, \
              {} gave up, {} waited; at most {} inside\n{table}\nserver: {:.3} cores; client: {:.3} cores\n",
-            self.visitors_per_second,
+            self.asked_per_second,
             self.seconds,
             self.asked,
             self.admitted,

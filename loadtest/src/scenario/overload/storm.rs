@@ -19,7 +19,7 @@ use crate::report::OverloadWave;
 /// How people come.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrivals {
-    /// So many a second, not counting those who come again.
+    /// So many a second, those who come again among them.
     pub(super) rate: f64,
     /// Until so many were let in…
     pub(super) admitted: u64,
@@ -99,9 +99,7 @@ impl<'a> Storm<'a> {
         while self.wave.admitted < arrivals.admitted && clock::now() < give_up {
             while next <= clock::now() {
                 self.wave.late.add(clock::since(next));
-                let visitor = Visitor { number: self.visitors, attempts: 0 };
-                self.visitors += 1;
-                self.wave.visitors += 1;
+                let visitor = self.next_visitor(next);
                 self.ask(visitor, next);
                 next += Duration::from_secs_f64(1.0 / arrivals.rate);
             }
@@ -159,6 +157,19 @@ impl<'a> Storm<'a> {
         Ok(stayed)
     }
 
+    /// Whoever was told to come again by now, or somebody new: those who come again are part of the rate, or it would be many times as high.
+    fn next_visitor(&mut self, now: Instant) -> Visitor {
+        if self.waiting.peek().is_some_and(|Reverse((at, _))| *at <= now)
+            && let Some(Reverse((_, visitor))) = self.waiting.pop()
+        {
+            return visitor;
+        }
+        let visitor = Visitor { number: self.visitors, attempts: 0 };
+        self.visitors += 1;
+        self.wave.visitors += 1;
+        visitor
+    }
+
     fn ask(&mut self, mut visitor: Visitor, due: Instant) {
         visitor.attempts += 1;
         self.wave.asked += 1;
@@ -184,18 +195,12 @@ impl<'a> Storm<'a> {
     /// Does what is due, and attends to the party until `until` or until there is news.
     fn attend(&mut self, until: Instant) -> Result<(), String> {
         let now = clock::now();
-        while self.waiting.peek().is_some_and(|Reverse((at, _))| *at <= now) {
-            if let Some(Reverse((at, visitor))) = self.waiting.pop() {
-                self.ask(visitor, at);
-            }
-        }
         while self.due.peek().is_some_and(|Reverse((at, _))| *at <= now) {
             if let Some(Reverse((_, member))) = self.due.pop() {
                 self.expire(member, now);
             }
         }
-        let soonest = [self.due.peek().map(|Reverse((at, _))| *at), self.waiting.peek().map(|Reverse((at, _))| *at)];
-        let until = soonest.into_iter().flatten().fold(until, Instant::min);
+        let until = self.due.peek().map_or(until, |Reverse((at, _))| until.min(*at));
         let mut news = std::mem::take(&mut self.news);
         let attended = self.party.attend(until, &mut news);
         for one in news.drain(..) {
