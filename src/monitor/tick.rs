@@ -216,7 +216,7 @@ impl Monitor {
             }
         }
         self.note_pace(known, ticking, now);
-        self.door.set(&known.gate, known.joins_per_s);
+        self.door.set(&known.gate, known.joins_per_s, now);
         if known.gate.audience_slots() != slots {
             let ladder = Ladder { audience_slots: known.gate.audience_slots() };
             self.pool.workers().iter().for_each(|worker| worker.mailbox.ladder(ladder));
@@ -226,6 +226,7 @@ impl Monitor {
     /// Tells of budgets of the whole server that are broken or kept again.
     fn watch(
         &self,
+        self.metrics.refused("unasked", self.door.unasked());
         known: &mut Known,
         ticking: &mut Ticking,
         pressures: &Pressures,
