@@ -224,7 +224,7 @@ impl Monitor {
 
     fn interrupted(&self, transport: TransportKey, is_interrupted: bool, now: Instant) {
         let mut known = self.lock();
-        let news = known.book.interrupted(transport.0, is_interrupted);
+        let news = known.book.interrupted(transport.0, is_interrupted, now);
         self.tell(&mut known, news, now);
     }
 
