@@ -157,12 +157,8 @@ impl Monitor {
         let Some(key) = known.people.key_of(session) else {
             return;
         };
-        // Of one that was never answered its socket tells.
-        if known.joins.is_answered(key) {
-            let outcome = known.joins.failed(key, "aborted");
-            self.settle(&mut known, key, outcome, clock::now());
-        }
-        known.joins.forget(key);
+        let outcome = known.joins.failed(key, ABORTED);
+        self.settle(&mut known, key, outcome, clock::now());
         self.leave(&mut known, key);
     }
 
@@ -247,9 +243,9 @@ impl Monitor {
             }
             Some(Outcome::Failed { kind, code }) => {
                 self.metrics.join_failed(code);
-                tracing::debug!(kind = kind.map(Kind::label), code, "a join came to nothing");
+                tracing::debug!(kind = kind.label(), code, "a join came to nothing");
                 // Who went away by themselves did not fail.
-                if let Some(room) = room.filter(|_| code != "aborted") {
+                if let Some(room) = room.filter(|_| code != ABORTED) {
                     known.book.join_ended(room, None, now);
                 }
             }
@@ -402,3 +398,5 @@ impl LatencyMonitor for Monitor {
 const MOUTH_TO_EAR: &str = "mouth_to_ear";
 /// Facts, and events, that wait for the next second: several for each of the most people a server holds.
 const WAITING_MAX: usize = 200_000;
+/// Whoever joined went away before the join was over.
+const ABORTED: &str = "aborted";
