@@ -162,6 +162,13 @@ impl Monitor {
         self.leave(&mut known, key);
     }
 
+    /// A transport is not to be had after all: its room or its session closed before it was known here. Its socket tells of the join.
+    pub fn gone(&self, transport: TransportKey) {
+        let mut known = self.lock();
+        known.joins.forget(transport.0);
+        self.leave(&mut known, transport.0);
+    }
+
     /// A room is over.
     pub fn room_closed(&self, room: &RoomId) {
         let mut known = self.lock();
