@@ -366,6 +366,8 @@ impl LatencyMonitor for Monitor {
     fn answered(&self, session: &SessionId, arrival: Arrival, at: Instant) {
         let arrival = convert::arrival(&arrival);
         let mut known = self.lock();
+        // Whatever becomes of the join: the gate must not wait for its media to know how long its welcome took.
+        known.recent.answered(at.saturating_duration_since(arrival.joined_at), at);
         let key = known.people.key_of(session).filter(|_| arrival.kind != Kind::Resume);
         match key {
             Some(key) => {
@@ -379,8 +381,12 @@ impl LatencyMonitor for Monitor {
 
     fn not_joined(&self, arrival: Arrival, code: &'static str, at: Instant) {
         self.metrics.join_failed(code);
-        let took_ms = at.saturating_duration_since(arrival.joined_at).as_millis();
-        tracing::debug!(kind = arrival.kind.label(), code, took_ms, "a join came to nothing");
+        let took = at.saturating_duration_since(arrival.joined_at);
+        tracing::debug!(kind = arrival.kind.label(), code, took_ms = took.as_millis(), "a join came to nothing");
+        // Who went while a welcome was overdue would have waited for longer still. Who went at once says nothing of it.
+        if code == ABORTED && took > Duration::from_millis(self.config.server_ms) {
+            self.lock().recent.answered(took, at);
+        }
     }
 
     fn reported(&self, session: &SessionId, report: ClientReport, at: Instant) {
@@ -402,8 +408,8 @@ impl LatencyMonitor for Monitor {
     }
 }
 
+/// Whoever joined went away before the join was over.
+const ABORTED: &str = "aborted";
 const MOUTH_TO_EAR: &str = "mouth_to_ear";
 /// Facts, and events, that wait for the next second: several for each of the most people a server holds.
 const WAITING_MAX: usize = 200_000;
-/// Whoever joined went away before the join was over.
-const ABORTED: &str = "aborted";
