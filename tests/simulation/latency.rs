@@ -193,8 +193,8 @@ impl Watched {
                 self.book.hears(transport.0, slots.iter().map(|slot| slot.csrc.0.get()).collect());
                 None
             }
-            Event::Interrupted { transport } => self.book.interrupted(transport.0, true),
-            Event::Restored { transport } => self.book.interrupted(transport.0, false),
+            Event::Interrupted { transport } => self.book.interrupted(transport.0, true, at),
+            Event::Restored { transport } => self.book.interrupted(transport.0, false, at),
             Event::Stage { .. }
             | Event::JoinEnded { .. }
             | Event::TrackLive { .. }
