@@ -126,6 +126,8 @@ impl Bridge {
         } else if self.registry.session_of(transport).is_none() {
             // The room closed, or the client gave up, before the worker had it.
             self.pool.workers()[usize::from(place.worker)].mailbox.close(transport);
+            // Whoever closed it may have told the monitor before it was told of the opening.
+            self.monitor.gone(transport);
             return Err(MediaRefusal::Unavailable);
         }
         opened
@@ -274,7 +276,7 @@ impl MediaPlane for Bridge {
                 })
             })
             .collect();
-        self.monitor.staged(&plan.room, seats.iter().map(|seat| (seat.transport, seat.csrc.0.get())));
+        let stage: Vec<(TransportKey, u32)> = seats.iter().map(|seat| (seat.transport, seat.csrc.0.get())).collect();
         self.pool.workers()[usize::from(place.worker)].mailbox.plan(Plan {
             room: place.room,
             revision: plan.revision,
@@ -286,6 +288,8 @@ impl MediaPlane for Bridge {
             seats,
             asked_at,
         });
+        // The voices first: the monitor may be looking at a room just now.
+        self.monitor.staged(&plan.room, stage.into_iter());
     }
 
     fn room_closed(&self, room: &RoomId) {

@@ -8,6 +8,9 @@
 //! The pressure is the worst of several signals, each what was measured of what it may be. Only the server's own doing counts: a client's slow
 //! network presses nothing. A step up takes a second each, so that one bad second refuses listeners and nobody else.
 //!
+//! A pressure that comes and goes would open and close the gate all the time: a step that is taken again within a minute of being left is left
+//! after twice the calm, up to 40 s, and after 5 s again once it has not been needed for two minutes. The ladder does the same.
+//!
 //! The ladder is what is given up besides: the audience hears fewer voices at once while guests are refused or packets stay here for too long.
 
 use std::time::{Duration, Instant};
@@ -220,6 +223,35 @@ impl Act {
     }
 }
 
+/// How much calm it takes to leave what is taken again and again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Patience {
+    /// How often it was taken again too soon.
+    doublings: u32,
+    left_at: Option<Instant>,
+}
+
+impl Patience {
+    fn taken(&mut self, now: Instant) {
+        let Some(rest) = self.left_at.map(|at| now.saturating_duration_since(at)) else {
+            return;
+        };
+        if rest < AGAIN_WITHIN {
+            self.doublings = (self.doublings + 1).min(DOUBLINGS_MAX);
+        } else if rest >= FORGOTTEN_AFTER {
+            self.doublings = 0;
+        }
+    }
+
+    fn left(&mut self, now: Instant) {
+        self.left_at = Some(now);
+    }
+
+    fn calm_for(&self) -> Duration {
+        CALM_FOR * (1 << self.doublings)
+    }
+}
+
 /// The gate and the ladder as they stand.
 #[derive(Clone, Copy, Debug)]
 pub struct Gate {
@@ -228,8 +260,11 @@ pub struct Gate {
     /// What pressed most when someone was last refused anew.
     cause: Signal,
     calm_since: Option<Instant>,
+    /// By step.
+    patience: [Patience; 4],
     slots: Option<u8>,
     slots_calm_since: Option<Instant>,
+    slots_patience: Patience,
 }
 
 impl Gate {
@@ -240,8 +275,10 @@ impl Gate {
             step: Step::Everyone,
             cause: Signal::Join,
             calm_since: None,
+            patience: Default::default(),
             slots: None,
             slots_calm_since: None,
+            slots_patience: Patience::default(),
         }
     }
 
@@ -253,9 +290,11 @@ impl Gate {
         let calm = self.step != Step::Everyone && pressure < self.step.threshold(self.refuse_at) - EASED_BY;
         if next != self.step && pressure >= next.threshold(self.refuse_at) {
             (self.step, self.cause, self.calm_since) = (next, worst, None);
+            self.patience[next as usize].taken(now);
             acts.push((next.refusing(), worst));
-        } else if lasted(&mut self.calm_since, calm, now, CALM_FOR) {
+        } else if lasted(&mut self.calm_since, calm, now, self.patience[self.step as usize].calm_for()) {
             acts.push((self.step.admitting(), self.cause));
+            self.patience[self.step as usize].left(now);
             (self.step, self.calm_since) = (self.step.lower(), None);
         }
         acts.extend(self.climb(pressures, now));
@@ -269,12 +308,16 @@ impl Gate {
             self.slots_calm_since = None;
             let is_news = self.slots != Some(1);
             self.slots = Some(1);
+            if is_news {
+                self.slots_patience.taken(now);
+            }
             return is_news.then_some((Act::FewerSlots, why));
         }
         let calm = self.slots.is_some() && late < self.refuse_at - EASED_BY;
-        if !lasted(&mut self.slots_calm_since, calm, now, CALM_FOR) {
+        if !lasted(&mut self.slots_calm_since, calm, now, self.slots_patience.calm_for()) {
             return None;
         }
+        self.slots_patience.left(now);
         self.slots_calm_since = None;
         self.slots = self.slots.filter(|slots| *slots < SLOTS_BEFORE_ALL).map(|slots| slots + 1);
         Some((Act::MoreSlots, why))
@@ -318,6 +361,12 @@ const OWN_FROM: f64 = 0.5;
 const EASED_BY: f64 = 0.15;
 /// And for how long it is there before.
 pub const CALM_FOR: Duration = Duration::from_secs(5);
+/// A step that is taken again so soon after it was left was left too early.
+pub const AGAIN_WITHIN: Duration = Duration::from_secs(60);
+/// And one that was not needed for so long is as any other.
+pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(120);
+/// 5, 10, 20, 40 s: nobody waits for longer at an open gate.
+const DOUBLINGS_MAX: u32 = 3;
 /// The audience gets two voices back before it gets all.
 const SLOTS_BEFORE_ALL: u8 = 2;
 const RETRY_MIN_S: f64 = 2.0;
@@ -411,6 +460,21 @@ mod tests {
         assert!(retry_after(f64::MAX, f64::MIN_POSITIVE, 1) <= Duration::from_secs(15));
     }
 
+    #[test]
+    fn a_gate_that_is_needed_again_and_again_opens_later_each_time() {
+        let mut trial = Trial::new();
+        let calm_needed = |trial: &mut Trial| {
+            assert_eq!(trial.second(Signal::Cpu, 0.9), [Act::RefuseListeners]);
+            (0..100).position(|_| trial.second(Signal::Cpu, 0.1) == [Act::AdmitListeners]).expect("it opens")
+        };
+        let flaps: Vec<usize> = (0..6).map(|_| calm_needed(&mut trial)).collect();
+        assert_eq!(flaps, [5, 10, 20, 40, 40, 40]);
+        trial.seconds(Signal::Cpu, 0.1, 90);
+        assert_eq!(calm_needed(&mut trial), 40, "calm for a while, but not for long enough");
+        trial.seconds(Signal::Cpu, 0.1, 120);
+        assert_eq!(calm_needed(&mut trial), 5, "forgotten");
+    }
+
     proptest! {
         #[test]
         fn more_pressure_never_lets_more_people_in(pressures in proptest::collection::vec((0.0f64..1.2, 0.0f64..0.3), 1..120)) {
@@ -418,6 +482,10 @@ mod tests {
             for (pressure, extra) in pressures {
                 less.second(Signal::Cpu, pressure);
                 more.second(Signal::Cpu, pressure + extra);
+                // A gate that was closed too often waits for longer than one that was closed all the time.
+                if less.gate.patience.iter().any(|patience| patience.doublings > 0) {
+                    break;
+                }
                 prop_assert!(more.gate.step() >= less.gate.step());
             }
         }

@@ -208,8 +208,8 @@ pub enum Outcome {
     Joined(Joined),
     /// It came to nothing, with this code.
     Failed {
-        /// How it came, once that is known.
-        kind: Option<Kind>,
+        /// How it came.
+        kind: Kind,
         /// Why.
         code: &'static str,
     },
@@ -263,16 +263,11 @@ impl Joins {
         self.settle(key)
     }
 
-    /// The transport came to nothing, or whoever joined has gone. Nothing, if the join was over or the socket tells of its end.
+    /// The transport came to nothing, or whoever joined has gone. Nothing, if the join was over, or if no welcome was written: of that its socket
+    /// tells.
     pub fn failed(&mut self, key: u64, code: &'static str) -> Option<Outcome> {
-        let join = self.under_way.remove(&key)?;
-        let kind = join.arrival.map(|arrival| arrival.kind);
+        let kind = self.under_way.remove(&key)?.arrival?.kind;
         Some(Outcome::Failed { kind, code })
-    }
-
-    /// Whether the welcome of this one was written and its media is still on its way.
-    pub fn is_answered(&self, key: u64) -> bool {
-        self.under_way.get(&key).is_some_and(|join| join.answered_at.is_some())
     }
 
     /// Forgets one without a verdict.
@@ -359,8 +354,8 @@ pub(crate) fn spread(values: &mut [u32]) -> Option<[u32; 3]> {
 
 /// A join that takes longer is told with its slowest stage.
 pub const SLOW_AFTER: Duration = Duration::from_millis(600);
-/// A join that has not ended by then never does. (A transport that never gets keys ends earlier by itself.)
-pub const GIVEN_UP_AFTER: Duration = Duration::from_secs(30);
+/// A join that has not ended by then never does. A transport that never gets keys ends after 30 s by itself, and says better why.
+pub const GIVEN_UP_AFTER: Duration = Duration::from_secs(40);
 /// Joins under way at once; more are let in and not watched.
 pub const UNDER_WAY_MAX: usize = 65_536;
 /// Joins remembered of one room.
@@ -405,7 +400,6 @@ mod tests {
         let mut joins = Joins::default();
         joins.asked(1, start + ms(75));
         assert_eq!(joins.answered(1, arrival(Kind::Cold, start), start + ms(80)), None);
-        assert!(joins.is_answered(1));
         assert_eq!(joined(engine_after(&mut joins)), late);
         assert_eq!((late.total, late.answering, late.end), (ms(250), ms(10), End::Audio));
         let stages: Vec<_> = late.stages().map(|(stage, at, own)| (stage.label(), at, own)).collect();
@@ -448,16 +442,28 @@ mod tests {
     fn a_join_that_fails_or_never_ends_is_told_once() {
         let start = crate::runtime::clock::now();
         let mut joins = Joins::default();
-        joins.asked(1, start);
-        joins.asked(2, start);
-        joins.answered(2, arrival(Kind::Cold, start), start + ms(80));
+        for key in [1, 2] {
+            joins.asked(key, start);
+            joins.answered(key, arrival(Kind::Cold, start), start + ms(80));
+        }
         let failed = joins.failed(2, "handshake_timeout");
-        assert_eq!(failed, Some(Outcome::Failed { kind: Some(Kind::Cold), code: "handshake_timeout" }));
+        assert_eq!(failed, Some(Outcome::Failed { kind: Kind::Cold, code: "handshake_timeout" }));
         assert_eq!(joins.failed(2, "handshake_timeout"), None);
         assert!(joins.give_up(start + GIVEN_UP_AFTER).is_empty());
         let given_up = joins.give_up(start + GIVEN_UP_AFTER + ms(1));
-        assert_eq!(given_up, [(1, Outcome::Failed { kind: None, code: "never_ended" })]);
+        assert_eq!(given_up, [(1, Outcome::Failed { kind: Kind::Cold, code: "never_ended" })]);
         assert_eq!(joins.ended(1, End::Keys, ms(5)), None);
+    }
+
+    #[test]
+    fn of_a_join_without_a_welcome_its_socket_tells_and_nobody_else() {
+        let start = crate::runtime::clock::now();
+        let mut joins = Joins::default();
+        joins.asked(1, start);
+        joins.asked(2, start);
+        assert_eq!(joins.failed(1, "handshake_timeout"), None);
+        assert!(joins.give_up(start + GIVEN_UP_AFTER + ms(1)).is_empty());
+        assert_eq!(joins.under_way(), 0);
     }
 
     #[test]

@@ -77,6 +77,19 @@ impl Pace {
         let most = now_us.saturating_add(self.depth_us.saturating_mul(2));
         full_at_us.max(now_us).saturating_add(self.every_us).min(most)
     }
+
+    /// When the bucket is full again that was filled at another pace: whoever came in is owed for at the pace of now. The debt is one bucket at
+    /// most, or as many as it was before by those who overdrew.
+    pub fn rescale(&self, full_at_us: u64, now_us: u64, before: &Self) -> u64 {
+        let debt = full_at_us.saturating_sub(now_us);
+        let most = share_of(self.depth_us, debt.max(before.depth_us), before.depth_us);
+        now_us.saturating_add(share_of(debt, self.every_us, before.every_us).min(most))
+    }
+}
+
+fn share_of(whole: u64, part: u64, of: u64) -> u64 {
+    let share = u128::from(whole) * u128::from(part) / u128::from(of.max(1));
+    u64::try_from(share).unwrap_or(u64::MAX)
 }
 
 /// Of the free CPU, for joins.
@@ -130,6 +143,21 @@ mod tests {
         assert!(pace.take(full_at, now, 0.5).is_some(), "guests have credit");
         let overdrawn = (0..1_000).fold(full_at, |full_at, _| pace.take_anyway(full_at, now));
         assert!(pace.take(overdrawn, now + 4_100_000, 0.0).is_some(), "a debt is bounded");
+    }
+
+    #[test]
+    fn a_debt_is_in_people_and_not_in_time() {
+        let (slow, quick) = (Pace::per_second(2.0), Pace::per_second(100.0));
+        let now = 1_000_000;
+        let fill = |pace: &Pace| (0..1_000).fold(0, |full_at, _| pace.take(full_at, now, 0.0).unwrap_or(full_at));
+        let full = fill(&slow);
+        assert_eq!((slow.take(full, now, 0.0), full - now), (None, 10_000_000));
+        assert_eq!(quick.rescale(full, now, &slow) - now, 200_000, "20 people are a fifth of a second");
+        let full = fill(&quick);
+        assert_eq!(slow.rescale(full, now, &quick) - now, slow.depth_us, "no more than a bucket");
+        let overdrawn = (0..1_000).fold(full, |full_at, _| quick.take_anyway(full_at, now));
+        assert_eq!(quick.rescale(overdrawn, now, &quick), overdrawn, "what hosts overdrew is not forgiven");
+        assert_eq!(quick.rescale(5, now, &slow), now, "nothing is owed");
     }
 
     proptest! {

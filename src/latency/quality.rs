@@ -100,13 +100,19 @@ impl Verdict {
         if seen >= needed { self.become_quality(mildest) } else { None }
     }
 
-    /// Nothing comes any more, or something comes again. Says the quality, if it has become another one.
-    pub fn interrupted(&mut self, is_interrupted: bool) -> Option<Quality> {
+    /// Nothing comes any more, or something comes again. Says the quality, if it has become another one. Of whom no more is known than a round
+    /// trip, or not even that, something is said all the same: whoever was told to be lost is not.
+    pub fn interrupted(&mut self, is_interrupted: bool, round_trip: Option<Duration>) -> Option<Quality> {
         if self.is_interrupted == is_interrupted {
             return None;
         }
         self.is_interrupted = is_interrupted;
         self.otherwise = None;
+        if !is_interrupted {
+            let unspoilt = Link { loss: 0.0, jitter: Duration::ZERO };
+            let guess = || round_trip.map_or(Quality::Good, |round_trip| of_link(&unspoilt, round_trip));
+            self.quality.get_or_insert_with(guess);
+        }
         self.now()
     }
 
@@ -176,11 +182,21 @@ mod tests {
     fn an_interrupted_path_is_lost_whatever_its_samples_were() {
         let mut verdict = Verdict::default();
         assert_eq!(verdict.sampled(Some(link(0.0, 0)), None, ms(50)), Some(Quality::Excellent));
-        assert_eq!(verdict.interrupted(true), Some(Quality::Lost));
-        assert_eq!(verdict.interrupted(true), None);
+        assert_eq!(verdict.interrupted(true, None), Some(Quality::Lost));
+        assert_eq!(verdict.interrupted(true, None), None);
         assert_eq!(verdict.now(), Some(Quality::Lost));
-        assert_eq!(verdict.interrupted(false), Some(Quality::Excellent));
+        assert_eq!(verdict.interrupted(false, Some(ms(900))), Some(Quality::Excellent), "what was known is known");
         assert_eq!(verdict.sampled(None, None, ms(50)), None, "no packets, no verdict");
+    }
+
+    #[test]
+    fn who_comes_again_is_not_lost_though_nothing_else_is_known() {
+        for (round_trip, expected) in [(None, Quality::Good), (Some(ms(50)), Quality::Excellent)] {
+            let mut verdict = Verdict::default();
+            assert_eq!(verdict.interrupted(true, round_trip), Some(Quality::Lost));
+            assert_eq!(verdict.interrupted(false, round_trip), Some(expected));
+            assert_eq!(verdict.now(), Some(expected));
+        }
     }
 
     proptest! {

@@ -78,6 +78,12 @@ impl RoundTrip {
         })
     }
 
+    /// The best that is fresh, or the newest that was ever known: for what only leans on it.
+    pub fn likely(&self, now: Instant) -> Option<Duration> {
+        let newest = || self.estimates.iter().flatten().max_by_key(|estimate| estimate.at);
+        self.best(now).map(|(round_trip, _)| round_trip).or_else(|| newest().map(|estimate| estimate.smoothed))
+    }
+
     /// What one way takes, in milliseconds.
     pub fn one_way_ms(&self, now: Instant) -> Option<f64> {
         self.best(now).map(|(round_trip, _)| round_trip.as_secs_f64() * 500.0)

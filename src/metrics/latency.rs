@@ -92,7 +92,7 @@ impl LatencyMetrics {
             acts: counters("podium_latency_acts_total", "What the latency monitor did.", "act")?,
             refused: counters(
                 "podium_admission_refused_total",
-                "Newcomers refused for the sake of those who are in, by role.",
+                "Newcomers refused for the sake of those who are in, by role; unasked, who were refused whatever they were.",
                 "role",
             )?,
             residence: gauges(

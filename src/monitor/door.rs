@@ -24,6 +24,8 @@ pub(super) struct Door {
     ahead: AtomicU64,
     dice: AtomicU64,
     refused: [AtomicU64; 3],
+    /// Those who were refused before anybody asked as what they came.
+    unasked: AtomicU64,
     /// Those of them who were refused for coming too many at once.
     paced: AtomicU64,
 }
@@ -42,17 +44,21 @@ impl Door {
             ahead: AtomicU64::new(0),
             dice: AtomicU64::new(1),
             refused: Default::default(),
+            unasked: AtomicU64::new(0),
             paced: AtomicU64::new(0),
         }
     }
 
     /// Sets it as the gate and the pace say. Once a second.
-    pub(super) fn set(&self, gate: &Gate, joins_per_s: f64) {
+    pub(super) fn set(&self, gate: &Gate, joins_per_s: f64, now: Instant) {
+        let (before, now_us) = (self.pace(), self.micros(now));
         let pace = Pace::per_second(joins_per_s);
         self.step.store(gate.step() as u8, Relaxed);
         self.is_full.store(gate.cause().is_space(), Relaxed);
         self.every_us.store(pace.every_us, Relaxed);
         self.depth_us.store(pace.depth_us, Relaxed);
+        let rescaled = |full_at| (pace != before).then(|| pace.rescale(full_at, now_us, &before));
+        let _full_at = self.full_at_us.fetch_update(Relaxed, Relaxed, rescaled);
         // Whoever was refused a while ago has come again or has gone.
         let _ahead = self.ahead.fetch_update(Relaxed, Relaxed, |ahead| Some(ahead - ahead.div_ceil(AHEAD_FADES)));
     }
@@ -64,7 +70,7 @@ impl Door {
 
     /// Whether nobody may, hosts included.
     pub(super) fn refuses_everyone(&self) -> Option<NotNow> {
-        (self.enforce && self.step() == Step::RefuseHosts).then(|| self.not_now(Role::Host))
+        (self.enforce && self.step() == Step::RefuseHosts).then(|| self.not_now(&self.unasked))
     }
 
     /// Whether one of this role may come in. It counts as one if so.
@@ -78,7 +84,7 @@ impl Door {
             Role::Host => Step::RefuseHosts,
         };
         if self.step() >= refused_from {
-            return Err(self.not_now(role));
+            return Err(self.not_now(&self.refused[role as usize]));
         }
         let in_time = match role {
             Role::Listener => self.take(now, 0.0),
@@ -90,7 +96,7 @@ impl Door {
             return Ok(());
         }
         self.paced.fetch_add(1, Relaxed);
-        Err(self.not_now(role))
+        Err(self.not_now(&self.refused[role as usize]))
     }
 
     /// How many were refused for coming too many at once, since the start.
@@ -101,6 +107,11 @@ impl Door {
     /// How many of this role were refused since the start.
     pub(super) fn refused(&self, role: Role) -> u64 {
         self.refused[role as usize].load(Relaxed)
+    }
+
+    /// How many were refused before anybody asked for their role.
+    pub(super) fn unasked(&self) -> u64 {
+        self.unasked.load(Relaxed)
     }
 
     /// What someone who is refused would be told.
@@ -114,9 +125,10 @@ impl Door {
         Step::ALL[usize::from(self.step.load(Relaxed)).min(Step::ALL.len() - 1)]
     }
 
-    fn not_now(&self, role: Role) -> NotNow {
+    fn not_now(&self, refused: &AtomicU64) -> NotNow {
+        // Whoever they were: they will come again.
         self.ahead.fetch_add(1, Relaxed);
-        self.refused[role as usize].fetch_add(1, Relaxed);
+        refused.fetch_add(1, Relaxed);
         let is_full = self.step() != Step::Everyone && self.is_full.load(Relaxed);
         let refusal = if is_full { Refusal::NodeFull } else { Refusal::LatencyAtRisk };
         NotNow { refusal, retry_after: self.retry_after() }
@@ -170,23 +182,23 @@ mod tests {
         let now = clock::now();
         let door = Door::new(true, now);
         assert!(door.admits_everyone(now) && door.refuses_everyone().is_none());
-        door.set(&pressed(Signal::Cpu, 0.9, 3), 100.0);
+        door.set(&pressed(Signal::Cpu, 0.9, 3), 100.0, now);
         assert!(!door.admits_everyone(now));
         let refused = door.admit(Role::Listener, now).expect_err("refused");
         assert_eq!(refused.refusal, Refusal::LatencyAtRisk);
         assert!((2..=15).contains(&refused.retry_after.as_secs()));
         assert!(door.admit(Role::Guest, now).is_ok() && door.admit(Role::Host, now).is_ok());
-        door.set(&pressed(Signal::Descriptors, 1.0, 3), 100.0);
+        door.set(&pressed(Signal::Descriptors, 1.0, 3), 100.0, now);
         assert_eq!(door.admit(Role::Host, now).map_err(|not_now| not_now.refusal), Err(Refusal::NodeFull));
         assert!(door.refuses_everyone().is_some());
-        assert_eq!((door.refused(Role::Listener), door.refused(Role::Host)), (1, 2));
+        assert_eq!((door.refused(Role::Listener), door.refused(Role::Host), door.unasked()), (1, 1, 1));
     }
 
     #[test]
     fn a_storm_is_let_in_at_its_pace_and_hosts_at_any() {
         let now = clock::now();
         let door = Door::new(true, now);
-        door.set(&Gate::new(0.85), 10.0);
+        door.set(&Gate::new(0.85), 10.0, now);
         let in_at_once = (0..1_000).filter(|_| door.admits_everyone(now)).count();
         assert_eq!(in_at_once, 20);
         assert_eq!(door.admit(Role::Listener, now).map_err(|not_now| not_now.refusal), Err(Refusal::LatencyAtRisk));
@@ -198,10 +210,22 @@ mod tests {
     }
 
     #[test]
+    fn when_the_load_has_gone_listeners_do_not_wait_out_the_old_pace() {
+        let now = clock::now();
+        let door = Door::new(true, now);
+        door.set(&Gate::new(0.85), 2.0, now);
+        while door.admit(Role::Listener, now).is_ok() {}
+        door.set(&Gate::new(0.85), 2.0, now);
+        assert!(door.admit(Role::Listener, now).is_err(), "the same pace, the same debt");
+        door.set(&Gate::new(0.85), 100.0, now);
+        assert!(door.admit(Role::Listener, now).is_ok());
+    }
+
+    #[test]
     fn a_door_that_enforces_nothing_lets_everyone_in() {
         let now = clock::now();
         let door = Door::new(false, now);
-        door.set(&pressed(Signal::Cpu, 5.0, 9), 2.0);
+        door.set(&pressed(Signal::Cpu, 5.0, 9), 2.0, now);
         assert!((0..1_000).all(|_| door.admits_everyone(now) && door.admit(Role::Listener, now).is_ok()));
         assert!(door.refuses_everyone().is_none());
     }

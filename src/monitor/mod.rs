@@ -157,13 +157,16 @@ impl Monitor {
         let Some(key) = known.people.key_of(session) else {
             return;
         };
-        // Of one that was never answered its socket tells.
-        if known.joins.is_answered(key) {
-            let outcome = known.joins.failed(key, "aborted");
-            self.settle(&mut known, key, outcome, clock::now());
-        }
-        known.joins.forget(key);
+        let outcome = known.joins.failed(key, ABORTED);
+        self.settle(&mut known, key, outcome, clock::now());
         self.leave(&mut known, key);
+    }
+
+    /// A transport is not to be had after all: its room or its session closed before it was known here. Its socket tells of the join.
+    pub fn gone(&self, transport: TransportKey) {
+        let mut known = self.lock();
+        known.joins.forget(transport.0);
+        self.leave(&mut known, transport.0);
     }
 
     /// A room is over.
@@ -224,7 +227,7 @@ impl Monitor {
 
     fn interrupted(&self, transport: TransportKey, is_interrupted: bool, now: Instant) {
         let mut known = self.lock();
-        let news = known.book.interrupted(transport.0, is_interrupted);
+        let news = known.book.interrupted(transport.0, is_interrupted, now);
         self.tell(&mut known, news, now);
     }
 
@@ -247,9 +250,9 @@ impl Monitor {
             }
             Some(Outcome::Failed { kind, code }) => {
                 self.metrics.join_failed(code);
-                tracing::debug!(kind = kind.map(Kind::label), code, "a join came to nothing");
+                tracing::debug!(kind = kind.label(), code, "a join came to nothing");
                 // Who went away by themselves did not fail.
-                if let Some(room) = room.filter(|_| code != "aborted") {
+                if let Some(room) = room.filter(|_| code != ABORTED) {
                     known.book.join_ended(room, None, now);
                 }
             }
@@ -363,6 +366,8 @@ impl LatencyMonitor for Monitor {
     fn answered(&self, session: &SessionId, arrival: Arrival, at: Instant) {
         let arrival = convert::arrival(&arrival);
         let mut known = self.lock();
+        // Whatever becomes of the join: the gate must not wait for its media to know how long its welcome took.
+        known.recent.answered(at.saturating_duration_since(arrival.joined_at), at);
         let key = known.people.key_of(session).filter(|_| arrival.kind != Kind::Resume);
         match key {
             Some(key) => {
@@ -376,8 +381,12 @@ impl LatencyMonitor for Monitor {
 
     fn not_joined(&self, arrival: Arrival, code: &'static str, at: Instant) {
         self.metrics.join_failed(code);
-        let took_ms = at.saturating_duration_since(arrival.joined_at).as_millis();
-        tracing::debug!(kind = arrival.kind.label(), code, took_ms, "a join came to nothing");
+        let took = at.saturating_duration_since(arrival.joined_at);
+        tracing::debug!(kind = arrival.kind.label(), code, took_ms = took.as_millis(), "a join came to nothing");
+        // Who went while a welcome was overdue would have waited for longer still. Who went at once says nothing of it.
+        if code == ABORTED && took > Duration::from_millis(self.config.server_ms) {
+            self.lock().recent.answered(took, at);
+        }
     }
 
     fn reported(&self, session: &SessionId, report: ClientReport, at: Instant) {
@@ -399,6 +408,8 @@ impl LatencyMonitor for Monitor {
     }
 }
 
+/// Whoever joined went away before the join was over.
+const ABORTED: &str = "aborted";
 const MOUTH_TO_EAR: &str = "mouth_to_ear";
 /// Facts, and events, that wait for the next second: several for each of the most people a server holds.
 const WAITING_MAX: usize = 200_000;

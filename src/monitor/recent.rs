@@ -34,7 +34,6 @@ impl Recent {
         for (stage, _, own) in joined.stages() {
             self.shown[first + 1 + stage as usize].record(own, now);
         }
-        self.answering.record(joined.answering, now);
         match joined.kind {
             // A resume is no way to the first packet.
             Kind::Resume => {}
@@ -43,6 +42,11 @@ impl Recent {
         if is_slow {
             self.slowest = Some(joined.slowest().0);
         }
+    }
+
+    /// A welcome was written so long after its join was read.
+    pub(super) fn answered(&mut self, took: Duration, now: Instant) {
+        self.answering.record(took, now);
     }
 
     /// A newcomer heard the first packet so long after the start, by their own word.
@@ -107,6 +111,7 @@ mod tests {
         for _ in 0..JOINS_MIN {
             assert_eq!((recent.answering_p95(), recent.total_p95()), (None, None));
             recent.joined(&slow, true, now);
+            recent.answered(slow.answering, now);
         }
         assert_eq!(recent.answering_p95(), Some(Duration::from_secs(2)));
         assert_eq!(recent.slowest(), Some(Stage::Answer));

@@ -54,6 +54,29 @@ struct Residence {
     count: u64,
     /// The 95th percentile of handshakes' datagrams.
     handshake: Option<Duration>,
+    handshakes: u64,
+}
+
+impl Residence {
+    /// The 95th percentile of voices' datagrams, if there were enough to say so.
+    fn p95(&self) -> Option<Duration> {
+        self.quantiles.filter(|_| self.count >= RESIDENCES_MIN).map(|[_, p95]| p95)
+    }
+
+    /// The same of handshakes' datagrams.
+    fn handshake_p95(&self) -> Option<Duration> {
+        self.handshake.filter(|_| self.handshakes >= HANDSHAKES_MIN)
+    }
+}
+
+/// The server's own part of a join at present: its welcome, and what its datagrams wait for at the slowest worker. It is known while either is,
+/// before any join has come to its end and also if none does.
+fn own_part(answering: Option<Duration>, workers: &[Residence]) -> Option<Duration> {
+    let handshake = workers.iter().filter_map(Residence::handshake_p95).max();
+    answering.or(handshake)?;
+    // A worker that has seen few handshakes would keep the next one no shorter than it keeps voices.
+    let waits = workers.iter().filter_map(|worker| worker.handshake_p95().or_else(|| worker.p95())).max();
+    Some(answering.unwrap_or_default() + waits.unwrap_or_default() * HANDSHAKE_DATAGRAMS)
 }
 
 impl Ticking {
@@ -179,10 +202,8 @@ impl Monitor {
         now: Instant,
     ) {
         known.recent.advance(now);
-        let enough = residences.iter().filter(|residence| residence.count >= RESIDENCES_MIN);
-        let residence = enough.filter_map(|residence| residence.quantiles).map(|[_, p95]| p95).max();
-        let handshake = residences.iter().filter_map(|residence| residence.handshake).max().unwrap_or_default();
-        let join = known.recent.answering_p95().map(|p95| p95 + handshake * HANDSHAKE_DATAGRAMS);
+        let residence = residences.iter().filter_map(Residence::p95).max();
+        let join = own_part(known.recent.answering_p95(), residences);
         let part =
             |value: Option<Duration>, budget_ms: u64| value.map_or(0.0, |value| ms(value) / budget_ms.max(1) as f64);
         let mut pressures = Pressures::default();
@@ -205,6 +226,7 @@ impl Monitor {
         for role in [Role::Host, Role::Guest, Role::Listener] {
             self.metrics.refused(role.code(), self.door.refused(role));
         }
+        self.metrics.refused("unasked", self.door.unasked());
     }
 
     fn press(&self, known: &mut Known, ticking: &mut Ticking, pressures: &Pressures, now: Instant) {
@@ -216,7 +238,7 @@ impl Monitor {
             }
         }
         self.note_pace(known, ticking, now);
-        self.door.set(&known.gate, known.joins_per_s);
+        self.door.set(&known.gate, known.joins_per_s, now);
         if known.gate.audience_slots() != slots {
             let ladder = Ladder { audience_slots: known.gate.audience_slots() };
             self.pool.workers().iter().for_each(|worker| worker.mailbox.ladder(ladder));
@@ -323,8 +345,13 @@ impl Ticking {
         each.map(|(worker, stats)| {
             let gained = worker.residence.advance(&stats.residence, now);
             let quantiles = gained.percentile(0.5).zip(gained.percentile(0.95)).map(|(median, p95)| [median, p95]);
-            let handshake = worker.handshakes.advance(&stats.handshakes, now).percentile(0.95);
-            Residence { quantiles, count: gained.count(), handshake }
+            let handshakes = worker.handshakes.advance(&stats.handshakes, now);
+            Residence {
+                quantiles,
+                count: gained.count(),
+                handshake: handshakes.percentile(0.95),
+                handshakes: handshakes.count(),
+            }
         })
         .collect()
     }
@@ -340,6 +367,8 @@ const RESIDENCE_OVER: Duration = Duration::from_secs(10);
 const RESIDENCES_MIN: u64 = 100;
 /// What a join waits for in its engine: checks, and the flights of DTLS.
 const HANDSHAKE_DATAGRAMS: u32 = 4;
+/// Fewer datagrams of handshakes within a window say nothing: those of 20 joins.
+const HANDSHAKES_MIN: u64 = 80;
 /// So long nobody was refused for coming with too many others.
 const PACE_OVER_AFTER: Duration = Duration::from_secs(5);
 /// While packets go on being too old, that is told once in a while.
@@ -348,3 +377,27 @@ const STALE_TOLD_EVERY: Duration = Duration::from_secs(30);
 const UNSENT_MAX: usize = 100_000;
 /// Lots of facts that may wait for the bridge.
 pub const FOUND_MAX: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn worker(p95: u64, count: u64, handshake: u64, handshakes: u64) -> Residence {
+        Residence { quantiles: Some([millis(0), millis(p95)]), count, handshake: Some(millis(handshake)), handshakes }
+    }
+
+    #[test]
+    fn joins_press_before_any_of_them_has_come_to_its_end() {
+        let calm = worker(1, 1_000, 2, 500);
+        let stuck = worker(1, 1_000, 700, 500);
+        assert_eq!(own_part(None, &[calm, stuck]), Some(millis(2_800)), "no welcome, but handshakes wait");
+        assert_eq!(own_part(Some(millis(50)), &[calm]), Some(millis(58)));
+        assert_eq!(own_part(Some(millis(50)), &[worker(30, 1_000, 700, 3)]), Some(millis(170)), "as long as voices");
+        assert_eq!(own_part(Some(millis(50)), &[worker(30, 3, 700, 3)]), Some(millis(50)));
+        assert_eq!(own_part(None, &[worker(30, 1_000, 700, 3)]), None, "nobody joins");
+    }
+}

@@ -168,6 +168,8 @@ struct Person {
     silent_since: Option<Instant>,
     told: Option<(State, Instant)>,
     lags: bool,
+    /// Since when someone who is said to lag only hears, or is heard by, others who do.
+    others_lag_since: Option<Instant>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -213,6 +215,7 @@ impl Book {
             silent_since: None,
             told: None,
             lags: false,
+            others_lag_since: None,
         };
         self.people.insert(key, person);
     }
@@ -290,14 +293,16 @@ impl Book {
             let jitter_ms = down.jitter.min(JITTER_MAX).as_secs_f64() * 1e3;
             person.jitter_ms += (jitter_ms - person.jitter_ms) / 4.0;
         }
-        let (round_trip, _) = person.round_trip.best(now)?;
+        // What gets lost is heard, whether or not anyone knows how long the way is at present.
+        let round_trip = person.round_trip.likely(now).unwrap_or_default();
         let quality = person.quality.sampled(sample.up, sample.down, round_trip)?;
         Some(News::Quality { key, quality })
     }
 
     /// Nothing comes from someone any more, or something comes again.
-    pub fn interrupted(&mut self, key: u64, is_interrupted: bool) -> Option<News> {
-        let quality = self.people.get_mut(&key)?.quality.interrupted(is_interrupted)?;
+    pub fn interrupted(&mut self, key: u64, is_interrupted: bool, now: Instant) -> Option<News> {
+        let person = self.people.get_mut(&key)?;
+        let quality = person.quality.interrupted(is_interrupted, person.round_trip.likely(now))?;
         Some(News::Quality { key, quality })
     }
 
@@ -435,17 +440,24 @@ impl Person {
             Some(state) if is_on_stage && state.class == Class::Laggy => {
                 // A class outlives its delay for a while: nobody is flagged by what has just passed.
                 let lags = edges.class(state.delay.total_ms()) == Class::Laggy && state.is_own();
-                let begins = lags && !self.lags;
-                self.lags |= begins;
-                begins.then_some(News::Lags { key, state })
+                let is_others = class::lasted(&mut self.others_lag_since, !state.is_own(), now, class::BETTER_AFTER);
+                if self.lags && is_others {
+                    self.unflag(key)
+                } else {
+                    let begins = lags && !self.lags;
+                    self.lags |= begins;
+                    begins.then_some(News::Lags { key, state })
+                }
             }
-            Some(_) | None => {
-                let news = self.no_more(key);
-                self.lags = false;
-                news
-            }
+            Some(_) | None => self.unflag(key),
         };
         told.into_iter().chain(lags)
+    }
+
+    fn unflag(&mut self, key: u64) -> Option<News> {
+        let news = self.no_more(key);
+        (self.lags, self.others_lag_since) = (false, None);
+        news
     }
 
     /// Whoever lagged does no longer.
@@ -517,8 +529,14 @@ fn is_another(told: &State, state: &State) -> bool {
     let (before, now) = (told.delay.total_ms(), state.delay.total_ms());
     let moved = (now - before).abs();
     told.class != state.class
-        || told.delay.dominant() != state.delay.dominant()
+        || has_overtaken(&state.delay, told.delay.dominant())
         || (moved > MOVED_MS && moved > before * MOVED_SHARE)
+}
+
+/// Whether a term is the greatest no more, and by enough: of two that are about equal either may be told.
+fn has_overtaken(delay: &Delay, told: Term) -> bool {
+    let (before, greatest) = (delay.term(told), delay.term(delay.dominant()));
+    greatest - before >= OVERTAKEN_MS.max(before * OVERTAKEN_SHARE)
 }
 
 fn summary(keys: &HashSet<u64>, people: &HashMap<u64, Person>, heard_ms: &mut [u32]) -> RoomSummary {
@@ -539,6 +557,10 @@ pub const TELL_EVERY: Duration = Duration::from_secs(2);
 pub const MOVED_MS: f64 = 20.0;
 /// Or by less than this share of itself.
 pub const MOVED_SHARE: f64 = 0.2;
+/// A term that is greater than the one that was told by less than this is not told instead of it.
+pub const OVERTAKEN_MS: f64 = 5.0;
+/// Or by less than this share.
+pub const OVERTAKEN_SHARE: f64 = 0.1;
 /// Who hears nobody and is heard by nobody for this long has no delay.
 pub const SILENT_AFTER: Duration = Duration::from_secs(3);
 /// How long a client's word on its jitter buffer holds. Clients report every few seconds.

@@ -162,6 +162,62 @@ fn who_leaves_the_stage_lagging_is_unflagged() {
 }
 
 #[test]
+fn a_flag_goes_when_it_is_another_who_lags() {
+    let mut trial = Trial::new();
+    for _ in 0..2 {
+        trial.round_trip(ADA, 900);
+    }
+    trial.run(6);
+    for _ in 0..2 {
+        trial.round_trip(ADA, 60);
+        trial.round_trip(BEN, 900);
+    }
+    let told = trial.run(10);
+    let flags: Vec<_> = told
+        .iter()
+        .filter_map(|(at, news)| match news {
+            News::Lags { key, .. } => Some((*at, *key, true)),
+            News::LagsNoMore { key, .. } => Some((*at, *key, false)),
+            News::Delay { .. } | News::Quality { .. } => None,
+        })
+        .collect();
+    assert_eq!(flags, [(1, BEN, true), (6, ADA, false)]);
+    assert_eq!(trial.state(ADA).class, Class::Laggy, "she hears him late, but it is not her doing");
+}
+
+#[test]
+fn two_terms_that_are_about_equal_do_not_take_turns() {
+    let mut trial = Trial::new();
+    trial.run(5);
+    let mut report = |buffer| {
+        trial.book.reported(CLEO, &Report { jitter_buffer: Some(ms(buffer)), ..Report::default() }, trial.now);
+        trial.run(3)
+    };
+    report(44);
+    for _ in 0..5 {
+        assert_eq!([report(38), report(42)], [Vec::new(), Vec::new()]);
+    }
+    assert!(!report(34).is_empty(), "the devices' 40 ms are more by enough");
+}
+
+#[test]
+fn who_has_no_round_trip_has_a_quality_all_the_same() {
+    let mut book = Book::new(Edges::default());
+    let now = crate::runtime::clock::now();
+    book.enter(ADA, ROOM, 0);
+    let lossy = Sample { up: Some(Link { loss: 0.2, jitter: ms(0) }), ..Sample::default() };
+    assert_eq!(book.measured(ADA, &lossy, now), Some(News::Quality { key: ADA, quality: Quality::Poor }));
+    book.enter(BEN, ROOM, 0);
+    let far = Sample { round_trip: Some((ms(300), Source::Reports)), ..Sample::default() };
+    book.measured(BEN, &far, now);
+    let later = now + ms(120_000);
+    let fine = Sample { up: Some(Link { loss: 0.0, jitter: ms(0) }), ..Sample::default() };
+    assert_eq!(book.measured(BEN, &fine, later), Some(News::Quality { key: BEN, quality: Quality::Good }));
+    assert_eq!(book.interrupted(ADA, true, now), Some(News::Quality { key: ADA, quality: Quality::Lost }));
+    assert_eq!(book.interrupted(ADA, false, now), Some(News::Quality { key: ADA, quality: Quality::Poor }));
+}
+
+#[test]
 fn a_delay_ends_when_nobody_is_heard_and_not_between_two_voices() {
     let mut trial = Trial::new();
     trial.run(6);
