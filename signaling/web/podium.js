@@ -444,12 +444,12 @@ export class Room {
     const figures = await this.#media.sample('report');
     if (!figures || this.phase !== 'joined') return;
     const join_ms = this.#joinReported ? undefined : tellable(this.#joinTook());
-    this.#joinReported ||= join_ms !== undefined;
     const { lost, received, concealed } = figures;
-    this.#probe('stats', {
+    const taken = await this.#probe('stats', {
       rtt_ms: tellable(figures.rtt_ms), jitter_buffer_ms: tellable(figures.jitter_buffer_ms), device_ms: tellable(figures.device_ms),
       lost, received, concealed, join_ms,
     });
+    this.#joinReported ||= taken && join_ms !== undefined; // a report that was refused is no word of it
   }
 
   /** To the first sound; where nobody spoke when one came, to the keys. */
@@ -458,10 +458,16 @@ export class Room {
     return first_played ?? (this.#expectsSound ? undefined : dtls);
   }
 
-  /** Something that the server answers in time, or the socket is dead without saying so. */
-  #probe(type, fields) {
+  /** Something that the server answers in time, or the socket is dead without saying so. True if it did not refuse. */
+  async #probe(type, fields) {
     const link = this.#link;
-    this.#ask(type, fields).catch((error) => error.code === 'timeout' && link === this.#link && link.cut());
+    try {
+      await this.#ask(type, fields);
+      return true;
+    } catch (error) {
+      if (error.code === 'timeout' && link === this.#link) link.cut();
+      return false;
+    }
   }
 
   #emit(event, ...details) {

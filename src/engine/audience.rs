@@ -61,18 +61,21 @@ impl AudiencesTurn {
 
     /// The voice `csrc` is over: what of it still waits must not follow its end.
     pub(super) fn forget(&mut self, room: RoomKey, csrc: Csrc) {
-        let before = self.voices.len();
-        self.voices.retain(|waiting| waiting.room != room || waiting.source.csrc != csrc);
-        self.done += (before - self.voices.len()) as u64;
+        self.retain(|waiting| waiting.room != room || waiting.source.csrc != csrc);
     }
 
     /// Someone came to a seat of this room or left one. Who has got a packet among the seated must not get it again in the audience: two
     /// packets of one number, which the listener's keys forbid.
-    pub(super) fn forget_room(&mut self, room: RoomKey) -> usize {
+    pub(super) fn forget_room(&mut self, room: RoomKey) -> u64 {
+        self.retain(|waiting| waiting.room != room)
+    }
+
+    /// Says how many are not kept.
+    fn retain(&mut self, keep: impl Fn(&Waiting) -> bool) -> u64 {
         let before = self.voices.len();
-        self.voices.retain(|waiting| waiting.room != room);
-        let forgotten = before - self.voices.len();
-        self.done += forgotten as u64;
+        self.voices.retain(keep);
+        let forgotten = (before - self.voices.len()) as u64;
+        self.done += forgotten;
         forgotten
     }
 
@@ -118,9 +121,9 @@ impl Engine {
         !self.audiences_turn.is_empty()
     }
 
-    /// The seats of a room are held by others than before: what waits for its audience is given up.
+    /// The seats of a room are held by others than before: what waits for its audience is given up, without its having been late.
     pub(super) fn forget_waiting(&mut self, room: RoomKey) {
-        self.counters.stale_for_audience += self.audiences_turn.forget_room(room) as u64;
+        self.counters.forgotten_for_audience += self.audiences_turn.forget_room(room);
     }
 
     /// Whether the audience has something to come.

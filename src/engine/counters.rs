@@ -139,8 +139,10 @@ pub struct Counters {
     pub rtp_out: u64,
     /// Copies not made because other speakers have the listener's slots.
     pub copies_without_slot: u64,
-    /// Audio packets that went to the seated only, having waited too long for the audience.
+    /// Audio packets that went to the seated only, having waited too long for the audience or behind too many others.
     pub stale_for_audience: u64,
+    /// Audio packets that went to the seated only, because the seats changed before the audience's turn: nothing was late.
+    pub forgotten_for_audience: u64,
     /// Copies not made because the packet came from before a switch of speakers.
     pub copies_before_switch: u64,
     /// Dropped datagrams by [`DropReason`], indexed by its discriminant.

@@ -110,7 +110,8 @@ impl Engine {
         self.watch_speakers(room, now);
     }
 
-    /// The seated have it; the audience gets it in its turn. Where too many wait, the oldest is too late for it.
+    /// The seated have it; the audience gets it in its turn. Where too many wait, we are behind, and the oldest counts as too late
+    /// for it.
     fn leave_to_audience(&mut self, room: RoomKey, voice: &Voice<'_>, came_at: Instant) {
         if self.rooms.get(&room).is_none_or(|stage| stage.subscribers.audience().is_empty()) {
             return;

@@ -138,8 +138,13 @@ const BY_WORKER: &[Series] = &[
     ),
     counts(
         "podium_stale_for_audience_total",
-        "Audio packets that waited too long for the audience and went to those on stage only.",
+        "Audio packets that waited too long for the audience, or behind too many, and went to those on stage only.",
         |stats| stats.engine.stale_for_audience as f64,
+    ),
+    counts(
+        "podium_forgotten_for_audience_total",
+        "Audio packets that went to those on stage only because the seats changed before the audience's turn.",
+        |stats| stats.engine.forgotten_for_audience as f64,
     ),
     counts(
         "podium_handshake_datagrams_lost_total",

@@ -4,6 +4,7 @@ mod ages;
 pub mod clock;
 mod handshakes;
 pub mod mailbox;
+mod mirror;
 pub mod pool;
 mod residence;
 pub mod stats;

@@ -18,7 +18,7 @@ use super::ages::Ages;
 use super::clock;
 use super::handshakes::{HANDSHAKES_A_TURN, Handshakes};
 use super::mailbox::Mailbox;
-use super::residence::Residence;
+use super::residence::{Made, Residence};
 use super::stats::{Published, WorkerStats};
 use super::udp::{self, BATCH_IN, BATCH_OUT, UdpSocket};
 use crate::engine::{Engine, event::Event};
@@ -220,11 +220,10 @@ impl Worker {
                 DatagramKind::Rtp => Some(before(now, self.ages.of(self.sockets[socket].stamp(index)))),
                 DatagramKind::Stun | DatagramKind::Dtls | DatagramKind::Rtcp | DatagramKind::Unknown => None,
             };
-            let made = (self.engine.outbox().len(), self.engine.audience_turns().0);
+            let made = Made::by(&mut self.engine);
             self.engine.take_datagram(path, datagram, came_at.unwrap_or(now), now);
-            let turn = self.engine.audience_turns().0;
-            if let Some(came_at) = came_at.filter(|_| made != (self.engine.outbox().len(), turn)) {
-                self.residence.handled(came_at, turn);
+            if let Some(came_at) = came_at {
+                self.residence.handled(came_at, made, Made::by(&mut self.engine));
             }
             // Not later than this: the first listener must not wait for the last speaker, nor memory grow with the batch.
             if self.engine.outbox().len() >= FLUSH_AT {

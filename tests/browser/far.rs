@@ -10,10 +10,10 @@ use std::time::Duration;
 use podium::config::OneOrMany;
 use podium::runtime::clock;
 use podium::server::{Mode, Server};
-use podium_loadtest::relay::{Line, Relay};
+use podium_loadtest::relay::{Lateness, Line, Relay};
 use serde_json::{Value, json};
 
-use super::driver::{Browser, programs, tone_file};
+use super::driver::{Browser, Programs, programs, tone_file};
 use super::{DESKTOP, HOST_HZ, LISTENER_HZ, PHONE, config, hears, join, serve};
 
 const WAY: Duration = Duration::from_millis(150);
@@ -21,25 +21,56 @@ const WAY: Duration = Duration::from_millis(150);
 const UNEVEN: &str = "delay=150,jitter=60,distribution=exponential";
 /// A verdict needs reports (one after 2 s, then every 5 s) and 3 s beyond an edge, and the machine does much else.
 const VERDICT: Duration = Duration::from_secs(60);
+/// A relay that is late makes delays of its own: then the story is told once more.
+const ATTEMPTS: u32 = 2;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_way_is_noticed_a_long_and_uneven_one_lags_and_the_host_sees_it_on_the_seat() {
     let Some(programs) = programs() else { return };
+    for attempt in 1..=ATTEMPTS {
+        let (told, lateness) = far_away(&programs).await;
+        eprintln!(
+            "attempt {attempt}: the relay was late by p99 {:?}, at most {:?}; valid: {}",
+            lateness.p99(),
+            lateness.max(),
+            lateness.is_valid()
+        );
+        match told {
+            Ok(()) => return,
+            Err(why) if lateness.is_valid() => panic!("{why}"),
+            Err(why) => eprintln!("through a late relay this says nothing: {why}"),
+        }
+    }
+    eprintln!("NOT JUDGED: the machine was too busy for the relay to be on time, {ATTEMPTS} times in a row");
+}
+
+/// The whole story once: what was wrong about the delays that were told, and how late the relay was that made them.
+async fn far_away(programs: &Programs) -> (Result<(), String>, Lateness) {
     let (server, relay) = serve_through(Line::delay(WAY)).await;
+    let told = delays_are_told(programs, &server, &relay).await;
+    let lateness = relay.lateness();
+    server.stop().await;
+    (told, lateness)
+}
+
+/// The error is a delay that was told otherwise than it should be. What has nothing to do with delays panics.
+async fn delays_are_told(programs: &Programs, server: &Server, relay: &Relay) -> Result<(), String> {
     let links = server.links().unwrap();
-    let host = Browser::open(&programs, "far-host", &tone_file(HOST_HZ), DESKTOP).await;
-    let guest = Browser::open(&programs, "far-guest", &tone_file(LISTENER_HZ), PHONE).await;
+    let host = Browser::open(programs, "far-host", &tone_file(HOST_HZ), DESKTOP).await;
+    let guest = Browser::open(programs, "far-guest", &tone_file(LISTENER_HZ), PHONE).await;
     both_on_stage(&host, &guest, &links.host, &links.listener).await;
 
-    becomes(&guest, "150 ms each way", "ok").await;
+    becomes(&guest, "150 ms each way", "ok").await?;
     let ms = guest.run("return podium.state.latency.mouth_to_ear_ms", json!([])).await.as_u64().unwrap();
-    assert!((330..500).contains(&ms), "{ms} ms: two ways of 150 ms and what is at their ends");
+    if !(330..500).contains(&ms) {
+        return Err(format!("{ms} ms: two ways of 150 ms and what is at their ends"));
+    }
     shows_what_it_was_told(&guest).await;
     guest.screenshot("far-ok").await;
 
     let uneven = || UNEVEN.parse().unwrap();
     relay.set(Line { up: uneven(), down: uneven() }).unwrap();
-    becomes(&guest, UNEVEN, "laggy").await;
+    becomes(&guest, UNEVEN, "laggy").await?;
     shows_what_it_was_told(&guest).await;
     guest.run("document.querySelector('[data-testid=\"line\"]').scrollIntoView({ block: 'center' })", json!([])).await;
     guest.screenshot("far-laggy").await;
@@ -51,15 +82,8 @@ async fn a_long_way_is_noticed_a_long_and_uneven_one_lags_and_the_host_sees_it_o
     eprintln!("the host reads: {title}");
     assert!(title.as_str().unwrap().contains("mostly"), "{title}");
     host.screenshot("far-host").await;
-    let lateness = relay.lateness();
-    eprintln!(
-        "the relay was late by p99 {:?}, at most {:?}; valid: {}",
-        lateness.p99(),
-        lateness.max(),
-        lateness.is_valid()
-    );
-    the_live_page(&host, &server).await;
-    server.stop().await;
+    the_live_page(&host, server).await;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,15 +119,17 @@ async fn both_on_stage(host: &Browser, guest: &Browser, host_link: &str, guest_l
 }
 
 /// Waits until the delay is told to be of this class, and prints what it is made of.
-async fn becomes(browser: &Browser, what: &str, class: &str) {
+async fn becomes(browser: &Browser, what: &str, class: &str) -> Result<(), String> {
     let deadline = clock::now() + VERDICT;
     loop {
         let told = browser.run("return podium.state.latency", json!([])).await;
         if told["class"] == class {
             eprintln!("{what}: told {told}; measured {}", measured(browser).await);
-            return;
+            return Ok(());
         }
-        assert!(clock::now() < deadline, "{what}: {told} is not {class}; measured {}", measured(browser).await);
+        if clock::now() >= deadline {
+            return Err(format!("{what}: {told} is not {class}; measured {}", measured(browser).await));
+        }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }

@@ -161,6 +161,35 @@ fn what_waits_for_the_audience_is_heard_once_whoever_comes_to_a_seat_or_leaves_o
 }
 
 #[test]
+fn what_is_forgotten_because_the_seats_changed_is_not_called_late() {
+    let Stage { mut world, ben, .. } = Stage::new(9);
+    world.run(secs(1));
+    world.audience_waits = true;
+    world.run(ms(50));
+    let before = world.counters();
+    world.act(ben, Act::SeatTake { seat: seat(5) }).unwrap();
+    world.run(ms(1));
+    let after = world.counters();
+    let forgotten = after.forgotten_for_audience - before.forgotten_for_audience;
+    assert!((5..=10).contains(&forgotten), "50 ms of three voices: {forgotten}");
+    assert_eq!(after.stale(), before.stale());
+}
+
+#[test]
+fn where_too_many_wait_for_the_audience_the_oldest_is_late() {
+    let Stage { mut world, .. } = Stage::new(10);
+    world.run(secs(1));
+    world.audience_waits = true;
+    world.run(secs(6));
+    let few = world.counters();
+    world.run(secs(4));
+    let many = world.counters();
+    assert_eq!(few.stale(), 0);
+    assert!((400..=500).contains(&many.stale()), "1 500 in 10 s, of which 1 024 still wait: {}", many.stale());
+    assert_eq!(many.forgotten_for_audience, few.forgotten_for_audience);
+}
+
+#[test]
 fn a_voice_that_was_muted_meanwhile_does_not_reach_the_audience() {
     let Stage { mut world, speakers: [ada, ..], ben } = Stage::new(8);
     world.run(secs(1));

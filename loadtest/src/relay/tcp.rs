@@ -26,6 +26,7 @@ pub(super) struct TcpShell {
     to: SocketAddr,
     open: Arc<Open>,
     accepted: u64,
+    connections_max: usize,
 }
 
 /// The connections that are open, to be cut.
@@ -49,7 +50,7 @@ impl TcpShell {
     pub(super) fn new(listen: SocketAddr, to: SocketAddr, shared: Arc<Shared>, open: Arc<Open>) -> io::Result<Self> {
         let listen = TcpListener::bind(listen)?;
         listen.set_nonblocking(true)?;
-        Ok(Self { shared, listen, to, open, accepted: 0 })
+        Ok(Self { shared, listen, to, open, accepted: 0, connections_max: CONNECTIONS_MAX })
     }
 
     pub(super) fn address(&self) -> io::Result<SocketAddr> {
@@ -60,14 +61,16 @@ impl TcpShell {
     pub(super) fn run(mut self) {
         let mut threads: Vec<JoinHandle<()>> = Vec::new();
         while !self.shared.is_stopped() {
-            threads.retain(|thread| !thread.is_finished());
             if !self.wait() {
                 continue;
             }
+            threads.retain(|thread| !thread.is_finished());
             let Ok((client, address)) = self.listen.accept() else {
                 continue;
             };
-            match self.begin(client, address) {
+            // Each is there from before it is connected on until all its threads are gone.
+            let has_room = threads.len() < self.connections_max;
+            match self.begin(client, address, has_room) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
                     tracing::debug!(%error, "a connection was not relayed");
@@ -88,8 +91,8 @@ impl TcpShell {
         poll(&mut ready, PollTimeout::from(IDLE_MS)).is_ok_and(|count| count > 0)
     }
 
-    fn begin(&mut self, client: TcpStream, address: SocketAddr) -> io::Result<JoinHandle<()>> {
-        if self.open.count() >= CONNECTIONS_MAX {
+    fn begin(&mut self, client: TcpStream, address: SocketAddr, has_room: bool) -> io::Result<JoinHandle<()>> {
+        if !has_room {
             return Err(io::Error::other("there is no room for another"));
         }
         client.set_nonblocking(false)?;
@@ -113,10 +116,6 @@ impl Open {
         for ends in self.ends().values() {
             ends.shut();
         }
-    }
-
-    fn count(&self) -> usize {
-        self.ends().len()
     }
 
     fn ends(&self) -> MutexGuard<'_, BTreeMap<u64, Ends>> {
@@ -149,22 +148,24 @@ struct Connection {
 impl Connection {
     fn run(self, client: TcpStream, to: SocketAddr) {
         let number = self.number;
-        match self.carry(client, to) {
-            Ok(threads) => {
-                for thread in threads {
-                    // Its panic has been told by itself.
-                    let _ = thread.join();
-                }
+        let mut threads = Vec::new();
+        if let Err(error) = self.carry(client, to, &mut threads) {
+            tracing::debug!(%error, "a connection was not relayed");
+            self.shared.figures().flows_refused += 1;
+            // Threads that were begun nevertheless would wait for ever.
+            if let Some(ends) = self.open.ends().get(&number) {
+                ends.shut();
             }
-            Err(error) => {
-                tracing::debug!(%error, "a connection was not relayed");
-                self.shared.figures().flows_refused += 1;
-            }
+        }
+        for thread in threads {
+            // Its panic has been told by itself.
+            let _ = thread.join();
         }
         self.open.ends().remove(&number);
     }
 
-    fn carry(&self, client: TcpStream, to: SocketAddr) -> io::Result<[JoinHandle<()>; 4]> {
+    /// Connects, and begins the threads that carry.
+    fn carry(&self, client: TcpStream, to: SocketAddr, threads: &mut Vec<JoinHandle<()>>) -> io::Result<()> {
         let server = TcpStream::connect_timeout(&to, CONNECT_TIMEOUT)?;
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
@@ -173,12 +174,11 @@ impl Connection {
         if self.shared.is_stopped() {
             ends.shut();
         }
+        let [up, down] = [ends.try_clone()?, ends.try_clone()?];
+        self.pump(Direction::Up, up.client, up.server, &ends, threads)?;
+        self.pump(Direction::Down, down.server, down.client, &ends, threads)?;
         self.shared.figures().flows += 1;
-        let [up_read, up_write] =
-            self.pump(Direction::Up, ends.client.try_clone()?, ends.server.try_clone()?, &ends)?;
-        let [down_read, down_write] =
-            self.pump(Direction::Down, ends.server.try_clone()?, ends.client.try_clone()?, &ends)?;
-        Ok([up_read, up_write, down_read, down_write])
+        Ok(())
     }
 
     /// Starts both threads of one direction.
@@ -188,13 +188,13 @@ impl Connection {
         from: TcpStream,
         into: TcpStream,
         ends: &Ends,
-    ) -> io::Result<[JoinHandle<()>; 2]> {
+        threads: &mut Vec<JoinHandle<()>>,
+    ) -> io::Result<()> {
         let (pieces, under_way) = sync_channel(PIECES_MAX);
         let (reader, writer, ends) = (self.clone(), self.clone(), ends.try_clone()?);
-        Ok([
-            spawn("relay-read", move || reader.read(direction, from, &pieces))?,
-            spawn("relay-write", move || writer.write(direction, into, &under_way, &ends))?,
-        ])
+        threads.push(spawn("relay-read", move || reader.read(direction, from, &pieces))?);
+        threads.push(spawn("relay-write", move || writer.write(direction, into, &under_way, &ends))?);
+        Ok(())
     }
 
     fn read(&self, direction: Direction, mut from: TcpStream, pieces: &SyncSender<Piece>) {
@@ -275,3 +275,47 @@ const PIECE_BYTES_MAX: usize = 16 * 1024;
 const PIECES_MAX: usize = 64;
 /// These threads call little and keep their buffers on the heap.
 const STACK_BYTES: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
+
+    use super::super::line::Line;
+    use super::*;
+
+    const TRIES: usize = 200;
+
+    #[test]
+    fn there_is_room_again_when_the_threads_of_a_connection_are_gone() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let shared = Arc::new(Shared::new(Line::default(), 1));
+        let any = "127.0.0.1:0".parse().unwrap();
+        let to = server.local_addr().unwrap();
+        let mut shell = TcpShell::new(any, to, Arc::clone(&shared), Arc::default()).unwrap();
+        shell.connections_max = 1;
+        let address = shell.address().unwrap();
+        let relay = thread::spawn(move || shell.run());
+        let connect = || {
+            let client = TcpStream::connect(address).unwrap();
+            client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            client
+        };
+        let first = connect();
+        let (server_end, _) = server.accept().unwrap();
+        let mut second = connect();
+        assert!(matches!(second.read(&mut [0; 1]), Ok(0) | Err(_)), "there is no room for it");
+        assert_eq!(shared.figures().flows_refused, 1);
+        drop((first, server_end));
+        // Its threads find that out by and by.
+        for _ in 0..TRIES {
+            let _third = connect();
+            thread::sleep(Duration::from_millis(50));
+            if shared.figures().flows == 2 {
+                break;
+            }
+        }
+        assert_eq!(shared.figures().flows, 2);
+        shared.stop();
+        relay.join().unwrap();
+    }
+}

@@ -1,7 +1,8 @@
 //! The relay of datagrams: one socket towards the clients, and one towards the server for each client's address, as a NAT has.
 //!
 //! One thread does it all: it sleeps until something comes or is due. A datagram's way begins when the kernel had it, so a thread that reads
-//! late sends no later, and what it sends late it counts.
+//! late sends no later, and what it sends late it counts. The kernel's stamps are of a clock that may be set: nothing waited for longer than
+//! since all sockets were last read empty, which a clock says that nobody sets.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, IoSliceMut};
@@ -36,6 +37,8 @@ pub(super) struct UdpShell {
     flows_begun: u64,
     under_way: Departures<UnderWay>,
     reader: Reader,
+    /// When the last pass over the sockets began that left nothing in them.
+    emptied_at: Duration,
     heeded: u64,
 }
 
@@ -70,6 +73,7 @@ impl UdpShell {
             flows_begun: 0,
             under_way: Departures::new(),
             reader: Reader::new(),
+            emptied_at: Duration::ZERO,
             heeded: 0,
         })
     }
@@ -125,9 +129,17 @@ impl UdpShell {
         // Whoever asks and then sends finds that what was asked is done.
         self.heed();
         let mut events = [EpollEvent::empty(); EVENTS_MAX];
+        let begun = self.shared.now();
         let count = self.epoll.wait(&mut events, EpollTimeout::ZERO)?;
+        let mut is_emptied = count < EVENTS_MAX;
         for event in &events[..count] {
-            if event.data() == LISTEN { self.take_from_clients() } else { self.take_from_server(event.data()) }
+            is_emptied &= match event.data() {
+                LISTEN => self.take_from_clients(),
+                number => self.take_from_server(number),
+            };
+        }
+        if is_emptied {
+            self.emptied_at = begun;
         }
         Ok(())
     }
@@ -163,28 +175,32 @@ impl UdpShell {
         }
     }
 
-    fn take_from_clients(&mut self) {
+    /// Whether nothing is left.
+    fn take_from_clients(&mut self) -> bool {
         for _ in 0..READS_MAX {
-            let Some(arrival) = self.reader.read(&self.listen, &self.shared) else {
-                return;
+            let Some(arrival) = self.reader.read(&self.listen, &self.shared, self.emptied_at) else {
+                return true;
             };
             let Some(number) = arrival.from.and_then(|client| self.flow_of(client, arrival.at)) else {
                 continue;
             };
             self.carry(number, Direction::Up, arrival.at, arrival.datagram);
         }
+        false
     }
 
-    fn take_from_server(&mut self, number: u64) {
+    /// Whether nothing is left.
+    fn take_from_server(&mut self, number: u64) -> bool {
         for _ in 0..READS_MAX {
             let Some(flow) = self.flows.get(&number) else {
-                return;
+                return true;
             };
-            let Some(arrival) = self.reader.read(&flow.upstream, &self.shared) else {
-                return;
+            let Some(arrival) = self.reader.read(&flow.upstream, &self.shared, self.emptied_at) else {
+                return true;
             };
             self.carry(number, Direction::Down, arrival.at, arrival.datagram);
         }
+        false
     }
 
     fn carry(&mut self, number: u64, direction: Direction, at: Duration, datagram: Bytes) {
@@ -268,8 +284,8 @@ impl Reader {
         Self { buffer: vec![0; DATAGRAM_BYTES_MAX], control: nix::cmsg_space!(TimeSpec) }
     }
 
-    /// `None` if nothing waits.
-    fn read(&mut self, socket: &UdpSocket, shared: &Shared) -> Option<Arrival> {
+    /// `None` if nothing waits. What is read came after `emptied_at`.
+    fn read(&mut self, socket: &UdpSocket, shared: &Shared, emptied_at: Duration) -> Option<Arrival> {
         loop {
             let mut into = [IoSliceMut::new(&mut self.buffer)];
             let read = recvmsg::<SockaddrStorage>(
@@ -284,12 +300,10 @@ impl Reader {
                         let ControlMessageOwned::ScmTimestampns(stamp) = control else { return None };
                         Some(Duration::from(stamp))
                     });
-                    let waited = stamps.last().map(|stamp| clock::unix_time().saturating_sub(stamp));
+                    let stamp = stamps.last();
                     let from = message.address.as_ref().and_then(socket_address);
                     let bytes = message.bytes;
-                    // A wait that long is a clock that was set.
-                    let waited = waited.filter(|&waited| waited < READ_WAIT_MAX).unwrap_or_default();
-                    let at = shared.now().saturating_sub(waited);
+                    let at = came_at(stamp, clock::unix_time(), emptied_at, shared.now());
                     return Some(Arrival { from, at, datagram: Bytes::copy_from_slice(&self.buffer[..bytes]) });
                 }
                 // What an earlier datagram met (nobody listens there) is told here; there may be more to read.
@@ -298,6 +312,12 @@ impl Reader {
             }
         }
     }
+}
+
+/// When a datagram came that the kernel stamped so (if it did), if the clock of its stamps shows this now.
+fn came_at(stamp: Option<Duration>, stamps_now: Duration, emptied_at: Duration, now: Duration) -> Duration {
+    let waited = stamp.map(|stamp| stamps_now.saturating_sub(stamp)).unwrap_or_default();
+    now.saturating_sub(waited).max(emptied_at.min(now))
 }
 
 fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
@@ -336,7 +356,25 @@ const FLOWS_MAX: usize = 4_096;
 /// When there is no room, whoever was silent for so long is forgotten: four lost consent checks and more.
 const FLOW_IDLE: Duration = Duration::from_secs(60);
 const DATAGRAM_BYTES_MAX: usize = 65_535;
-/// A datagram that waited longer than this for us would tell of a stopped machine.
-const READ_WAIT_MAX: Duration = Duration::from_secs(1);
 /// A burst of two thousand datagrams, with what the kernel adds to each.
 const RECEIVE_BYTES: usize = 4 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_datagram_came_when_the_kernel_says_and_not_before_the_sockets_were_last_empty() {
+        let s = Duration::from_secs;
+        let came = |stamp, stamps_now| came_at(stamp, s(stamps_now), s(10), s(15));
+        assert_eq!(came(Some(s(1_000)), 1_000), s(15));
+        assert_eq!(
+            came(Some(s(997)), 1_000),
+            s(12),
+            "the thread stood still for three seconds: that is no reason to send later"
+        );
+        assert_eq!(came(Some(s(1_000)), 4_600), s(10), "the clock was set forward");
+        assert_eq!(came(Some(s(1_000)), 400), s(15), "and back");
+        assert_eq!(came(None, 1_000), s(15), "no stamp");
+    }
+}

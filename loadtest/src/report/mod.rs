@@ -21,7 +21,10 @@ pub use audience::{AudienceFigures, AudienceReport};
 pub use delay::{DelayFigures, DelayReport, DelayStep, ERROR_MAX_MS, Estimate, JumpFigures, Truth};
 pub use durable::{DurableFigures, DurableReport, DurableStep, Pace};
 pub use joins::{JoinsFigures, JoinsReport, JoinsStep};
-pub use overload::{OverloadCosts, OverloadFigures, OverloadReport, OverloadStage, OverloadWave, SeatedFigures};
+pub(crate) use overload::EXCESS;
+pub use overload::{
+    OverloadCosts, OverloadFigures, OverloadReport, OverloadStage, OverloadWave, SILENCE_MAX, SeatedFigures,
+};
 pub use promptness::Promptness;
 pub use relay::RelayReport;
 pub use restart::{RestartFigures, RestartReport};
@@ -35,7 +38,7 @@ pub enum Outcome {
     Kept,
     /// It was missed.
     Missed,
-    /// It was missed, but the machine was too busy to say whose fault that was.
+    /// The machine was too busy to say: what was missed may be its fault, or what was measured is worth nothing.
     Unknown,
 }
 

@@ -95,9 +95,11 @@ impl Delay {
             progress.set_message("a jump");
             let mut room = Room::new(&site, "delay-jump".to_owned());
             let (from, to) = (Duration::from_millis(20), Duration::from_millis(150));
+            site.relay.forget_figures();
             let noticed = room.jump(self, from, to).await;
+            let lateness = site.relay.lateness();
             room.close().await;
-            figures.jump = Some(JumpFigures { from, to, noticed });
+            figures.jump = Some(JumpFigures { from, to, noticed, lateness });
         }
         Ok(figures)
     }
@@ -186,6 +188,7 @@ impl<'a> Room<'a> {
     }
 
     async fn play(&mut self, delay: &Delay, trial: &Trial, step: &mut DelayStep) -> Result<(), String> {
+        step.stage = on_stage(trial.is_alone).iter().map(|person| person.identity.to_owned()).collect();
         self.gather(&trial.line, trial.is_alone).await?;
         self.pass(delay.settle, None).await;
         for listener in &self.people {
@@ -230,9 +233,8 @@ impl<'a> Room<'a> {
     /// Brings everybody in, those on stage behind this line, and has them talk.
     async fn gather(&mut self, line: &Line, is_alone: bool) -> Result<(), String> {
         self.site.relay.set(line.clone()).map_err(|error| error.to_string())?;
-        let stage = if is_alone { vec![ADA] } else { vec![ADA, BEN] };
-        for person in std::iter::once(WITNESS).chain(stage) {
-            self.people.push(self.site.join(&self.id, &person).await?);
+        for person in std::iter::once(&WITNESS).chain(on_stage(is_alone)) {
+            self.people.push(self.site.join(&self.id, person).await?);
         }
         let refused = |error| format!("a command was refused: {error}");
         let [host, stage @ ..] = self.people.as_slice() else {
@@ -257,7 +259,8 @@ impl<'a> Room<'a> {
             tokio::time::sleep(REPORT_EVERY.min(length.saturating_sub(clock::since(begun)))).await;
             let Some(step) = &mut step else { continue };
             match self.site.stats(&self.id).await {
-                Ok(stats) => step.estimates.extend(["ada", "ben"].iter().filter_map(|who| estimate(&stats, who))),
+                // Of whom nothing was ever believed the report tells.
+                Ok(stats) => step.estimates.extend(step.stage.iter().filter_map(|who| estimate(&stats, who))),
                 Err(reason) if step.failures.is_empty() => step.failures.push(reason),
                 Err(_) => {}
             }
@@ -269,6 +272,11 @@ impl<'a> Room<'a> {
             participant.close().await;
         }
     }
+}
+
+/// Who has the line under trial.
+fn on_stage(is_alone: bool) -> &'static [Person] {
+    if is_alone { &[ADA] } else { &[ADA, BEN] }
 }
 
 /// How long the way took up, and up and down, in the mean over those on stage. The first of the people is the witness.
@@ -290,6 +298,7 @@ fn estimate(stats: &Value, identity: &str) -> Option<Estimate> {
     let round_trip_ms = person["rtt_ms"].as_f64()?;
     let term = |name: &str| person["terms_ms"][name].as_f64();
     Some(Estimate {
+        who: identity.to_owned(),
         one_way_ms: round_trip_ms / 2.0,
         network_ms: term("uplink").zip(term("downlink")).map(|(up, down)| up + down),
         source: person["rtt_source"].as_str().unwrap_or_default().to_owned(),
@@ -319,7 +328,8 @@ mod tests {
             { "identity": "ben", "terms_ms": {} },
             { "identity": "ada", "rtt_ms": 101.0, "rtt_source": "slot", "terms_ms": { "uplink": 50.5, "downlink": 20.0 } },
         ]});
-        let expected = Estimate { one_way_ms: 50.5, network_ms: Some(70.5), source: "slot".to_owned() };
+        let (who, source) = ("ada".to_owned(), "slot".to_owned());
+        let expected = Estimate { who, one_way_ms: 50.5, network_ms: Some(70.5), source };
         assert_eq!(estimate(&stats, "ada"), Some(expected));
         assert_eq!(estimate(&stats, "ben"), None, "nothing is known of ben yet");
         assert_eq!(estimate(&stats, "cyd"), None);

@@ -224,18 +224,25 @@ function lineChanged(state, identity, change) {
 }
 
 /**
- * What was measured ends with what it was measured on: this occupancy of a seat, the others on stage, the rank by which one was told. The
- * server tells what changes and cannot tell of what is no longer there.
+ * One's delay while there is anyone to hear, or to be heard by. The server bridges the moment between two speakers and tells the delay anew
+ * only if it is another one, so it is kept meanwhile and only not shown.
+ */
+export function delayOf({ room, self, latency }) {
+  if (!latency || !room) return null;
+  const isSeated = self.seat_state === 'occupied';
+  const hears = room.seats.some((seat) => seat.state === 'occupied' && seat.identity !== self.identity);
+  return (latency.side === 'speaking' ? isSeated : hears) ? latency : null;
+}
+
+/**
+ * What hosts were told of someone on stage ends with that occupancy of the seat, and with the rank by which one was told. The server tells
+ * what changes and cannot tell of who is no longer there.
  */
 function withoutOldLines(state) {
-  const { room: { seats }, self, latency } = state;
-  const isSeated = self.seat_state === 'occupied';
-  const hears = seats.some((seat) => seat.state === 'occupied' && seat.identity !== self.identity);
-  const holds = latency && (latency.side === 'speaking' ? isSeated : hears);
+  const { room: { seats }, self } = state;
   const isOf = ([identity, { csrc }]) => seatOf(seats, identity)?.csrc === csrc;
   const lines = self.rank === 'member' ? [] : [...state.lines].filter(isOf);
-  if (Boolean(latency) === Boolean(holds) && lines.length === state.lines.size) return state;
-  return { ...state, latency: holds ? latency : null, lines: new Map(lines) };
+  return lines.length === state.lines.size ? state : { ...state, lines: new Map(lines) };
 }
 
 // --- the room ---

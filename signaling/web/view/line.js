@@ -1,6 +1,7 @@
 /** The line: how far apart in time one is from the others and why, and how good one's connection is. Under the stage, in words. */
 import { el, icon, set, text } from './dom.js';
 import { ICONS } from './icons.js';
+import { delayOf } from '../podium/fold.js';
 import { delayText, t } from '../words.js';
 
 export function line(root, { room, say }) {
@@ -15,7 +16,9 @@ export function line(root, { room, say }) {
   root.append(row);
   let told = {};
 
-  function update({ latency, quality: how }) {
+  function update(state) {
+    const { quality: how } = state;
+    const latency = delayOf(state);
     const isAway = room.phase !== 'joined';
     set(row, { hidden: isAway || (!latency && !how) });
     set(badge, { hidden: !latency });

@@ -69,6 +69,10 @@ impl Link {
 
     /// From now on it does this. What is under way stays as it is.
     pub fn change(&mut self, impairment: Impairment) {
+        if impairment.rate.is_none() {
+            // Nobody waits at a bottleneck that is no longer there.
+            self.free_at = Duration::ZERO;
+        }
         self.impairment = impairment;
     }
 

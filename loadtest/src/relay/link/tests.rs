@@ -138,6 +138,19 @@ fn a_rate_makes_them_wait_and_a_full_queue_loses_them() {
 }
 
 #[test]
+fn nothing_waits_or_is_lost_at_a_bottleneck_that_is_no_longer_there() {
+    let mut link = link("rate=51,queue=100", 1);
+    let fates: Vec<Fate> = (0..10).map(|_| link.carry(PACKET_BYTES, ms(0))).collect();
+    assert_eq!(fates[9], Fate::Lost(Cause::QueueFull));
+    let ahead = due(fates[4]).unwrap();
+    link.change(Impairment { queue: Duration::ZERO, ..Impairment::default() });
+    assert_eq!(link.carry(PACKET_BYTES, ms(1)), Fate::Due(ahead), "behind what is ahead, and not lost");
+    assert_eq!(link.carry(PACKET_BYTES, ms(500)), Fate::Due(ms(500)));
+    link.change("rate=51,queue=100".parse().unwrap());
+    assert!(due(link.carry(PACKET_BYTES, ms(501))).unwrap() < ms(530), "a new bottleneck knows nothing of the old one");
+}
+
+#[test]
 fn nothing_gets_onto_the_line_in_a_blackout_and_what_is_on_it_arrives() {
     let mut link = link("delay=500,blackout=1000-2000,blackout=3000-3500", 1);
     let lost = Fate::Lost(Cause::Blackout);

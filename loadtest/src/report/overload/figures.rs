@@ -79,7 +79,7 @@ impl OverloadCosts {
 /// People who came at a rate.
 #[derive(Clone, Debug, Default)]
 pub struct OverloadWave {
-    /// Joins asked for in a second.
+    /// Joins a second that were to be asked for.
     pub rate: f64,
     /// For so long.
     pub length: Duration,
@@ -91,6 +91,8 @@ pub struct OverloadWave {
     pub admitted: u64,
     /// Of them, those that came to hear something.
     pub reached: u64,
+    /// Of them, those that heard nothing for too long while they stayed.
+    pub starved: u64,
     /// What went wrong otherwise, by its words.
     pub failed: BTreeMap<String, u64>,
     /// Joins refused, by code.
@@ -130,10 +132,25 @@ impl OverloadWave {
         *self.failed.entry(why).or_default() += 1;
     }
 
-    /// Of those let in, and of those who were neither let in nor refused, the part that came to hear something.
+    /// Of those let in, and of those who were neither let in nor refused, the part that came to hear something and heard it throughout.
     pub(super) fn success(&self) -> f64 {
         let failed: u64 = self.failed.values().sum();
-        self.reached as f64 / (self.reached + failed).max(self.admitted).max(1) as f64
+        self.reached.saturating_sub(self.starved) as f64 / (self.reached + failed).max(self.admitted).max(1) as f64
+    }
+
+    /// Joins a second that were asked for: fewer than wanted if the client was too slow.
+    pub(super) fn asked_per_second(&self) -> f64 {
+        self.asked as f64 / self.length.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+
+    /// Of the joins asked for, the part that was let in.
+    pub(super) fn let_in(&self) -> f64 {
+        self.admitted as f64 / self.asked.max(1) as f64
+    }
+
+    /// Joins refused, whatever the code.
+    pub(super) fn refusals(&self) -> u64 {
+        self.refused.values().sum()
     }
 }
 
@@ -197,5 +214,7 @@ fn as_us<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, 
     serializer.serialize_f64(time.as_secs_f64() * 1e6)
 }
 
+/// The longest that somebody in the audience may hear nothing at all: longer, and people think that they were cut off.
+pub const SILENCE_MAX: Duration = Duration::from_secs(1);
 /// What fits is what uses such a part of the server's processor time.
 const FITS: f64 = 0.8;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 
 use super::stand::Stand;
-use crate::report::{OverloadCosts, OverloadFigures};
+use crate::report::{EXCESS, OverloadCosts, OverloadFigures};
 use crate::share::Throttled;
 use stage::Stage;
 use storm::{Arrivals, Storm};
@@ -147,8 +147,6 @@ fn too_small(costs: &OverloadCosts, cpu: f64) -> String {
     format!("the stage alone takes {:.3} cores, and the server has {cpu}: nothing fits", costs.base)
 }
 
-/// Twice what fits.
-const EXCESS: f64 = 2.0;
 /// How long as many come as fit.
 const GENTLE_FOR: Duration = Duration::from_secs(12);
 const IDLE_FOR: Duration = Duration::from_secs(4);

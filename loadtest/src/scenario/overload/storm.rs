@@ -3,6 +3,7 @@
 //!   due ──► Asking ──welcome──► Arriving ──audio──► Staying ──► leaving ──► gone
 //!             └──refused──► waits as told, asks again, at most four times in all
 //!
+//! Whoever stays must hear all the while: one who was let in, heard a packet and then nothing was starved.
 //! It owns the party on this thread. What it cannot explain it counts by its words.
 
 use std::cmp::Reverse;
@@ -14,7 +15,7 @@ use super::super::stand::Stand;
 use crate::clock;
 use crate::cores::thread_cpu_time;
 use crate::light::{Attendance, Invitation, News, Party, RefusedJoin};
-use crate::report::OverloadWave;
+use crate::report::{OverloadWave, SILENCE_MAX};
 
 /// How people come.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,8 @@ pub(super) struct Storm<'a> {
     due: BinaryHeap<Reverse<(Instant, usize)>>,
     waiting: BinaryHeap<Reverse<(Instant, Visitor)>>,
     stay: Duration,
+    /// Whose leave was not answered since the last time that all were sent home.
+    stayed: u64,
     wave: OverloadWave,
 }
 
@@ -83,6 +86,7 @@ impl<'a> Storm<'a> {
             due: BinaryHeap::new(),
             waiting: BinaryHeap::new(),
             stay: Duration::ZERO,
+            stayed: 0,
             wave: OverloadWave::default(),
         })
     }
@@ -120,6 +124,10 @@ impl<'a> Storm<'a> {
         while self.inside.values().any(|visit| matches!(visit.step, Step::Asking | Step::Arriving)) {
             self.attend(clock::now() + LOOK_AGAIN)?;
         }
+        // Whoever is there still is judged by what they heard until now.
+        let staying = self.inside.iter().filter(|(_, visit)| visit.step == Step::Staying);
+        let starved = staying.filter(|(member, _)| self.is_starved(**member, clock::now())).count();
+        self.wave.starved += starved as u64;
         Ok(std::mem::take(&mut self.wave))
     }
 
@@ -150,7 +158,7 @@ impl<'a> Storm<'a> {
         while !self.inside.is_empty() && clock::now() < give_up {
             self.attend(clock::now() + LOOK_AGAIN)?;
         }
-        let stayed = self.inside.len() as u64;
+        let stayed = self.inside.len() as u64 + std::mem::take(&mut self.stayed);
         for member in std::mem::take(&mut self.inside).into_keys() {
             self.party.vanish(member);
         }
@@ -217,14 +225,23 @@ impl<'a> Storm<'a> {
         match visit.step {
             Step::Asking => self.lose(member, "no answer to a join"),
             Step::Arriving => self.lose(member, "let in and no audio"),
-            Step::Leaving => self.lose(member, "no answer to a leave"),
+            Step::Leaving => {
+                self.stayed += 1;
+                self.lose(member, "no answer to a leave");
+            }
             Step::Staying => {
                 visit.step = Step::Leaving;
                 visit.until = now + LEAVING_MAX;
                 self.due.push(Reverse((visit.until, member)));
+                self.wave.starved += u64::from(self.is_starved(member, now));
                 self.party.leave(member, LEAVE_REQUEST);
             }
         }
+    }
+
+    /// Whether somebody who stays heard nothing for too long since their first audio.
+    fn is_starved(&self, member: usize, now: Instant) -> bool {
+        self.party.client(member).is_none_or(|client| client.ears().longest_silence_until(now) > SILENCE_MAX)
     }
 
     fn lose(&mut self, member: usize, why: &str) {
@@ -247,6 +264,8 @@ impl<'a> Storm<'a> {
                 if let Some(audio) = milestones.audio {
                     self.wave.reached += 1;
                     self.wave.audio.add(audio.saturating_duration_since(visit.due));
+                    // From here on silence counts: before, there was none to hear.
+                    self.party.with_client(member, |client, now| client.listen_anew(now));
                     let stay = self.stay / 2 + self.stay * self.dice.below(1_000) as u32 / 1_000;
                     self.step(member, Step::Staying, stay);
                 }
