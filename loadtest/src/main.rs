@@ -253,7 +253,7 @@ struct StandArgs {
     /// Shows the report as JSON.
     #[arg(long)]
     json: bool,
-    /// Ends with 1 if the budget was missed, and with 3 if it was but the machine was too busy to say why.
+    /// Ends with 1 if the budget was missed, and with 3 if the machine was too busy to say.
     #[arg(long)]
     check: bool,
     /// Makes a run repeatable; a random one if absent.
