@@ -26,6 +26,8 @@ pub struct OpenTransport {
     pub can_publish: bool,
     /// Whether it is sent the voices of others.
     pub can_subscribe: bool,
+    /// Whether nobody in the room may learn of them.
+    pub hidden: bool,
 }
 
 /// New ICE credentials that are wanted for a transport whose client has changed its network (RFC 8445 section 2.4). Keys and streams stay.

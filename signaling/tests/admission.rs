@@ -25,8 +25,10 @@ async fn listeners_are_refused_first_then_guests_then_hosts() {
 
     for (steps, come_in) in [(0, 4), (1, 3), (2, 1), (3, 0)] {
         server.media.monitor.refuse(steps);
+        // Whoever came in once is there, be it without a socket, and no newcomer.
+        let dan = format!("dan-{steps}");
         for (place, (who, claim)) in
-            [("ada", Rank::Member), ("ben", Rank::Member), ("cy", Rank::Member), ("dan", Rank::Member)]
+            [("ada", Rank::Member), ("ben", Rank::Member), ("cy", Rank::Member), (dan.as_str(), Rank::Member)]
                 .into_iter()
                 .enumerate()
         {
@@ -90,6 +92,28 @@ async fn the_rooms_record_says_who_is_a_host_and_not_the_token() {
     assert_eq!(try_join(&server, "ben", Rank::Cohost).await.1["reason"], "latency_at_risk");
     assert_eq!(try_join(&server, "cleo", Rank::Cohost).await.1["type"], "welcome", "of her the room knows nothing");
     assert_eq!(server.media.monitor.take_asked(), [Role::Listener, Role::Host]);
+}
+
+#[tokio::test]
+async fn whoever_was_put_out_is_told_so_and_takes_nobodys_place() {
+    let server = room().await;
+    let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;
+    let (_eve, _) = server.join("demo", "eve", Rank::Member).await;
+    let (_mel, _) = server.join("demo", "mel", Rank::Member).await;
+    ok(&mut ada, json!({"type": "member_ban", "identity": "eve"})).await;
+    ok(&mut ada, json!({"type": "member_kick", "identity": "mel", "deny": true})).await;
+    let opened = server.media.opened.lock().unwrap().len();
+    for steps in [1, 2] {
+        server.media.monitor.refuse(steps);
+        for (who, reason) in [("eve", "banned"), ("mel", "forbidden")] {
+            let (_client, bye) = try_join(&server, who, Rank::Cohost).await;
+            assert_eq!(bye, json!({"type": "bye", "reason": reason, "action": "stop"}));
+        }
+    }
+    assert!(server.media.monitor.take_asked().is_empty(), "the monitor counts whom it lets in");
+    assert_eq!(server.media.opened.lock().unwrap().len(), opened);
+    server.media.monitor.refuse(3);
+    assert_eq!(try_join(&server, "eve", Rank::Member).await.1["reason"], "node_full", "in a storm no room is asked");
 }
 
 #[tokio::test]

@@ -50,6 +50,26 @@ async fn figures_are_shown_by_name_to_those_who_run_the_room() {
 }
 
 #[tokio::test]
+async fn who_is_hidden_is_counted_for_back_ends_only() {
+    let server = room().await;
+    let (_ada, _) = server.join("demo", "ada", Rank::Host).await;
+    let (_ben, _) = server.join("demo", "ben", Rank::Cohost).await;
+    let mut ghosts = Vec::new();
+    for (ghost, rank) in [("casper", "host"), ("sadako", "member")] {
+        let video = json!({"room": "demo", "roomJoin": true, "hidden": true});
+        let token = token_with(json!({"sub": ghost, "video": video, "podium": {"rank": rank}}));
+        let mut client = server.connect("demo", &token).await;
+        client.send(json!({"type": "join", "offer": "v=0"})).await;
+        assert_eq!(client.next().await["type"], "welcome");
+        ghosts.push(client);
+    }
+    let (_, all) = stats(&server, &admin()).await;
+    assert_eq!(all["participants"], json!({"hosts": 2, "guests": 0, "listeners": 2}));
+    let (_, seen) = stats(&server, &token("demo", "ben", Rank::Member)).await;
+    assert_eq!(seen["participants"], json!({"hosts": 1, "guests": 0, "listeners": 1}));
+}
+
+#[tokio::test]
 async fn others_are_refused_with_the_codes_that_they_know() {
     let server = room().await;
     let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;

@@ -64,6 +64,18 @@ async fn a_bad_offer_is_refused_and_the_session_lives() {
 }
 
 #[tokio::test]
+async fn whoever_keeps_making_bad_offers_is_sent_away() {
+    let server = server().await;
+    let mut ada = server.connect("demo", &token("demo", "ada", Rank::Host)).await;
+    for _ in 0..2 {
+        let reply = ada.ask(json!({"type": "join", "offer": "bad"})).await;
+        assert_eq!(reply["error"]["code"], "invalid_argument");
+    }
+    assert_eq!(ada.next().await, json!({"type": "bye", "reason": "invalid_argument", "action": "stop"}));
+    assert_eq!(ada.closed().await, 1008);
+}
+
+#[tokio::test]
 async fn a_media_plane_that_is_full_or_slow_is_told_apart() {
     let server = server_with(|config| config.limits.open_timeout = Duration::from_millis(50)).await;
     for (offer, reason) in [("full", "node_full"), ("slow", "internal")] {
@@ -227,7 +239,7 @@ async fn commands_out_of_order_are_refused() {
     let server = server().await;
     let mut ada = server.connect("demo", &token("demo", "ada", Rank::Host)).await;
     assert_eq!(ada.ask(json!({"type": "seat_take", "seat": 0})).await["error"]["code"], "invalid_argument");
-    ada.send(json!({"type": "join"})).await;
+    ada.send(json!({"type": "join", "offer": "v=0"})).await;
     assert_eq!(ada.next().await["type"], "welcome");
     assert_eq!(ada.ask(json!({"type": "join"})).await["error"]["code"], "invalid_argument");
     assert_eq!(ada.ask(json!({"type": "seat_fly"})).await["error"]["code"], "unknown_type");

@@ -118,6 +118,7 @@ impl Bridge {
             identity: &request.identity,
             room: &request.room,
             worker: place.worker,
+            hidden: request.hidden,
             asked_at,
         });
         let opened = self.open_at(place, transport, &offer, &request, asked_at).await;

@@ -77,6 +77,8 @@ pub struct Newcomer<'a> {
     pub room: &'a RoomId,
     /// The worker that has the room.
     pub worker: u16,
+    /// Whether nobody in the room may learn of them.
+    pub hidden: bool,
     /// When it was asked for: the engine counts from then.
     pub asked_at: Instant,
 }
@@ -147,7 +149,7 @@ impl Monitor {
         let mut known = self.lock();
         let room = known.people.enter(key, newcomer.session.clone(), newcomer.identity.clone(), newcomer.room.clone());
         known.asked += 1;
-        known.book.enter(key, room, newcomer.worker);
+        known.book.enter(key, room, newcomer.worker, newcomer.hidden);
         known.joins.asked(key, newcomer.asked_at);
     }
 
@@ -239,7 +241,8 @@ impl Monitor {
 
     /// A join may have come out.
     fn settle(&self, known: &mut Known, key: u64, outcome: Option<Outcome>, now: Instant) {
-        let room = known.people.of(key).map(|named| named.number);
+        // The joins of a room are shown to those who run it.
+        let room = known.people.of(key).filter(|_| !known.book.is_hidden(key)).map(|named| named.number);
         match outcome {
             Some(Outcome::Joined(joined)) => {
                 known.book.joined_as(key, joined.kind);

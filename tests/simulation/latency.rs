@@ -146,7 +146,7 @@ impl Watched {
         assert_eq!(world.join(listener("ben").weather(ben)), BEN);
         let mut book = Book::new(Edges::default());
         for who in [ADA, BEN] {
-            book.enter(world.person(who).transport.0, ROOM, 0);
+            book.enter(world.person(who).transport.0, ROOM, 0, false);
         }
         Self { world, book, seen: 0, told: Vec::new(), reports: false }
     }

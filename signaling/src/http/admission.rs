@@ -71,6 +71,7 @@ impl Admission {
             offer,
             can_publish: access.can_publish,
             can_subscribe: access.can_subscribe,
+            hidden: access.hidden,
         };
         let media = &shared.media;
         let Ok(opened) = tokio::time::timeout(shared.config.limits.open_timeout, media.open(request)).await else {

@@ -8,19 +8,28 @@ use super::admission::Admission;
 use crate::{
     clock,
     monitor::NotNow,
-    room::{Rank, Role},
+    room::{Rank, Refusal, Role},
     rooms::handle::{Asker, Found, RoomHandle},
     signaling::Shared,
 };
 
+/// Why someone is not let in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Barred {
+    /// The server takes none like them at present.
+    NotNow(NotNow),
+    /// The room does not want them: waiting would not help.
+    ShutOut(Refusal),
+}
+
 /// Whether someone may come into a room now; it need not be there yet.
-pub(super) async fn admit(shared: &Shared, handle: Option<&RoomHandle>, admission: &Admission) -> Result<(), NotNow> {
+pub(super) async fn admit(shared: &Shared, handle: Option<&RoomHandle>, admission: &Admission) -> Result<(), Barred> {
     if shared.media.monitor().admits_everyone() {
         return Ok(());
     }
     // In a storm not even the room is asked.
     if let Some(not_now) = shared.media.monitor().refuses_everyone() {
-        return Err(not_now);
+        return Err(Barred::NotNow(not_now));
     }
     let found = match handle {
         Some(handle) => {
@@ -29,7 +38,11 @@ pub(super) async fn admit(shared: &Shared, handle: Option<&RoomHandle>, admissio
         }
         None => None,
     };
-    shared.media.monitor().admit(role(found, admission.access.rank))
+    // Whoever cannot come in does not take the place of someone who can.
+    if let Some(refusal) = found.and_then(|found| found.shut_out) {
+        return Err(Barred::ShutOut(refusal));
+    }
+    shared.media.monitor().admit(role(found, admission.access.rank)).map_err(Barred::NotNow)
 }
 
 /// What the room knows of them, if it says so in time.

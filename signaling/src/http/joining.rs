@@ -7,12 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::extract::ws::Message;
+use axum::extract::ws::{Message, close_code};
 use tracing::{Span, debug};
 
 use super::{
     admission::Admission,
-    door,
+    door::{self, Barred},
     ending::Ending,
     session::{Attached, Flow, Session},
 };
@@ -20,7 +20,7 @@ use crate::{
     clock,
     ids::{RequestId, SessionId},
     media::MediaRefusal,
-    monitor::{Arrival, JoinKind},
+    monitor::{Arrival, JoinKind, NotNow},
     protocol::server,
     random,
     room::{ByeAction, Rank, Refusal, Refused},
@@ -55,11 +55,7 @@ impl Session {
         let has_media = offer.is_some();
         let transport = match self.open(&session, offer, admission).await {
             Ok(transport) => transport,
-            Err(MediaRefusal::InvalidOffer(why)) => {
-                self.count_refused(arrival, Refusal::InvalidArgument);
-                let refused = Refused::from(Refusal::InvalidArgument);
-                return self.write(server::reply_error(Some(&request), &refused, Some(&why)).into()).await;
-            }
+            Err(MediaRefusal::InvalidOffer(why)) => return self.refuse_offer(arrival, &request, &why).await,
             Err(MediaRefusal::Full) => return Break(self.refuse_join(arrival, Refusal::NodeFull, ByeAction::Retry)),
             Err(MediaRefusal::Unavailable | MediaRefusal::Gone) => {
                 return Break(self.refuse_join(arrival, Refusal::Internal, ByeAction::Retry));
@@ -88,6 +84,18 @@ impl Session {
         }
     }
 
+    /// It may be tried again, but not for ever: each try takes a place at the door from someone who could come in.
+    async fn refuse_offer(&mut self, arrival: Arrival, request: &RequestId, why: &str) -> Flow {
+        self.count_refused(arrival, Refusal::InvalidArgument);
+        self.bad_offers += 1;
+        let refused = Refused::from(Refusal::InvalidArgument);
+        self.write(server::reply_error(Some(request), &refused, Some(why)).into()).await?;
+        if self.bad_offers >= BAD_OFFERS_MAX {
+            return Break(Ending::bye(Refusal::InvalidArgument, ByeAction::Stop).code(close_code::POLICY));
+        }
+        Continue(())
+    }
+
     /// The room of the token. A host's join makes it.
     async fn find_room(&mut self, arrival: Arrival, admission: &Admission) -> Result<RoomHandle, Ending> {
         if self.shared.is_draining() {
@@ -98,9 +106,13 @@ impl Session {
         if known.is_none() && (!self.shared.config.auto_create || admission.access.rank != Rank::Host) {
             return Err(self.refuse_join(arrival, Refusal::RoomNotFound, ByeAction::Stop));
         }
-        if let Err(not_now) = door::admit(&self.shared, known.as_ref(), admission).await {
-            self.count_refused(arrival, not_now.refusal);
-            return Err(Ending::later(not_now.refusal, not_now.retry_after));
+        match door::admit(&self.shared, known.as_ref(), admission).await {
+            Ok(()) => {}
+            Err(Barred::ShutOut(refusal)) => return Err(self.refuse_join(arrival, refusal, ByeAction::Stop)),
+            Err(Barred::NotNow(NotNow { refusal, retry_after })) => {
+                self.count_refused(arrival, refusal);
+                return Err(Ending::later(refusal, retry_after));
+            }
         }
         if let Some(handle) = known {
             return Ok(handle);
@@ -218,6 +230,9 @@ pub(super) fn shows_welcome(message: &Message) -> bool {
 
 /// What the ping behind a welcome carries.
 const WELCOMED: &[u8] = b"welcome";
+
+/// After so many offers that could not be answered a socket is closed: a client that has made a mistake may put it right once.
+const BAD_OFFERS_MAX: u32 = 2;
 
 /// A join that comes so soon after its socket was opened had the socket opened for it.
 const COLD_WITHIN: Duration = Duration::from_secs(2);

@@ -51,6 +51,8 @@ pub(super) struct Session {
     socket: WebSocket,
     gate: FloodGate,
     strikes: u32,
+    /// Its joins whose offer could not be answered.
+    pub(super) bad_offers: u32,
     /// When the request for it was read.
     pub(super) requested_at: Instant,
     pub(super) opened_at: Instant,
@@ -112,6 +114,7 @@ impl Session {
             socket,
             gate,
             strikes: 0,
+            bad_offers: 0,
             requested_at,
             opened_at: now,
             heard_at: now,

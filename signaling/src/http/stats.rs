@@ -27,15 +27,18 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let access = access::of_request(&shared, &headers)?;
     let room = RoomId::parse(&room).map_err(|_| Refusal::RoomNotFound)?;
-    if access.administers(&room) {
+    let is_admin = access.administers(&room);
+    if is_admin {
         access::refuse_put_out(&shared, &access, &room).await?;
     }
     let handle = may_read(&shared, &access, &room).await?;
     let on_stage = handle.on_stage().await.map_err(|refusal| shared.why_gone(refusal))?;
+    // Who is hidden is so from hosts, too.
+    let population = if is_admin { handle.roles.counts() } else { handle.roles.visible() };
     let monitor = shared.media.monitor();
     let figures = monitor.figures(&room);
     let name = |session: &_| on_stage.iter().find(|seated| seated.session == *session);
-    let stats = RoomStatsJson::new(&room, monitor.is_watching(), handle.roles.counts(), figures.as_ref(), |figures| {
+    let stats = RoomStatsJson::new(&room, monitor.is_watching(), population, figures.as_ref(), |figures| {
         name(&figures.session).map(|seated| (&seated.identity, seated.seat))
     });
     let text = serde_json::to_string(&stats).expect("figures have string keys and finite numbers");

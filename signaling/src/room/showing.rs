@@ -72,6 +72,14 @@ impl Room {
         RoleCounts { hosts, guests, listeners: self.roster.len() - hosts - guests }
     }
 
+    /// The same of those whom people in the room can see, out of the counts of everyone.
+    pub fn visible_of(&self, everyone: RoleCounts) -> RoleCounts {
+        let hidden = self.roster.moderators().filter(|(_, person)| person.rank == Rank::Host && person.hidden).count();
+        // Nobody on stage is hidden.
+        let (hosts, guests) = (everyone.hosts - hidden, everyone.guests);
+        RoleCounts { hosts, guests, listeners: self.roster.visible() - hosts - guests }
+    }
+
     /// Those whom everyone sees by name: people with a rank, and those on stage.
     fn listed(&self) -> BTreeSet<Identity> {
         let ranked = self.roster.moderators().filter(|(_, person)| !person.hidden).map(|(who, _)| who);

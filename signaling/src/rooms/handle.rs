@@ -239,18 +239,22 @@ impl RoomHandle {
 /// The room's head count and the number of its last event, written by its task and read by anyone.
 #[derive(Debug, Default)]
 pub(crate) struct RoleGauge {
-    hosts: AtomicUsize,
-    guests: AtomicUsize,
-    listeners: AtomicUsize,
+    everyone: AtomicCounts,
+    visible: AtomicCounts,
     seq: AtomicU64,
 }
 
+#[derive(Debug, Default)]
+struct AtomicCounts {
+    hosts: AtomicUsize,
+    guests: AtomicUsize,
+    listeners: AtomicUsize,
+}
+
 impl RoleGauge {
-    pub(crate) fn set(&self, roles: RoleCounts, seq: u64) {
-        let RoleCounts { hosts, guests, listeners } = roles;
-        self.hosts.store(hosts, Relaxed);
-        self.guests.store(guests, Relaxed);
-        self.listeners.store(listeners, Relaxed);
+    pub(crate) fn set(&self, everyone: RoleCounts, visible: RoleCounts, seq: u64) {
+        self.everyone.set(everyone);
+        self.visible.set(visible);
         self.seq.store(seq, Relaxed);
     }
 
@@ -259,7 +263,25 @@ impl RoleGauge {
         self.seq.load(Relaxed)
     }
 
+    /// Everyone, the hidden too.
     pub(crate) fn counts(&self) -> RoleCounts {
+        self.everyone.get()
+    }
+
+    /// Those whom people in the room can see.
+    pub(crate) fn visible(&self) -> RoleCounts {
+        self.visible.get()
+    }
+}
+
+impl AtomicCounts {
+    fn set(&self, RoleCounts { hosts, guests, listeners }: RoleCounts) {
+        self.hosts.store(hosts, Relaxed);
+        self.guests.store(guests, Relaxed);
+        self.listeners.store(listeners, Relaxed);
+    }
+
+    fn get(&self) -> RoleCounts {
         RoleCounts {
             hosts: self.hosts.load(Relaxed),
             guests: self.guests.load(Relaxed),

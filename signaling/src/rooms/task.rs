@@ -146,7 +146,8 @@ impl RoomTask {
             self.feed(Input::Detached { session }, now);
         }
         self.crowd.trim();
-        self.roles.set(self.room.role_counts(), self.room.seq());
+        let everyone = self.room.role_counts();
+        self.roles.set(everyone, self.room.visible_of(everyone), self.room.seq());
     }
 
     fn open(&mut self, mail: Mail, now: Instant) {

@@ -121,7 +121,7 @@ pub struct Look {
     pub heard_ms: Vec<u32>,
 }
 
-/// What is known of one room.
+/// What is known of one room: of everyone in it who is not hidden.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RoomSummary {
     /// Those who have media.
@@ -155,6 +155,7 @@ pub struct Book {
 struct Person {
     room: u64,
     worker: u16,
+    hidden: bool,
     kind: Option<Kind>,
     round_trip: RoundTrip,
     frame_ms: f64,
@@ -196,12 +197,13 @@ impl Book {
         Self { edges, people: HashMap::new(), rooms: HashMap::new() }
     }
 
-    /// Someone has media from now on.
-    pub fn enter(&mut self, key: u64, room: u64, worker: u16) {
+    /// Someone has media from now on. What others are told does not depend on who is hidden.
+    pub fn enter(&mut self, key: u64, room: u64, worker: u16, hidden: bool) {
         self.rooms.entry(room).or_default().people.insert(key);
         let person = Person {
             room,
             worker,
+            hidden,
             kind: None,
             round_trip: RoundTrip::default(),
             frame_ms: FRAME_MS,
@@ -228,6 +230,11 @@ impl Book {
             room.stage.retain(|seated| seated.key != key);
         }
         person.no_more(key)
+    }
+
+    /// Whether someone is hidden.
+    pub fn is_hidden(&self, key: u64) -> bool {
+        self.people.get(&key).is_some_and(|person| person.hidden)
     }
 
     /// Those in a room who have media.
@@ -351,9 +358,8 @@ impl Book {
                 news.extend(person.news(key, stage.contains(&key), self.edges, now));
             }
         }
-        let mut heard_ms: Vec<u32> = hearing.values().map(|delay| delay.total_ms().round() as u32).collect();
-        entry.summary = summary(&entry.people, &self.people, &mut heard_ms);
-        Look { news, heard_ms }
+        entry.summary = summary(&entry.people, &self.people, &hearing);
+        Look { news, heard_ms: hearing.values().map(whole_ms).collect() }
     }
 
     /// The rooms there are.
@@ -481,7 +487,7 @@ fn voices(people: &HashMap<u64, Person>, stage: &[Seated], now: Instant) -> Vec<
     stage.iter().filter_map(voice).collect()
 }
 
-/// Lets someone hear the voices that their slots carry, and answers with the worst delay among them.
+/// Lets someone hear the voices that their slots carry, and answers with the worst delay among them. Of who is hidden the voices do not know.
 fn listen(
     voices: &mut [Voice],
     key: u64,
@@ -499,7 +505,9 @@ fn listen(
         };
         let delay = Delay::between(&voice.mouth, residence, ear);
         let total = delay.total_ms();
-        if is_on_stage { &mut voice.seated } else { &mut voice.audience }.push((total, key));
+        if !person.hidden {
+            if is_on_stage { &mut voice.seated } else { &mut voice.audience }.push((total, key));
+        }
         if worst.is_none_or(|(most, _)| total > most) {
             worst = Some((total, delay));
         }
@@ -539,12 +547,24 @@ fn has_overtaken(delay: &Delay, told: Term) -> bool {
     greatest - before >= OVERTAKEN_MS.max(before * OVERTAKEN_SHARE)
 }
 
-fn summary(keys: &HashSet<u64>, people: &HashMap<u64, Person>, heard_ms: &mut [u32]) -> RoomSummary {
-    let mut classes = [0; 3];
-    for state in keys.iter().filter_map(|key| people.get(key)?.state) {
-        classes[state.class as usize] += 1;
+fn summary(keys: &HashSet<u64>, people: &HashMap<u64, Person>, hearing: &HashMap<u64, Delay>) -> RoomSummary {
+    let mut summary = RoomSummary::default();
+    let mut heard_ms = Vec::with_capacity(hearing.len());
+    for key in keys {
+        let Some(person) = people.get(key).filter(|person| !person.hidden) else {
+            continue;
+        };
+        summary.people += 1;
+        if let Some(state) = person.state {
+            summary.classes[state.class as usize] += 1;
+        }
+        heard_ms.extend(hearing.get(key).map(whole_ms));
     }
-    RoomSummary { people: keys.len(), classes, mouth_to_ear_ms: spread(heard_ms) }
+    RoomSummary { mouth_to_ear_ms: spread(&mut heard_ms), ..summary }
+}
+
+fn whole_ms(delay: &Delay) -> u32 {
+    delay.total_ms().round() as u32
 }
 
 fn of_worker(residence_ms: &[f64], worker: u16) -> f64 {

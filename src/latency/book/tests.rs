@@ -23,7 +23,7 @@ impl Trial {
         let mut trial =
             Self { book: Book::new(Edges::default()), now: crate::runtime::clock::now(), round_trips: HashMap::new() };
         for key in [ADA, BEN, CLEO] {
-            trial.book.enter(key, ROOM, 0);
+            trial.book.enter(key, ROOM, 0, false);
             trial.round_trip(key, 60);
         }
         trial.book.seat(ROOM, vec![Seated { key: ADA, csrc: 1 }, Seated { key: BEN, csrc: 2 }]);
@@ -128,7 +128,7 @@ fn a_speaking_side_is_the_median_of_those_on_stage_who_hear() {
     let mut trial = Trial::new();
     // Two more listeners, far away: how they hear Ada is not how Ada is heard on stage.
     for key in [14, 15] {
-        trial.book.enter(key, ROOM, 0);
+        trial.book.enter(key, ROOM, 0, false);
         trial.round_trip(key, 800);
         trial.book.hears(key, vec![1]);
     }
@@ -140,6 +140,32 @@ fn a_speaking_side_is_the_median_of_those_on_stage_who_hear() {
     trial.book.hears(BEN, Vec::new());
     trial.run(5);
     assert!(trial.state(ADA).delay.total_ms() > 500.0, "now those who are left are far away, by the median");
+}
+
+#[test]
+fn who_is_hidden_hears_and_nobody_can_tell() {
+    const GHOST: u64 = 14;
+    let mut trial = Trial::new();
+    for key in [BEN, CLEO] {
+        trial.book.leave(key);
+        trial.round_trips.remove(&key);
+    }
+    trial.book.enter(GHOST, ROOM, 0, true);
+    trial.round_trip(GHOST, 600);
+    trial.book.hears(GHOST, vec![1]);
+    let told = trial.run(10);
+    assert!(matches!(told[..], [(_, News::Delay { key: GHOST, state: Some(_) })]), "only the ghost is told: {told:?}");
+    let alone = RoomSummary { people: 1, ..RoomSummary::default() };
+    assert_eq!(trial.book.summary(ROOM), Some(&alone), "who runs the room sees none of it either");
+
+    trial.book.enter(CLEO, ROOM, 0, false);
+    trial.round_trip(CLEO, 60);
+    trial.book.hears(CLEO, vec![1]);
+    trial.run(5);
+    assert!((trial.state(ADA).delay.total_ms() - USUAL_MS).abs() < 1e-9, "as Cleo hears her");
+    let usual = USUAL_MS.round() as u32;
+    let both = RoomSummary { people: 2, classes: [2, 0, 0], mouth_to_ear_ms: Some([usual; 3]) };
+    assert_eq!(trial.book.summary(ROOM), Some(&both));
 }
 
 #[test]
@@ -204,10 +230,10 @@ fn two_terms_that_are_about_equal_do_not_take_turns() {
 fn who_has_no_round_trip_has_a_quality_all_the_same() {
     let mut book = Book::new(Edges::default());
     let now = crate::runtime::clock::now();
-    book.enter(ADA, ROOM, 0);
+    book.enter(ADA, ROOM, 0, false);
     let lossy = Sample { up: Some(Link { loss: 0.2, jitter: ms(0) }), ..Sample::default() };
     assert_eq!(book.measured(ADA, &lossy, now), Some(News::Quality { key: ADA, quality: Quality::Poor }));
-    book.enter(BEN, ROOM, 0);
+    book.enter(BEN, ROOM, 0, false);
     let far = Sample { round_trip: Some((ms(300), Source::Reports)), ..Sample::default() };
     book.measured(BEN, &far, now);
     let later = now + ms(120_000);
@@ -262,7 +288,7 @@ fn strangers_and_their_rooms_are_no_news() {
 fn a_look_at_five_thousand_listeners_is_a_small_part_of_a_second() {
     let mut trial = Trial::new();
     for key in 100..5_100 {
-        trial.book.enter(key, ROOM, 0);
+        trial.book.enter(key, ROOM, 0, false);
         trial.round_trip(key, 50);
         trial.book.hears(key, vec![1, 2]);
     }
@@ -285,7 +311,7 @@ proptest! {
             let span = Duration::from_micros(u64::from(number));
             match what {
                 0 => {
-                    trial.book.enter(key, ROOM, (number % 3) as u16);
+                    trial.book.enter(key, ROOM, (number % 3) as u16, false);
                 }
                 1 => {
                     let link = Link { loss: f64::from(share), jitter: span };

@@ -120,7 +120,11 @@ fn the_audience_is_sampled_and_does_not_show_the_stage_or_the_hidden() {
     let listed: Vec<_> =
         snapshot.participants.iter().map(|person| (person.identity.to_string(), person.role)).collect();
     assert_eq!(listed, [("p10".to_owned(), Role::Guest)]);
-    assert_eq!(story.room.role_counts(), RoleCounts { hosts: 0, guests: 1, listeners: 40 });
+    let hidden = Join { hidden: true, ..story.arrival("b-ghost", Rank::Host) };
+    story.enter(hidden);
+    let everyone = story.room.role_counts();
+    assert_eq!(everyone, RoleCounts { hosts: 1, guests: 1, listeners: 40 });
+    assert_eq!(story.room.visible_of(everyone), RoleCounts { hosts: 0, guests: 1, listeners: 39 });
 }
 
 #[test]

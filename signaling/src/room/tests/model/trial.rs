@@ -356,6 +356,10 @@ impl Trial {
         let roles = self.story.room.role_counts();
         assert_eq!(roles.hosts + roles.guests + roles.listeners, self.story.room.participants());
         let snapshot = self.story.room.snapshot(&Viewer::Admin, self.story.now);
+        let visible = self.story.room.visible_of(roles);
+        let occupied =
+            snapshot.seats.iter().filter(|seat| matches!(seat.state, SeatViewState::Occupied { .. })).count();
+        assert_eq!(visible.hosts + visible.guests + visible.listeners, snapshot.audience.count + occupied);
         let formula = snapshot.seats.iter().filter_map(|seat| match &seat.state {
             SeatViewState::Occupied { holder, csrc } => Some(PlannedSeat {
                 seat: seat.index,
