@@ -166,6 +166,11 @@ pub trait LatencyMonitor: Send + Sync {
     /// Whether the next one may come in, whoever it is, so that nobody need ask as what. Asked once for each who would.
     fn admits_everyone(&self) -> bool;
 
+    /// The same for newcomers without media: of them no pace is kept, as they cost no handshake.
+    fn admits_everyone_without_media(&self) -> bool {
+        self.admits_everyone()
+    }
+
     /// Whether nobody at all may come in, hosts included, so that not even the room need be asked about the next one.
     fn refuses_everyone(&self) -> Option<NotNow> {
         None

@@ -68,6 +68,11 @@ impl Door {
         !self.enforce || (self.step() == Step::Everyone && self.take(now, 0.0))
     }
 
+    /// Whether the gate refuses nobody. No pace is kept of who asks.
+    pub(super) fn is_open(&self) -> bool {
+        !self.enforce || self.step() == Step::Everyone
+    }
+
     /// Whether nobody may, hosts included.
     pub(super) fn refuses_everyone(&self) -> Option<NotNow> {
         (self.enforce && self.step() == Step::RefuseHosts).then(|| self.not_now(&self.unasked))
@@ -181,9 +186,9 @@ mod tests {
     fn who_is_refused_depends_on_the_step_and_what_they_are_told_on_its_cause() {
         let now = clock::now();
         let door = Door::new(true, now);
-        assert!(door.admits_everyone(now) && door.refuses_everyone().is_none());
+        assert!(door.admits_everyone(now) && door.is_open() && door.refuses_everyone().is_none());
         door.set(&pressed(Signal::Cpu, 0.9, 3), 100.0, now);
-        assert!(!door.admits_everyone(now));
+        assert!(!door.admits_everyone(now) && !door.is_open());
         let refused = door.admit(Role::Listener, now).expect_err("refused");
         assert_eq!(refused.refusal, Refusal::LatencyAtRisk);
         assert!((2..=15).contains(&refused.retry_after.as_secs()));
@@ -201,6 +206,7 @@ mod tests {
         door.set(&Gate::new(0.85), 10.0, now);
         let in_at_once = (0..1_000).filter(|_| door.admits_everyone(now)).count();
         assert_eq!(in_at_once, 20);
+        assert!(door.is_open(), "those without media come in at any pace");
         assert_eq!(door.admit(Role::Listener, now).map_err(|not_now| not_now.refusal), Err(Refusal::LatencyAtRisk));
         assert_eq!((0..1_000).filter(|_| door.admit(Role::Guest, now).is_ok()).count(), 10);
         assert!((0..100).all(|_| door.admit(Role::Host, now).is_ok()));

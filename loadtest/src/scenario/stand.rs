@@ -65,6 +65,8 @@ impl Stand {
             ("PODIUM__LIMITS__COMMANDS_BURST", COMMANDS_MAX),
             ("PODIUM__STORE__PATH", &format!("{:?}", store.display().to_string())),
             ("PODIUM__MEDIA__PIN", "false"),
+            // What the server can bear is measured by those who ask too much of it; whether it refuses them is another question.
+            ("PODIUM__LATENCY__ENFORCE", if share.is_some() { "true" } else { "false" }),
             ("TOKIO_WORKER_THREADS", "1"),
         ];
         let core = apart.map(|apart| apart.server);

@@ -23,8 +23,15 @@ pub(super) enum Barred {
 }
 
 /// Whether someone may come into a room now; it need not be there yet.
-pub(super) async fn admit(shared: &Shared, handle: Option<&RoomHandle>, admission: &Admission) -> Result<(), Barred> {
-    if shared.media.monitor().admits_everyone() {
+pub(super) async fn admit(
+    shared: &Shared,
+    handle: Option<&RoomHandle>,
+    admission: &Admission,
+    has_media: bool,
+) -> Result<(), Barred> {
+    let monitor = shared.media.monitor();
+    let is_open = if has_media { monitor.admits_everyone() } else { monitor.admits_everyone_without_media() };
+    if is_open {
         return Ok(());
     }
     // In a storm not even the room is asked.

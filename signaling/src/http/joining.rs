@@ -43,7 +43,8 @@ impl Session {
         if admission.is_expired {
             return Break(self.refuse_join(arrival, Refusal::TokenExpired, ByeAction::Stop));
         }
-        let handle = match self.find_room(arrival, admission).await {
+        let has_media = offer.is_some();
+        let handle = match self.find_room(arrival, admission, has_media).await {
             Ok(handle) => handle,
             Err(ending) => return Break(ending),
         };
@@ -52,7 +53,6 @@ impl Session {
         };
         let session = SessionId::from_random(random);
         Span::current().record("session", session.as_str());
-        let has_media = offer.is_some();
         let transport = match self.open(&session, offer, admission).await {
             Ok(transport) => transport,
             Err(MediaRefusal::InvalidOffer(why)) => return self.refuse_offer(arrival, &request, &why).await,
@@ -97,7 +97,12 @@ impl Session {
     }
 
     /// The room of the token. A host's join makes it.
-    async fn find_room(&mut self, arrival: Arrival, admission: &Admission) -> Result<RoomHandle, Ending> {
+    async fn find_room(
+        &mut self,
+        arrival: Arrival,
+        admission: &Admission,
+        has_media: bool,
+    ) -> Result<RoomHandle, Ending> {
         if self.shared.is_draining() {
             self.count_refused(arrival, Refusal::Draining);
             return Err(Ending::draining());
@@ -106,7 +111,7 @@ impl Session {
         if known.is_none() && (!self.shared.config.auto_create || admission.access.rank != Rank::Host) {
             return Err(self.refuse_join(arrival, Refusal::RoomNotFound, ByeAction::Stop));
         }
-        match door::admit(&self.shared, known.as_ref(), admission).await {
+        match door::admit(&self.shared, known.as_ref(), admission, has_media).await {
             Ok(()) => {}
             Err(Barred::ShutOut(refusal)) => return Err(self.refuse_join(arrival, refusal, ByeAction::Stop)),
             Err(Barred::NotNow(NotNow { refusal, retry_after })) => {
