@@ -25,7 +25,8 @@
 //! `rooms` holds the worst [`ROOMS_SHOWN`], the worst first. `classes` counts natural, ok, laggy; `qualities` excellent, good, poor, lost.
 //! `mouth_to_ear_ms` and `join_ms` are median, 95th percentile and greatest; `joins` of a room is how many came to an end in the last hour and how
 //! many failed. The `joins` of the whole server are those of the last 10 minutes: `kind` is `cold`, `warm` or `resume`; `stage` is `upgrade`, `join`,
-//! `answer`, `first_check`, `ice`, `dtls`, `keys`, `first_packet`, `played`, each its own time since the stage before, or `total`. `step` is
+//! `answer`, `first_check`, `ice`, `dtls`, `keys`, `first_packet`, each its own time since the stage before, `played`, by the client's word and since
+//! the start, or `total`. `step` is
 //! `everyone`, `refuse_listeners`, `refuse_guests` or `refuse_hosts`. `acts` are those of the last hour, the newest first.
 
 use serde::Serialize;
