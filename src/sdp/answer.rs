@@ -121,14 +121,17 @@ pub fn answer(
     let mut ssrcs = Ssrcs { used: offer.ssrcs().collect(), next: next_ssrc };
     let parts = cast(offer, params);
     let accepted: Vec<_> = (0..offer.sections.len()).filter(|&index| parts[index] != Part::Rejected).collect();
-    let first = *accepted.first().ok_or(SdpError::NoAudio)?;
+    if accepted.is_empty() {
+        return Err(SdpError::NoAudio);
+    }
 
     let dtls_role = role(offer.setup, params.dtls_role)?;
+    let transport = transport_lines(params, dtls_role);
     let mut text = String::with_capacity(1024);
     write_session(&mut text, offer, params, &accepted);
     let mut microphone = None;
     let mut slots = Vec::new();
-    for (index, (section, part)) in offer.sections.iter().zip(&parts).enumerate() {
+    for (section, part) in offer.sections.iter().zip(&parts) {
         let Part::Accepted { speaks, hears } = *part else {
             write_rejected(&mut text, section);
             continue;
@@ -151,9 +154,7 @@ pub fn answer(
             mid_id: section.extension_id(MID, Direction::receives),
         });
         write_section(&mut text, section, speaks, slot.as_ref(), params);
-        if index == first {
-            write_transport(&mut text, params, dtls_role);
-        }
+        text.push_str(&transport);
         slots.extend(slot);
     }
     let all = |test: fn(&Section) -> bool| accepted.iter().all(|&i| test(&offer.sections[i]));
@@ -241,8 +242,11 @@ fn write_session(text: &mut String, offer: &Offer, params: &AnswerParams<'_>, ac
     }
 }
 
-/// The attributes of the transport that all accepted sections share.
-fn write_transport(text: &mut String, params: &AnswerParams<'_>, role: DtlsRole) {
+/// Returns the attributes of the transport. Every accepted section repeats them: Firefox crashes and aiortc refuses the
+/// answer where only the first one has them.
+fn transport_lines(params: &AnswerParams<'_>, role: DtlsRole) -> String {
+    let mut lines = String::with_capacity(512);
+    let text = &mut lines;
     line(text, format_args!("a=ice-ufrag:{}", params.ufrag));
     line(text, format_args!("a=ice-pwd:{}", params.pwd));
     line(text, format_args!("a=fingerprint:{}", params.fingerprint));
@@ -260,6 +264,7 @@ fn write_transport(text: &mut String, params: &AnswerParams<'_>, role: DtlsRole)
         line(text, format_args!("a=candidate:{foundation} 1 udp {priority} {ip} {port} typ host"));
     }
     line(text, format_args!("a=end-of-candidates"));
+    lines
 }
 
 fn write_rejected(text: &mut String, section: &Section) {
@@ -365,8 +370,8 @@ impl Ssrcs<'_> {
 
 const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
-/// The most candidates that an answer tells.
-const CANDIDATES_MAX: usize = 32;
+/// The most candidates that an answer has; each accepted section repeats them all.
+const CANDIDATES_MAX: usize = 16;
 const DRAWS_MAX: usize = 8;
 /// Some clients read the session id as a signed number.
 const ORIGIN_MASK: u64 = u64::MAX >> 2;

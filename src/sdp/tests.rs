@@ -5,11 +5,19 @@
 use std::net::SocketAddr;
 
 use proptest::prelude::*;
+use rtc_sdp::description::common::Attribute;
 use rtc_sdp::description::session::SessionDescription;
 
 use super::section::{value_of, values_of};
 use super::*;
 
+/// The end of every accepted section of an answer with [`params`].
+const TRANSPORT: &str = "a=ice-ufrag:AAufrag1\r\na=ice-pwd:0123456789abcdefghijklmnopqrstuv\r\n\
+a=fingerprint:sha-256 AB:CD\r\na=setup:active\r\n\
+a=candidate:1 1 udp 2130706431 192.0.2.7 7882 typ host\r\n\
+a=candidate:2 1 udp 2130706175 2001:db8::7 7882 typ host\r\na=end-of-candidates\r\n";
+/// What stands in every accepted section.
+const TRANSPORT_KEYS: [&str; 6] = ["ice-ufrag", "ice-pwd", "fingerprint", "setup", "candidate", "end-of-candidates"];
 const MIC_RECVONLY: [&str; 4] = ["recvonly", "sendonly", "sendonly", "sendonly"];
 
 /// File, expected directions ("-" is rejected), payload type, audio level id and mid id of the microphone.
@@ -83,16 +91,26 @@ fn the_whole_answer_to_a_bundle_only_offer() {
 a=extmap-allow-mixed\r\na=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n\
 a=extmap:3 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=rtpmap:109 opus/48000/2\r\n\
 a=fmtp:109 useinbandfec=1;usedtx=1\r\na=msid:slot-1 voice-1\r\na=ssrc:1 cname:podium\r\n";
-    assert_eq!(second, expected);
+    assert_eq!(second.strip_suffix(TRANSPORT), Some(expected));
     let head = answer.text.split("m=audio ").next().unwrap();
     let expected = "v=0\r\no=- 77 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2 3\r\na=ice-lite\r\n";
     assert_eq!(head, expected);
-    let first = answer.text.split("m=audio ").nth(1).unwrap();
-    let expected = "a=ice-ufrag:AAufrag1\r\na=ice-pwd:0123456789abcdefghijklmnopqrstuv\r\n\
-a=fingerprint:sha-256 AB:CD\r\na=setup:active\r\n\
-a=candidate:1 1 udp 2130706431 192.0.2.7 7882 typ host\r\n\
-a=candidate:2 1 udp 2130706175 2001:db8::7 7882 typ host\r\na=end-of-candidates\r\n";
-    assert!(first.ends_with(expected), "{first}");
+    let sections: Vec<_> = answer.text.split("m=audio ").skip(1).collect();
+    assert_eq!(sections.len(), 4);
+    assert!(sections.iter().all(|section| section.ends_with(TRANSPORT)), "{}", answer.text);
+}
+
+#[test]
+fn the_first_sixteen_candidates_stand_in_every_section() {
+    let offer = Offer::parse(&captured("chromium-mic-3-slots")).unwrap();
+    let addresses: Vec<SocketAddr> = (1..=17).map(|n| SocketAddr::from(([192, 0, 2, n], 7882))).collect();
+    let params = AnswerParams { candidates: &addresses, ..params(true, true) };
+    let answer = answer(&offer, &params, &mut counter()).unwrap();
+    check(&offer, &answer);
+    for section in answer.text.split("m=audio ").skip(1) {
+        assert_eq!(section.matches("a=candidate:").count(), 16);
+        assert!(section.contains("192.0.2.16 ") && !section.contains("192.0.2.17 "));
+    }
 }
 
 #[test]
@@ -337,25 +355,26 @@ fn ours() -> OurSide<'static> {
     OurSide { ufrag: "AAufrag2", pwd: "vutsrqponmlkjihgfedcba9876543210", fingerprint, candidates }
 }
 
-/// What holds of every answer.
+/// Asserts what holds of every answer.
 fn check(offer: &Offer, answer: &Answer) {
     assert!(answer.text.len() <= 2 * OFFER_MAX);
     let parsed = SessionDescription::try_from(answer.text.clone()).unwrap();
     assert_eq!(parsed.media_descriptions.len(), offer.sections.len());
     let mut accepted = Vec::new();
-    let mut with_transport = 0;
+    let mut transports = Vec::new();
     for (section, media) in offer.sections.iter().zip(&parsed.media_descriptions) {
         let attributes = &media.attributes;
         assert_eq!(media.media_name.media, section.kind.as_str());
         assert_eq!(value_of(attributes, "mid"), section.mid.as_deref());
-        let transport = media.has_attribute("ice-ufrag");
+        let transport: Vec<_> = attributes.iter().filter(|a| TRANSPORT_KEYS.contains(&a.key.as_str())).collect();
         if media.media_name.port.value == 0 {
-            assert!(!transport);
+            assert_eq!(transport, Vec::<&Attribute>::new(), "a rejected section has no transport");
             continue;
         }
         assert_eq!(media.media_name.port.value, 9);
-        assert_eq!(transport, accepted.is_empty(), "on the first accepted section only");
-        with_transport += usize::from(transport);
+        let keys: Vec<_> = transport.iter().map(|attribute| attribute.key.as_str()).collect();
+        assert!(TRANSPORT_KEYS.iter().all(|key| keys.contains(key)), "{keys:?}");
+        transports.push(transport);
         accepted.push(section.mid.clone().unwrap_or_default());
         let direction = attributes.iter().find_map(|a| Direction::parse(&a.key)).unwrap();
         assert!(!direction.sends() || section.direction.receives());
@@ -365,7 +384,8 @@ fn check(offer: &Offer, answer: &Answer) {
         assert_eq!(media.has_attribute("rtcp-rsize"), section.reduced_size_rtcp);
         assert!(!answer.text.contains("transport-cc") && !answer.text.contains("abs-send-time"));
     }
-    assert_eq!(with_transport, 1);
+    assert!(!transports.is_empty());
+    assert!(transports.windows(2).all(|pair| pair[0] == pair[1]), "every section has the same transport");
     assert!(parsed.has_attribute("ice-lite"));
     if let Some(group) = values_of(&parsed.attributes, "group").next() {
         assert_eq!(group, format!("BUNDLE {}", accepted.join(" ")));

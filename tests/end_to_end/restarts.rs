@@ -26,6 +26,12 @@ async fn a_speaker_and_a_listener_move_to_other_addresses_and_the_tone_goes_on()
         for fresh in ["a=ice-ufrag:", "a=ice-pwd:", "o="] {
             assert_ne!(lines(&before, fresh), lines(&after, fresh), "{fresh} is new");
         }
+        for transport in ["a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:"] {
+            let mut found = lines(&after, transport);
+            assert_eq!(found.len(), lines(&after, "m=audio 9 ").len(), "{transport} stands in every section");
+            found.dedup();
+            assert_eq!(found.len(), 1, "{transport} is the same in every section");
+        }
         hears(&cleo, 440).await;
         hears(&host, 440).await;
     }

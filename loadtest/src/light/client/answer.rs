@@ -54,6 +54,9 @@ pub enum AnswerError {
     /// A line that must be there is not, or says nothing that can be read.
     #[error("the answer has no usable {0}")]
     Missing(&'static str),
+    /// A section with a port does not have the transport of the others (Firefox and aiortc want it in each).
+    #[error("not every accepted section has the same transport")]
+    OtherTransport,
     /// More sections than any client offers.
     #[error("the answer has more than {SECTIONS_MAX} sections")]
     TooManySections,
@@ -72,6 +75,11 @@ impl Answer {
         let sections: Vec<Section<'_>> = sections.take(SECTIONS_MAX + 1).map(Section::read).collect();
         if sections.len() > SECTIONS_MAX {
             return Err(AnswerError::TooManySections);
+        }
+        let mut transports = sections.iter().filter(|section| !section.is_rejected).map(|section| &section.transport);
+        let transport = transports.next();
+        if transports.any(|other| Some(other) != transport) {
+            return Err(AnswerError::OtherTransport);
         }
         let first = |prefix: &str| text.lines().find_map(|line| line.strip_prefix(prefix)).map(str::trim);
         let server_role = match first("a=setup:") {
@@ -105,6 +113,10 @@ impl Answer {
 #[derive(Default)]
 struct Section<'a> {
     mid: &'a str,
+    /// Its port is 0.
+    is_rejected: bool,
+    /// The lines that every accepted section repeats.
+    transport: Vec<&'a str>,
     payload_type: u8,
     server_sends: bool,
     server_receives: bool,
@@ -118,9 +130,13 @@ impl<'a> Section<'a> {
         let mut section = Self::default();
         let mut lines = text.lines();
         // Kind, port, protocol, and the one format that was taken.
-        let format = lines.next().and_then(|line| line.split_whitespace().nth(3));
-        section.payload_type = format.and_then(|format| format.parse().ok()).unwrap_or_default();
+        let fields: Vec<&str> = lines.next().unwrap_or_default().split_whitespace().collect();
+        section.is_rejected = fields.get(1) == Some(&"0");
+        section.payload_type = fields.get(3).and_then(|format| format.parse().ok()).unwrap_or_default();
         for line in lines.filter_map(|line| line.trim_end().strip_prefix("a=")) {
+            if TRANSPORT.iter().any(|attribute| line.starts_with(attribute)) {
+                section.transport.push(line);
+            }
             match line.split_once(':').unwrap_or((line, "")) {
                 ("mid", mid) => section.mid = mid,
                 ("sendrecv", _) => (section.server_sends, section.server_receives) = (true, true),
@@ -172,6 +188,7 @@ fn fingerprint(text: &str) -> Option<Fingerprint> {
     Fingerprint::new(name, digest?)
 }
 
+const TRANSPORT: [&str; 6] = ["ice-ufrag:", "ice-pwd:", "fingerprint:", "setup:", "candidate:", "end-of-candidates"];
 const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 /// A client offers far fewer slots.
@@ -184,24 +201,43 @@ mod tests {
 
     use super::*;
 
-    const ANSWER: &str = "v=0\r\no=- 7 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\na=ice-lite\r\n\
-        m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\n\
+    const SESSION: &str = "v=0\r\no=- 7 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\na=ice-lite\r\n";
+    const SECTIONS: [&str; 3] = [
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\n\
         a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\na=extmap:4/sendonly urn:ietf:params:rtp-hdrext:sdes:mid\r\n\
-        a=rtpmap:111 opus/48000/2\r\na=ice-ufrag:00abcdef\r\na=ice-pwd:0123456789abcdef0123456789abcdef\r\n\
+        a=rtpmap:111 opus/48000/2\r\n",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\na=sendonly\r\na=ssrc:77 cname:p\r\n",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:2\r\na=inactive\r\n",
+    ];
+    const TRANSPORT: &str = "a=ice-ufrag:00abcdef\r\na=ice-pwd:0123456789abcdef0123456789abcdef\r\n\
         a=fingerprint:sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n\
         a=setup:active\r\na=candidate:1 1 udp 2130706431 ::1 4000 typ host\r\n\
-        a=candidate:2 1 udp 2130706175 127.0.0.1 4000 typ host\r\na=end-of-candidates\r\n\
-        m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\na=sendonly\r\na=ssrc:77 cname:p\r\n\
-        m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:2\r\na=inactive\r\n";
+        a=candidate:2 1 udp 2130706175 127.0.0.1 4000 typ host\r\na=end-of-candidates\r\n";
+    const REJECTED: &str = "m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=mid:3\r\na=inactive\r\n";
+
+    fn whole() -> String {
+        let sections: String = SECTIONS.iter().map(|section| format!("{section}{TRANSPORT}")).collect();
+        format!("{SESSION}{sections}{REJECTED}")
+    }
 
     #[test]
     fn an_answer_tells_where_to_send_and_what_comes() {
-        let answer = Answer::parse(ANSWER).unwrap();
+        let answer = Answer::parse(&whole()).unwrap();
         assert_eq!(answer.candidate.to_string(), "127.0.0.1:4000");
         assert_eq!((answer.ufrag.as_str(), answer.server_role), ("00abcdef", DtlsRole::Active));
         let microphone = MicrophoneTerms { mid: "0".to_owned(), payload_type: 111, level_id: Some(1), mid_id: Some(4) };
         assert_eq!(answer.microphone, Some(microphone));
         assert_eq!(answer.slots, [SlotTerms { mid: "1".to_owned(), ssrc: 77, payload_type: 111 }]);
+    }
+
+    #[test]
+    fn an_answer_whose_sections_differ_in_their_transport_is_refused() {
+        let [first, second, third] = SECTIONS;
+        let missing = format!("{SESSION}{first}{TRANSPORT}{second}{third}{TRANSPORT}");
+        assert_eq!(Answer::parse(&missing), Err(AnswerError::OtherTransport));
+        let other = TRANSPORT.replace("127.0.0.1", "127.0.0.2");
+        let other = format!("{SESSION}{first}{TRANSPORT}{second}{other}{third}{TRANSPORT}");
+        assert_eq!(Answer::parse(&other), Err(AnswerError::OtherTransport));
     }
 
     #[test]
@@ -213,11 +249,11 @@ mod tests {
             ("a=fingerprint", "fingerprint"),
             ("a=setup", "setup"),
         ] {
-            let without: String = ANSWER.split_inclusive("\r\n").filter(|text| !text.starts_with(line)).collect();
+            let without: String = whole().split_inclusive("\r\n").filter(|text| !text.starts_with(line)).collect();
             assert_eq!(Answer::parse(&without), Err(AnswerError::Missing(what)));
         }
         assert!(Answer::parse("").is_err());
-        let endless = ANSWER.to_owned() + &"m=audio 9 x 111\r\n".repeat(SECTIONS_MAX);
+        let endless = whole() + &"m=audio 9 x 111\r\n".repeat(SECTIONS_MAX);
         assert_eq!(Answer::parse(&endless), Err(AnswerError::TooManySections));
     }
 }
