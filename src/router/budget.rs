@@ -85,6 +85,23 @@ mod tests {
     }
 
     #[test]
+    fn music_at_the_bit_rate_that_answers_allow_fits_with_its_headers() {
+        /// The most that an answer allows, in bit/s.
+        const BITRATE_MAX: u32 = 256_000;
+        /// A header with a level and a mid, and an authentication tag.
+        const AROUND: usize = 12 + 12 + 16;
+        for packet_ms in [10, 20, 40] {
+            let start = now();
+            let mut budget = Budget::full(VOICE, start);
+            let payload = usize::try_from(BITRATE_MAX / 8 * packet_ms / 1_000).expect("small");
+            for n in 0..60_000 / packet_ms {
+                let at = start + Duration::from_millis(u64::from(n * packet_ms));
+                assert!(budget.spend(payload + AROUND, at), "packet {n} of {packet_ms} ms");
+            }
+        }
+    }
+
+    #[test]
     fn bytes_are_budgeted_too() {
         let start = now();
         let mut budget = Budget::full(VOICE, start);
