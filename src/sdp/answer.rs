@@ -2,12 +2,16 @@
 //!
 //! The first audio section that the client can send on is its microphone; each other one that it can receive on is a
 //! slot. If none is, the microphone's own section is also the one slot.
+//!
+//! A client with `bundlePolicy: "max-bundle"` has no transport but that of its BUNDLE group's first section. So that section
+//! is kept without media where we cannot use it (RFC 9143 section 7.3 lets us, and Chromium cannot apply an answer that rejects it).
 
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use super::SdpError;
 use super::offer::{Fingerprint, Offer, Setup};
+use super::opus::Opus;
 use super::section::{Direction, Section};
 
 /// What we bring to an answer.
@@ -131,12 +135,20 @@ pub fn answer(
     write_session(&mut text, offer, params, &accepted);
     let mut microphone = None;
     let mut slots = Vec::new();
-    for (section, part) in offer.sections.iter().zip(&parts) {
-        let Part::Accepted { speaks, hears } = *part else {
-            write_rejected(&mut text, section);
-            continue;
+    for (index, (section, part)) in offer.sections.iter().zip(&parts).enumerate() {
+        let (speaks, hears) = match *part {
+            Part::Rejected => {
+                write_rejected(&mut text, section);
+                continue;
+            }
+            Part::Kept => {
+                write_kept(&mut text, section);
+                text.push_str(&transport);
+                continue;
+            }
+            Part::Accepted { speaks, hears } => (speaks, hears),
         };
-        let payload_type = payload_type(section);
+        let payload_type = opus_of(section).payload_type;
         if speaks {
             microphone = Some(Microphone {
                 mid: section.mid.clone(),
@@ -151,13 +163,14 @@ pub fn answer(
             ssrc: ssrcs.draw(),
             payload_type,
             audio_level_id: section.extension_id(AUDIO_LEVEL, Direction::receives),
-            mid_id: section.extension_id(MID, Direction::receives),
+            mid_id: mid_id_of_slot(section, offer.extmap_allow_mixed),
         });
-        write_section(&mut text, section, speaks, slot.as_ref(), params);
+        write_section(&mut text, (index, section), speaks, slot.as_ref(), params);
         text.push_str(&transport);
         slots.extend(slot);
     }
-    let all = |test: fn(&Section) -> bool| accepted.iter().all(|&i| test(&offer.sections[i]));
+    let audio = || offer.sections.iter().zip(&parts).filter(|(_, part)| matches!(part, Part::Accepted { .. }));
+    let all = |test: fn(&Section) -> bool| audio().all(|(section, _)| test(section));
     Ok(Answer {
         text,
         negotiated: Negotiated {
@@ -191,6 +204,8 @@ fn role(offered: Setup, agreed: Option<DtlsRole>) -> Result<DtlsRole, SdpError> 
 enum Part {
     /// Port 0.
     Rejected,
+    /// We cannot use it, but the transport is named after it: it is inactive.
+    Kept,
     /// It belongs to the transport; without a voice in either direction it is inactive.
     Accepted {
         /// The participant's voice comes here.
@@ -215,11 +230,14 @@ fn cast(offer: &Offer, params: &AnswerParams<'_>) -> Vec<Part> {
         .filter(|&index| Some(index) != microphone || !other_slots)
         .take(if params.can_subscribe { params.slots_max } else { 0 })
         .collect();
+    // A section that the client itself has switched off is none that it could name a transport after.
+    let first = offer.bundled.iter().copied().find(|&index| offer.sections[index].offered);
     let part = |index: usize| {
-        if !usable(index) {
-            return Part::Rejected;
+        if usable(index) {
+            return Part::Accepted { speaks: Some(index) == microphone, hears: slots.contains(&index) };
         }
-        Part::Accepted { speaks: Some(index) == microphone, hears: slots.contains(&index) }
+        let can_stay = offer.sections[index].first_format.is_some();
+        if Some(index) == first && can_stay { Part::Kept } else { Part::Rejected }
     };
     (0..offer.sections.len()).map(part).collect()
 }
@@ -232,7 +250,8 @@ fn write_session(text: &mut String, offer: &Offer, params: &AnswerParams<'_>, ac
     line(text, format_args!("s=-"));
     line(text, format_args!("t=0 0"));
     if offer.has_bundle {
-        let mids = accepted.iter().filter_map(|&i| offer.sections[i].mid.as_deref());
+        let members = offer.bundled.iter().filter(|index| accepted.contains(index));
+        let mids = members.filter_map(|&index| offer.sections[index].mid.as_deref());
         let mids: Vec<_> = mids.collect();
         line(text, format_args!("a=group:BUNDLE {}", mids.join(" ")));
     }
@@ -278,14 +297,43 @@ fn write_rejected(text: &mut String, section: &Section) {
     line(text, format_args!("a=inactive"));
 }
 
+/// Writes a section that takes part in nothing but the transport.
+fn write_kept(text: &mut String, section: &Section) {
+    let (kind, protocol) = (section.kind.as_str(), &section.protocol);
+    let format = section.first_format.as_ref().expect("only sections with a format are kept");
+    line(text, format_args!("m={kind} 9 {protocol} {}", format.name));
+    line(text, format_args!("c=IN IP4 0.0.0.0"));
+    if let Some(mid) = &section.mid {
+        line(text, format_args!("a=mid:{mid}"));
+    }
+    line(text, format_args!("a=inactive"));
+    write_offered_flags(text, section);
+    for (key, value) in &format.attributes {
+        line(text, format_args!("a={key}:{value}"));
+    }
+}
+
+/// Writes those of the flags that we take part in which the offer has.
+fn write_offered_flags(text: &mut String, section: &Section) {
+    let offered = [
+        (section.rtcp_mux, "rtcp-mux"),
+        (section.reduced_size_rtcp, "rtcp-rsize"),
+        (section.extmap_allow_mixed, "extmap-allow-mixed"),
+    ];
+    for (_, attribute) in offered.into_iter().filter(|(offered, _)| *offered) {
+        line(text, format_args!("a={attribute}"));
+    }
+}
+
 fn write_section(
     text: &mut String,
-    section: &Section,
+    (index, section): (usize, &Section),
     speaks: bool,
     slot: Option<&SlotParams>,
     params: &AnswerParams<'_>,
 ) {
-    let (protocol, pt) = (&section.protocol, payload_type(section));
+    let opus = opus_of(section);
+    let (protocol, pt) = (&section.protocol, opus.payload_type);
     line(text, format_args!("m=audio 9 {protocol} {pt}"));
     line(text, format_args!("c=IN IP4 0.0.0.0"));
     if let Some(mid) = &section.mid {
@@ -298,14 +346,7 @@ fn write_section(
         (false, None) => Direction::Inactive,
     };
     line(text, format_args!("a={}", direction.as_str()));
-    let offered = [
-        (section.rtcp_mux, "rtcp-mux"),
-        (section.reduced_size_rtcp, "rtcp-rsize"),
-        (section.extmap_allow_mixed, "extmap-allow-mixed"),
-    ];
-    for (_, attribute) in offered.into_iter().filter(|(offered, _)| *offered) {
-        line(text, format_args!("a={attribute}"));
-    }
+    write_offered_flags(text, section);
     for uri in [AUDIO_LEVEL, MID] {
         if let Some(extension) = section.extensions.iter().find(|e| e.uri == uri) {
             let id = extension.id;
@@ -320,19 +361,35 @@ fn write_section(
         }
     }
     line(text, format_args!("a=rtpmap:{pt} opus/48000/2"));
-    line(text, format_args!("a=fmtp:{pt} useinbandfec=1;usedtx=1"));
+    line(text, format_args!("a=fmtp:{pt} {}", opus.format.answered(slot.is_some())));
+    let packet_time = section.packet_time.answered();
+    for (key, ms) in [("ptime", packet_time.preferred_ms), ("maxptime", packet_time.max_ms)] {
+        if let Some(ms) = ms {
+            line(text, format_args!("a={key}:{ms}"));
+        }
+    }
     if let Some(slot) = slot {
         let (ssrc, cname) = (slot.ssrc, params.cname);
-        // A stream of its own for each slot: they hold unrelated voices, and browsers synchronize within a stream.
-        let name = section.mid.as_deref().unwrap_or("0");
-        line(text, format_args!("a=msid:slot-{name} voice-{name}"));
+        // A stream of its own for each slot: they hold unrelated voices, and browsers synchronize within a stream. Its
+        // name is made of the section's index, since a name holds 64 characters at most (RFC 8830 section 2) and a mid more.
+        line(text, format_args!("a=msid:slot-{index} voice-{index}"));
         line(text, format_args!("a=ssrc:{ssrc} cname:{cname}"));
     }
 }
 
-fn payload_type(section: &Section) -> u8 {
-    let opus = section.opus.as_ref();
-    opus.expect("only sections with Opus are accepted").payload_type
+fn opus_of(section: &Section) -> &Opus {
+    section.opus.as_ref().expect("only sections with Opus are accepted")
+}
+
+/// Returns the id under which a slot's packets carry their mid, or nothing where the client could not read it: a stream must
+/// not mix the two forms of header extensions unless that was negotiated (RFC 8285 section 4.1.2), and a mid of more than 16
+/// bytes needs the long form. The declared SSRC says then where a packet belongs.
+fn mid_id_of_slot(section: &Section, session_allows_mixed: bool) -> Option<u8> {
+    let id = section.extension_id(MID, Direction::receives)?;
+    let is_short = id <= SHORT_ID_MAX && section.mid.as_ref().is_none_or(|mid| mid.len() <= SHORT_LEN_MAX);
+    let level_is_short = section.extension_id(AUDIO_LEVEL, Direction::receives).map(|id| id <= SHORT_ID_MAX);
+    let is_mixed = level_is_short.is_some_and(|level_is_short| level_is_short != is_short);
+    (!is_mixed || session_allows_mixed || section.extmap_allow_mixed).then_some(id)
 }
 
 fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
@@ -372,6 +429,9 @@ const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 /// The most candidates that an answer has; each accepted section repeats them all.
 const CANDIDATES_MAX: usize = 16;
+/// What the one-byte form of a header extension can hold: ids, and bytes of a value (RFC 8285 section 4.2).
+const SHORT_ID_MAX: u8 = 14;
+const SHORT_LEN_MAX: usize = 16;
 const DRAWS_MAX: usize = 8;
 /// Some clients read the session id as a signed number.
 const ORIGIN_MASK: u64 = u64::MAX >> 2;

@@ -8,12 +8,14 @@
 mod agreement;
 mod answer;
 mod offer;
+mod opus;
 mod section;
 
 pub use agreement::{Agreement, OurSide};
 pub use answer::{Answer, AnswerParams, DtlsRole, Microphone, Negotiated, SlotParams, answer};
 pub use offer::{Fingerprint, HashName, Offer, Setup};
-pub use section::{Direction, Extension, Opus, Section, SectionKind};
+pub use opus::{Opus, OpusFormat, PacketTime};
+pub use section::{Direction, Extension, PlainFormat, Section, SectionKind};
 
 /// Why an offer cannot be answered. The text is safe to show: it repeats nothing of the offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +32,7 @@ pub enum SdpError {
     /// Two sections with the same `a=mid`.
     #[error("two media sections have the same mid")]
     DuplicateMid,
-    /// A `a=mid` that is no token of at most 32 characters.
+    /// An `a=mid` that is no token of at most 255 characters.
     #[error("a mid is malformed")]
     BadMid,
     /// No `a=ice-ufrag` and `a=ice-pwd`.

@@ -23,8 +23,8 @@ pub struct Offer {
     pub sections: Vec<Section>,
     /// `a=extmap-allow-mixed` stands at the session level.
     pub extmap_allow_mixed: bool,
-    /// The sections (by index) that share the one transport, in their order: the BUNDLE group of the first audio
-    /// section that we can take, or that section alone.
+    /// The sections (by index) that share the one transport, in the order of their group: the BUNDLE group of the first
+    /// audio section that we can take, or that section alone.
     pub(super) bundled: Vec<usize>,
     /// There is such a BUNDLE group.
     pub(super) has_bundle: bool,
@@ -223,13 +223,15 @@ fn shared_transport(session: &[Attribute], sections: &[Section]) -> Result<(Vec<
     let first = sections.iter().position(Section::usable_audio).ok_or(SdpError::NoAudio)?;
     let groups = values_of(session, "group").filter_map(|group| group.strip_prefix("BUNDLE "));
     for group in groups {
-        let is_member = |section: &Section| {
-            let mid = section.mid.as_deref();
-            mid.is_some_and(|mid| group.split_ascii_whitespace().any(|member| member == mid))
-        };
-        if is_member(&sections[first]) {
-            let members = (0..sections.len()).filter(|&index| is_member(&sections[index]));
-            return Ok((members.collect(), true));
+        let index_of = |mid: &str| sections.iter().position(|section| section.mid.as_deref() == Some(mid));
+        let mut members = Vec::new();
+        for index in group.split_ascii_whitespace().filter_map(index_of) {
+            if !members.contains(&index) {
+                members.push(index);
+            }
+        }
+        if members.contains(&first) {
+            return Ok((members, true));
         }
     }
     Ok((vec![first], false))

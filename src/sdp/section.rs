@@ -4,6 +4,7 @@ use rtc_sdp::description::common::Attribute;
 use rtc_sdp::description::media::MediaDescription;
 
 use super::SdpError;
+use super::opus::{Opus, OpusFormat, PacketTime};
 
 /// One media section as it was offered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,10 @@ pub struct Section {
     pub extmap_allow_mixed: bool,
     /// The first usable Opus payload type.
     pub opus: Option<Opus>,
+    /// The length of packets that is asked for.
+    pub packet_time: PacketTime,
+    /// The first format of any kind.
+    pub first_format: Option<PlainFormat>,
     /// Header extensions with usable ids.
     pub extensions: Vec<Extension>,
     /// The SSRCs that the section declares, in their order.
@@ -60,13 +65,13 @@ pub enum Direction {
     Inactive,
 }
 
-/// An Opus payload type.
+/// A format that an answer can name in a section that stays without media.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opus {
-    /// Its number.
-    pub payload_type: u8,
-    /// Its format parameters, as they stand.
-    pub fmtp: Option<String>,
+pub struct PlainFormat {
+    /// As the `m=` line has it.
+    pub name: String,
+    /// What says what it is: values of `a=rtpmap`, `a=fmtp`, `a=sctp-port` and their like, with the attributes' names.
+    pub attributes: Vec<(&'static str, String)>,
 }
 
 /// A header extension.
@@ -159,6 +164,8 @@ impl Section {
             reduced_size_rtcp: has("rtcp-rsize"),
             extmap_allow_mixed: has("extmap-allow-mixed"),
             opus: find_opus(&media.media_name.formats, attributes),
+            packet_time: PacketTime::parse(value_of(attributes, "ptime"), value_of(attributes, "maxptime")),
+            first_format: find_format(kind, &media.media_name.formats, attributes),
             extensions: values_of(attributes, "extmap").filter_map(Extension::parse).collect(),
             ssrcs: distinct_ssrcs(attributes),
         })
@@ -205,23 +212,42 @@ pub(super) fn value_of<'a>(attributes: &'a [Attribute], key: &'a str) -> Option<
     values_of(attributes, key).next()
 }
 
-/// The first format of the `m=` line that is Opus and whose packets cannot be taken for RTCP.
+/// Returns the first format of the `m=` line that is Opus and whose packets cannot be taken for RTCP.
 fn find_opus(formats: &[String], attributes: &[Attribute]) -> Option<Opus> {
-    let of = |key, format: &str| {
-        values_of(attributes, key)
-            .filter_map(|value| value.split_once(' '))
-            .find(|(number, _)| *number == format)
-            .map(|(_, value)| value.trim())
-    };
-    let is_opus = |format: &&String| of("rtpmap", format).is_some_and(|name| name.eq_ignore_ascii_case(OPUS_NAME));
+    let is_opus =
+        |format: &&String| about(attributes, "rtpmap", format).is_some_and(|name| name.eq_ignore_ascii_case(OPUS_NAME));
     let usable = |format: &String| -> Option<u8> {
         let number = format.parse().ok()?;
         (number <= 127 && !TAKEN_FOR_RTCP.contains(&number)).then_some(number)
     };
-    formats
-        .iter()
-        .filter(is_opus)
-        .find_map(|format| Some(Opus { payload_type: usable(format)?, fmtp: of("fmtp", format).map(str::to_owned) }))
+    formats.iter().filter(is_opus).find_map(|name| {
+        let format = about(attributes, "fmtp", name).map(OpusFormat::parse).unwrap_or_default();
+        Some(Opus { payload_type: usable(name)?, format })
+    })
+}
+
+/// Returns the first format that is media by itself, with all that a client needs to know it again.
+fn find_format(kind: SectionKind, formats: &[String], attributes: &[Attribute]) -> Option<PlainFormat> {
+    if kind == SectionKind::Application {
+        let name = formats.first()?.clone();
+        let whole = ["sctp-port", "max-message-size", "sctpmap"].into_iter();
+        let attributes = whole.filter_map(|key| Some((key, value_of(attributes, key)?.to_owned())));
+        return Some(PlainFormat { name, attributes: attributes.collect() });
+    }
+    // A repair format is nothing without the format that it repairs.
+    let is_repair = |name: &&String| {
+        let codec = about(attributes, "rtpmap", name).and_then(|codec| codec.split('/').next());
+        codec.is_some_and(|codec| REPAIR.iter().any(|repair| codec.eq_ignore_ascii_case(repair)))
+    };
+    let name = formats.iter().find(|name| !is_repair(name)).or(formats.first())?;
+    let of = |key: &'static str| Some((key, format!("{name} {}", about(attributes, key, name)?)));
+    Some(PlainFormat { name: name.clone(), attributes: ["rtpmap", "fmtp"].into_iter().filter_map(of).collect() })
+}
+
+/// Returns what the first attribute with this key says of a format, if the format stands first in its value.
+fn about<'a>(attributes: &'a [Attribute], key: &'a str, format: &str) -> Option<&'a str> {
+    let mut pairs = values_of(attributes, key).filter_map(|value| value.split_once(' '));
+    pairs.find(|(name, _)| *name == format).map(|(_, value)| value.trim())
 }
 
 fn distinct_ssrcs(attributes: &[Attribute]) -> Vec<u32> {
@@ -243,8 +269,10 @@ fn is_mid(mid: &str) -> bool {
 }
 
 const OPUS_NAME: &str = "opus/48000/2";
+const REPAIR: [&str; 5] = ["rtx", "red", "ulpfec", "flexfec", "flexfec-03"];
 /// With the marker bit these payload types look like RTCP (RFC 5761, section 4).
 const TAKEN_FOR_RTCP: std::ops::RangeInclusive<u8> = 64..=95;
 /// The id that ends a block of one-byte elements.
 const RESERVED_ID: u8 = 15;
-const MID_MAX: usize = 32;
+/// As long as a header extension can carry (RFC 8285 section 4.3).
+const MID_MAX: usize = 255;
