@@ -1,10 +1,17 @@
-//! How fast one session may talk: a token bucket, and the patience behind it.
+//! Limits: how fast someone may talk, how many may wait, and who gives way when a place is short.
 //!
-//! Pure: the time is an argument. It knows nothing of frames.
+//! Pure: the time is an argument. It knows nothing of frames, tokens and sockets. `buckets` keeps a pace for each of many, `waiting` tells who gives
+//! way, and `address` says whom one address stands for. The flood gate of one talker:
 //!
 //!   Allowed ──bucket empty──► Refused { answer or not } ──refused for longer than the patience──► Cut
 
+mod address;
+mod buckets;
+mod waiting;
+
 use std::time::{Duration, Instant};
+
+pub use self::{address::ClientAddress, buckets::Buckets, waiting::Waiting};
 
 /// A bucket that holds up to `burst` tokens and wins `per_second` of them back.
 #[derive(Debug, Clone)]
@@ -33,6 +40,13 @@ impl TokenBucket {
             return Ok(());
         }
         Err(Duration::from_secs_f64((1.0 - self.tokens) / self.per_second))
+    }
+
+    /// Returns whether the bucket is full: a new one would allow no more.
+    #[must_use]
+    pub fn is_full(&self, now: Instant) -> bool {
+        let elapsed = now.saturating_duration_since(self.filled_at);
+        self.tokens + elapsed.as_secs_f64() * self.per_second >= self.burst
     }
 }
 
@@ -100,6 +114,13 @@ impl FloodGate {
         }
         Verdict::Refused { retry_after }
     }
+
+    /// Returns whether nothing is held against the talker: a new gate would allow no more.
+    #[must_use]
+    pub fn is_calm(&self, now: Instant) -> bool {
+        let is_over = self.flood.is_none_or(|flood| now.saturating_duration_since(flood.refused_at) >= CALM);
+        is_over && self.bucket.is_full(now) && self.answers.is_full(now)
+    }
 }
 
 /// A flood is over when so much time has passed without a refused frame.
@@ -161,6 +182,18 @@ mod tests {
             let verdicts: Vec<_> = (0..100).map(|_| gate.judge(at)).collect();
             assert!(!verdicts.contains(&Verdict::Cut));
         }
+    }
+
+    #[test]
+    fn a_gate_is_calm_when_a_new_one_would_allow_no_more() {
+        let start = crate::clock::now();
+        let mut gate = FloodGate::new(2, 4, PATIENCE, start);
+        assert!(gate.is_calm(start));
+        for _ in 0..6 {
+            gate.judge(start);
+        }
+        assert!(!gate.is_calm(start + Duration::from_millis(1_900)), "the bucket is not full yet");
+        assert!(gate.is_calm(start + Duration::from_secs(3)));
     }
 
     #[test]
