@@ -1,10 +1,17 @@
 //! The backlog is what waits for the disk: batches in the order they came, within bounds.
 //!
-//! Of a row of state only the newest value waits; state is never dropped. When too much waits, the oldest rows of the log go, and are counted.
+//! Of a row of state only the newest value waits; state is never dropped. When too much waits, rows of the log go, and are counted: those of the room
+//! that has the most, the lightest first, of these the oldest.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+};
 
-use super::batch::{AnswerRow, AuditRow, Batch, EventRow};
+use super::{
+    batch::{AnswerRow, AuditRow, Batch, EventRow},
+    weight::Weight,
+};
 use crate::{ids::RoomId, room::Change};
 
 /// What waits for the disk.
@@ -15,10 +22,17 @@ pub(super) struct Backlog {
     newest: HashMap<RoomId, HashMap<String, u64>>,
     /// The number of the next batch.
     next: u64,
-    /// No batch before this one has anything that could be dropped.
-    undroppable_before: u64,
+    /// What waits of the log of each room.
+    logs: HashMap<Option<RoomId>, Waiting>,
     rows: usize,
     bytes: usize,
+}
+
+/// What waits of one room's log.
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: usize,
+    batches: BTreeSet<u64>,
 }
 
 impl Backlog {
@@ -62,8 +76,14 @@ impl Backlog {
             newest.extend(batch.state.iter().map(|change| (change.key.clone(), number)));
         }
         self.count(&batch);
+        let log_bytes = log_bytes(&batch);
+        if log_bytes > 0 {
+            let waiting = self.logs.entry(batch.room.clone()).or_default();
+            waiting.bytes += log_bytes;
+            waiting.batches.insert(number);
+        }
         self.batches.insert(number, batch);
-        self.drop_oldest()
+        self.drop_of_the_busiest()
     }
 
     /// The same, but for what is given up if it could not be written at once.
@@ -119,27 +139,41 @@ impl Backlog {
         }
     }
 
-    fn drop_oldest(&mut self) -> u64 {
+    /// Makes room at the cost of whoever has the most. Somewhat more goes than must, so that the search is paid for rarely.
+    fn drop_of_the_busiest(&mut self) -> u64 {
         let mut dropped = 0;
         while self.is_full() {
-            let from = self.undroppable_before;
-            let mut droppable = self.batches.range_mut(from..).filter(|(_, batch)| has_log(batch));
-            let Some((&number, batch)) = droppable.next() else {
-                self.undroppable_before = self.next;
+            let busiest =
+                self.logs.iter().max_by_key(|(_, log)| (log.bytes, log.batches.first().map(|first| Reverse(*first))));
+            let Some(room) = busiest.map(|(room, _)| room.clone()) else { break };
+            let before = self.bytes;
+            for weight in Weight::ALL {
+                let of_room = self.logs.get(&room).map(|log| log.batches.iter().copied().collect()).unwrap_or_default();
+                dropped += self.drop_rows(&room, of_room, weight, before.saturating_sub(FREED_AT_ONCE));
+            }
+        }
+        dropped
+    }
+
+    /// Drops a room's rows of this weight from these batches, until no more than so many bytes wait and nothing is full.
+    fn drop_rows(&mut self, room: &Option<RoomId>, batches: Vec<u64>, weight: Weight, bytes_wanted: usize) -> u64 {
+        let mut dropped = 0;
+        for number in batches {
+            if self.bytes <= bytes_wanted && !self.is_full() {
                 break;
-            };
-            self.undroppable_before = number;
-            let (mut rows, mut bytes) = (0, 0);
-            let mut gone = |size: usize| {
-                rows += 1;
-                bytes += size;
-            };
-            batch.events.drain(..).for_each(|row| gone(event_bytes(&row)));
-            batch.audits.drain(..).for_each(|row| gone(audit_bytes(&row)));
-            batch.answers.drain(..).for_each(|row| gone(answer_bytes(&row)));
+            }
+            let (Some(batch), Some(log)) = (self.batches.get_mut(&number), self.logs.get_mut(room)) else { continue };
+            let (rows, bytes) = drop_of_weight(batch, weight);
             dropped += rows as u64;
             self.rows -= rows;
             self.bytes -= bytes;
+            log.bytes -= bytes;
+            if !has_log(batch) {
+                log.batches.remove(&number);
+            }
+            if log.batches.is_empty() {
+                self.logs.remove(room);
+            }
             if batch.is_empty() {
                 self.batches.remove(&number);
                 self.bytes -= BATCH_BYTES;
@@ -149,14 +183,31 @@ impl Backlog {
     }
 
     fn count(&mut self, batch: &Batch) {
-        let Batch { room: _, at_ms: _, state, events, audits, answers, ends: _, now_or_never: _ } = batch;
-        self.rows += state.len() + events.len() + audits.len() + answers.len();
-        self.bytes += BATCH_BYTES
-            + state.iter().map(state_bytes).sum::<usize>()
-            + events.iter().map(event_bytes).sum::<usize>()
-            + audits.iter().map(audit_bytes).sum::<usize>()
-            + answers.iter().map(answer_bytes).sum::<usize>();
+        self.rows += batch.state.len() + log_rows(batch);
+        self.bytes += BATCH_BYTES + batch.state.iter().map(state_bytes).sum::<usize>() + log_bytes(batch);
     }
+}
+
+/// Takes the rows of this weight out of a batch's log. Gives how many there were, and their size.
+fn drop_of_weight(batch: &mut Batch, weight: Weight) -> (usize, usize) {
+    let before = (log_rows(batch), log_bytes(batch));
+    batch.events.retain(|row| Weight::of(row.kind) != weight);
+    match weight {
+        Weight::Light => {}
+        Weight::Plain => batch.answers.clear(),
+        Weight::Heavy => batch.audits.clear(),
+    }
+    (before.0 - log_rows(batch), before.1 - log_bytes(batch))
+}
+
+fn log_rows(batch: &Batch) -> usize {
+    batch.events.len() + batch.audits.len() + batch.answers.len()
+}
+
+fn log_bytes(batch: &Batch) -> usize {
+    batch.events.iter().map(event_bytes).sum::<usize>()
+        + batch.audits.iter().map(audit_bytes).sum::<usize>()
+        + batch.answers.iter().map(answer_bytes).sum::<usize>()
 }
 
 fn has_log(batch: &Batch) -> bool {
@@ -180,6 +231,8 @@ fn answer_bytes(row: &AnswerRow) -> usize {
     ROW_BYTES + row.whose.len() + row.key.len() + row.content_type.len() + row.body.len()
 }
 
+/// How much is freed at once when too much waits, in bytes.
+const FREED_AT_ONCE: usize = BYTES_MAX / 64;
 /// How much may wait for the disk before the oldest rows of the log go, in bytes.
 pub(super) const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The same in rows.
@@ -258,6 +311,26 @@ mod tests {
         assert_eq!(dropped, 100 - left as u64);
         assert_eq!(rows(&backlog).len(), 100);
         assert!(backlog.batches().take(100 - left).all(|batch| batch.events.is_empty()), "the oldest went");
+        assert!(!backlog.is_full());
+    }
+
+    #[test]
+    fn a_flood_of_one_room_costs_no_other_and_no_decision_of_its_own() {
+        let mut backlog = Backlog::default();
+        let of = |kind, length| EventRow { kind, ..event(length) };
+        let decision = |name: &str| Batch { events: vec![of("moderation.member_ban", 100)], ..step(name, &[]) };
+        backlog.push(decision("quiet"));
+        backlog.push(Batch { events: vec![of("room.message", 100)], ..step("quiet", &[]) });
+        backlog.push(decision("loud"));
+        let flood = || Batch { events: vec![of("room.message", 10_000)], ..step("loud", &[]) };
+        let dropped: u64 = (0..20_000).map(|_| backlog.push(flood())).sum();
+        assert!(!backlog.is_full() && dropped > 13_000, "{dropped}");
+        let first: Vec<_> = backlog.batches().take(3).map(|batch| batch.events[0].kind).collect();
+        assert_eq!(first, ["moderation.member_ban", "room.message", "moderation.member_ban"]);
+        let flood = || Batch { events: vec![of("moderation.seat_lock", 10_000)], ..step("loud", &[]) };
+        (0..20_000).for_each(|_| drop(backlog.push(flood())));
+        let first: Vec<_> = backlog.batches().take(2).map(|batch| batch.room.as_ref().unwrap().as_str()).collect();
+        assert_eq!(first, ["quiet", "quiet"], "whatever the flood is made of");
         assert!(!backlog.is_full());
     }
 

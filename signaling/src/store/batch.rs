@@ -1,6 +1,6 @@
 //! A batch is what one step of a room changes: written whole or not at all.
 
-use axum::extract::ws::Utf8Bytes;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{ids::RoomId, room::Change};
 

@@ -8,6 +8,7 @@ use super::{
     outbox::Delivery,
     rows::{self, int},
     totals::Totals,
+    weight::Weight,
 };
 
 /// The file, for writing.
@@ -204,6 +205,7 @@ fn put_batch(
                 since_ms: batch.at_ms,
                 attempts: 0,
                 next_ms: batch.at_ms,
+                weight: Weight::of(event.kind),
             };
             totals.came(rows::put_delivery(to, &delivery)?);
             deliveries.push(delivery);

@@ -20,6 +20,7 @@ mod rows;
 mod ticket;
 mod totals;
 mod wal;
+mod weight;
 mod writer;
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Retention is what need not be kept any longer: a log loses its oldest entries, never one in the middle; answers go by age and number.
+//! Retention is what need not be kept any longer: a log loses its oldest entries, never one in the middle; answers go by age, and when there are too
+//! many, those of whoever has the most.
 
 use rusqlite::{Connection, params};
 
@@ -64,14 +65,36 @@ fn cut<L: Log>(ledger: &mut Ledger, bounds: &Bounds) -> rusqlite::Result<bool> {
 fn answers(ledger: &mut Ledger, before_ms: u64, most: usize) -> rusqlite::Result<bool> {
     let count = |sql: &str, value: i64| ledger.connection.prepare_cached(sql)?.query_row([value], |row| row.get(0));
     let old: i64 = count("SELECT count(*) FROM answers WHERE at_ms < ?", int(before_ms))?;
+    if old > 0 {
+        let now = old.min(ROWS_A_STEP as i64);
+        ledger.transact(|to, totals| oldest_answers(to, totals, now))?;
+        return Ok(true);
+    }
     let all: i64 = count("SELECT count(*) FROM answers WHERE at_ms >= ?", i64::MIN)?;
-    let surplus = old.max(all.saturating_sub(i64::try_from(most).unwrap_or(i64::MAX)));
-    let now = surplus.min(ROWS_A_STEP as i64);
-    if now <= 0 {
+    let surplus = all.saturating_sub(i64::try_from(most).unwrap_or(i64::MAX));
+    if surplus <= 0 {
         return Ok(false);
     }
-    ledger.transact(|to, totals| oldest_answers(to, totals, now))?;
-    Ok(surplus > now)
+    ledger.transact(|to, totals| answers_of_the_busiest(to, totals, surplus.min(ROWS_A_STEP as i64)))?;
+    Ok(true)
+}
+
+/// Of whoever has the most, and not so many that others would have more then.
+fn answers_of_the_busiest(to: &Connection, totals: &mut Totals, count: i64) -> rusqlite::Result<()> {
+    let mut statement =
+        to.prepare_cached("SELECT whose, count(*) FROM answers GROUP BY whose ORDER BY 2 DESC LIMIT 2")?;
+    let counts = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+    let counts = counts.collect::<rusqlite::Result<Vec<_>>>()?;
+    let Some((busiest, most)) = counts.first() else { return Ok(()) };
+    let ahead = most - counts.get(1).map_or(0, |(_, next)| *next);
+    let mut statement = to.prepare_cached(
+        "DELETE FROM answers WHERE whose = ?1 AND key IN \
+         (SELECT key FROM answers WHERE whose = ?1 ORDER BY at_ms LIMIT ?2) RETURNING sum",
+    )?;
+    for sum in statement.query_map(params![busiest, count.min(ahead.max(1))], |row| row.get(0))? {
+        totals.went(sum?);
+    }
+    Ok(())
 }
 
 fn oldest_answers(to: &Connection, totals: &mut Totals, count: i64) -> rusqlite::Result<()> {

@@ -7,6 +7,7 @@ use super::{
     checksum::Checksum,
     outbox::Delivery,
     query::{StoredAudit, StoredEvent},
+    weight::Weight,
 };
 
 /// A number as SQLite keeps them.
@@ -231,14 +232,14 @@ pub(super) fn read_answer(row: &Row<'_>) -> Option<(AnswerRow, i64)> {
 }
 
 fn delivery_sum(delivery: &Delivery) -> i64 {
-    let Delivery { target, event, room, since_ms, attempts, next_ms } = delivery;
+    let Delivery { target, event, room, since_ms, attempts, next_ms, weight: _ } = delivery;
     let sum = Checksum::of("outbox").text(target).number(int(*event)).maybe(room.as_deref()).number(int(*since_ms));
     sum.number(i64::from(*attempts)).number(int(*next_ms)).end()
 }
 
 /// Writes a delivery, over the one that was there. Gives its checksum.
 pub(super) fn put_delivery(to: &Connection, delivery: &Delivery) -> rusqlite::Result<i64> {
-    let Delivery { target, event, room, since_ms, attempts, next_ms } = delivery;
+    let Delivery { target, event, room, since_ms, attempts, next_ms, weight: _ } = delivery;
     let sum = delivery_sum(delivery);
     let mut statement = to.prepare_cached("INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?)")?;
     let values = params![target, int(*event), room, int(*since_ms), attempts, int(*next_ms), sum];
@@ -247,7 +248,8 @@ pub(super) fn put_delivery(to: &Connection, delivery: &Delivery) -> rusqlite::Re
 }
 
 /// The columns that [`read_delivery`] reads.
-pub(super) const DELIVERY: &str = "SELECT target, event, room, since_ms, attempts, next_ms, sum FROM outbox";
+pub(super) const DELIVERY: &str = "SELECT target, event, room, since_ms, attempts, next_ms, sum, \
+                                   (SELECT kind FROM events WHERE id = event) FROM outbox";
 
 /// Reads a delivery and its checksum; none if it is damaged.
 pub(super) fn read_delivery(row: &Row<'_>) -> Option<(Delivery, i64)> {
@@ -258,6 +260,8 @@ pub(super) fn read_delivery(row: &Row<'_>) -> Option<(Delivery, i64)> {
         since_ms: number(row, 3)?,
         attempts: u32::try_from(number(row, 4)?).ok()?,
         next_ms: number(row, 5)?,
+        // Of a damaged event the kind is not known, and it is not what was written down here.
+        weight: maybe(row, 7).flatten().map_or(Weight::Plain, |kind: String| Weight::of(&kind)),
     };
     let sum = stated(row, 6)?;
     (sum == delivery_sum(&delivery)).then_some((delivery, sum))

@@ -74,6 +74,21 @@ async fn answers_go_by_age_and_number() {
 }
 
 #[tokio::test]
+async fn of_too_many_answers_those_of_the_busiest_go() {
+    let folder = Folder::new();
+    let config = StoreConfig { answers_max: 20, ..folder.config() };
+    let (store, _) = open(&config);
+    let of_ben = (0..5).map(|number| answer("ben", &number.to_string(), number));
+    let answers = of_ben.chain((5..100).map(|number| answer("ada", &number.to_string(), number))).collect();
+    assert!(durable(&store, Batch { answers, ..step("a", 1) }).await);
+    keep_up(&store, &config, 100).await;
+    store.close();
+    let found = open(&config).1.answers;
+    let of_ben = found.iter().filter(|answer| answer.whose == "ben").count();
+    assert_eq!((found.len(), of_ben), (20, 5), "though his were the oldest");
+}
+
+#[tokio::test]
 async fn a_target_that_takes_nothing_has_a_bound() {
     let folder = Folder::new();
     let targets = vec![TargetFilter { name: "hook".to_owned(), kinds: Vec::new() }];
