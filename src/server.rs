@@ -19,11 +19,11 @@ use tokio_util::task::TaskTracker;
 use crate::admin::{self, Admin};
 use crate::bridge::{Bridge, BridgeParams};
 use crate::config::{self, Config, Faults, Rooms, Secret};
-use crate::listener;
+use crate::listener::{self, Bounds};
 use crate::metrics::{LatencyMetrics, Metrics};
 use crate::monitor::{FOUND_MAX, Monitor, MonitorParams};
-use crate::runtime::clock;
 use crate::runtime::pool::Pool;
+use crate::runtime::{clock, descriptors};
 use crate::transport::certificate::Certificate;
 use crate::webhooks;
 
@@ -158,8 +158,11 @@ impl Server {
                 () = stop.cancelled() => {}
             }
         });
-        server.tasks.spawn(listener::serve(http, signaling.router(), server.stop.clone()));
-        server.tasks.spawn(listener::serve(admin, admin::router(pages), server.stop.clone()));
+        // By now all that the server keeps open is open.
+        let places = Bounds::of(descriptors::free().saturating_sub(ADMIN_CONNECTIONS_MAX + DESCRIPTORS_KEPT));
+        server.tasks.spawn(listener::serve(http, signaling.router(), places, server.stop.clone()));
+        let places = Bounds::of(ADMIN_CONNECTIONS_MAX);
+        server.tasks.spawn(listener::serve(admin, admin::router(pages), places, server.stop.clone()));
         if mode == Mode::Development {
             let room = RoomId::parse(DEVELOPMENT_ROOM).expect("a literal room id is one");
             // The links on the screen must open a room whenever they are opened.
@@ -347,7 +350,12 @@ fn limits(config: &Config) -> Limits {
         name_chars: limits.name_chars_max,
         sessions_per_address: limits.sessions_per_address,
         sessions_max: limits.sessions_max,
+        sessions_per_identity: limits.sessions_per_identity,
         pending_joins_max: limits.pending_joins_max,
+        pending_joins_per_address: limits.pending_joins_per_address,
+        pending_joins_per_identity: limits.pending_joins_per_identity,
+        identity_joins_per_second: limits.identity_joins_per_second,
+        identity_joins_burst: limits.identity_joins_burst,
         session_max: Duration::from_secs(limits.session_max_s),
         rooms_max: config.rooms.max,
         ..Limits::default()
@@ -418,6 +426,10 @@ const EVENTS_MAX: usize = 4_096;
 /// How long draining waits for sessions to end.
 pub const DRAIN_MAX: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Connections of the admin port at once. Descriptors are kept for them.
+const ADMIN_CONNECTIONS_MAX: usize = 16;
+/// Descriptors that are kept for webhooks, the store's files and names that are looked up.
+const DESCRIPTORS_KEPT: usize = 16;
 const DRAIN_LOOK: Duration = Duration::from_millis(200);
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 

@@ -23,7 +23,7 @@ const PODIUM: Imports = &[
     ("runtime", &["engine", "transport::certificate", "latency::histogram", "wire"]),
     ("config", &[]),
     ("telemetry", &[]),
-    ("listener", &[]),
+    ("listener", &["runtime"]),
     ("metrics", &["engine::counters", "latency", "runtime"]),
     ("admin", &["metrics", "monitor", "runtime"]),
     ("monitor", &["config", "engine::command", "engine::event", "latency", "metrics", "runtime"]),
@@ -60,6 +60,7 @@ const SIGNALING: Imports = &[
     ("store", &["clock", "ids", "room"]),
     ("webhook", &["clock", "random", "protocol::outside", "metrics", "store"]),
     ("config", &["auth", "room", "store", "webhook"]),
+    ("paces", &["clock", "config", "ids", "limit", "room"]),
     (
         "rooms",
         &["clock", "random", "limit", "ids", "room", "protocol", "media", "metrics", "monitor", "config", "store"],
@@ -269,6 +270,7 @@ fn crates_of_ours(file: &Source) -> Vec<String> {
         path if [
             "src/admin",
             "src/bridge",
+            "src/listener",
             "src/monitor",
             "src/server",
             "src/metrics",

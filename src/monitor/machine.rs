@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage};
+use nix::sys::resource::{UsageWho, getrusage};
 
 use super::cgroup;
+use crate::runtime::descriptors;
 
 /// What was found at one moment. What cannot be read is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -60,7 +61,7 @@ impl Machine {
         // A worker of a process that may use half a core has half a core at most.
         let worker = worker / cores.min(1.0);
         let memory = share_of(resident_bytes(), least(limits.memory, machine_bytes()));
-        let descriptors = share_of(descriptors(), descriptors_max());
+        let descriptors = share_of(descriptors::open(), descriptors::most());
         Usage { cores_used, cores, worker, memory, descriptors }
     }
 
@@ -117,15 +118,6 @@ fn machine_bytes() -> Option<u64> {
 fn kilobytes(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1_024)
-}
-
-fn descriptors() -> Option<u64> {
-    // One of them is the folder itself.
-    Some((fs::read_dir("/proc/self/fd").ok()?.count() as u64).saturating_sub(1))
-}
-
-fn descriptors_max() -> Option<u64> {
-    getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(soft, _)| soft)
 }
 
 fn share_of(used: Option<u64>, most: Option<u64>) -> f64 {

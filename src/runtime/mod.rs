@@ -2,6 +2,7 @@
 
 mod ages;
 pub mod clock;
+pub mod descriptors;
 mod handshakes;
 pub mod mailbox;
 mod mirror;

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod delays;
+mod descriptors;
 mod doors;
 mod interruptions;
 mod light;
