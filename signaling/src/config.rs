@@ -63,6 +63,10 @@ pub struct Limits {
     pub commands_per_second: u32,
     /// Frames at once.
     pub burst: u32,
+    /// Joins a second of one identity in one room.
+    pub identity_joins_per_second: u32,
+    /// Such joins at once.
+    pub identity_joins_burst: u32,
     /// How long a session may flood before it is cut off.
     pub flood_patience: Duration,
     /// Frames that are no requests, before the session is over.
@@ -85,8 +89,14 @@ pub struct Limits {
     pub sessions_per_address: usize,
     /// Sessions of all addresses.
     pub sessions_max: usize,
-    /// Sockets that have not joined yet.
+    /// Sessions of one identity in one room, where the room lets an identity have several.
+    pub sessions_per_identity: usize,
+    /// Sockets that have not joined yet. When there are as many, one that was silent gives way to the next.
     pub pending_joins_max: usize,
+    /// Of one address: silent sockets beyond it have a second to say what they want.
+    pub pending_joins_per_address: usize,
+    /// Of one identity in one room: the one that waits longest gives way to the next.
+    pub pending_joins_per_identity: usize,
     /// How old a session can be resumed.
     pub session_max: Duration,
     /// Rooms.
@@ -104,6 +114,8 @@ impl Default for Limits {
             json_depth: 16,
             commands_per_second: 20,
             burst: 40,
+            identity_joins_per_second: 1,
+            identity_joins_burst: 5,
             flood_patience: Duration::from_secs(5),
             strikes_max: 3,
             name_chars: NAME_CHARS_MAX,
@@ -115,7 +127,10 @@ impl Default for Limits {
             silence_max: Duration::from_secs(15),
             sessions_per_address: 256,
             sessions_max: 50_000,
+            sessions_per_identity: 64,
             pending_joins_max: 1_000,
+            pending_joins_per_address: 32,
+            pending_joins_per_identity: 4,
             session_max: Duration::from_secs(24 * 60 * 60),
             rooms_max: 10_000,
             outbound_queue: 512,

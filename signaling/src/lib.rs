@@ -18,6 +18,7 @@ pub mod store;
 pub mod webhook;
 
 mod http;
+mod paces;
 mod random;
 
 pub use config::{DevMode, Limits, SignalingConfig};

@@ -40,6 +40,8 @@ pub struct Counters {
     pub sessions_refused: Count,
     /// Sockets that were turned away because the server had too many, in all or on their way into a room.
     pub sessions_shed: Count,
+    /// Sockets that had not joined and gave way to others.
+    pub sessions_gave_way: Count,
     /// Sessions cut off because they did not read.
     pub slow_consumers: Count,
     /// Sessions cut off because they did not stop flooding.

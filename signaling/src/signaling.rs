@@ -3,24 +3,25 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use axum::Router;
-use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock,
     config::SignalingConfig,
-    http::{self, addresses::Addresses, idempotency::Answers},
+    http::{self, addresses::Addresses, idempotency::Answers, pending::PendingJoins, readers::Readers},
     ids::RoomId,
+    limit::{Buckets, ClientAddress},
     media::{MediaFact, MediaPlane},
     metrics::{Counters, Population, TargetCounts},
     monitor::LatencyEvent,
+    paces::Paces,
     protocol::server::{self, LimitsJson},
     room::{Calendar, Refusal, Room, Settings},
     rooms::{
@@ -45,9 +46,15 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     pub(crate) addresses: Addresses,
     /// Places for sockets that have not joined yet.
-    pub(crate) pending_joins: Arc<Semaphore>,
+    pub(crate) pending_joins: PendingJoins,
+    /// Whose joins make rooms, by address. It counts when many rooms are there.
+    pub(crate) room_makers: Mutex<Buckets<ClientAddress>>,
+    /// How fast each identity may do what it does in a room.
+    pub(crate) paces: Paces,
     /// What was answered to requests with an idempotency key.
     pub(crate) answers: Answers,
+    /// Who looks through the store's logs.
+    pub(crate) readers: Readers,
     pub(crate) store: Store,
     pub(crate) shutdown: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -57,6 +64,13 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Relaxed)
+    }
+
+    /// Returns whether a join from this address may make a room now. When few rooms are left, one address has its share of them only.
+    pub(crate) fn may_make_room(&self, address: ClientAddress) -> bool {
+        let mut makers = self.room_makers.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = makers.take(address, clock::now());
+        taken.is_ok() || !self.directory.is_crowded()
     }
 
     /// The room of this name.
@@ -115,7 +129,9 @@ impl Signaling {
             directory.take_in(room);
         }
         let addresses = Addresses::new(config.limits.sessions_per_address, config.limits.sessions_max);
-        let pending_joins = Arc::new(Semaphore::new(config.limits.pending_joins_max.min(Semaphore::MAX_PERMITS)));
+        let pending_joins = PendingJoins::new(&config.limits);
+        let paces = Paces::new(&config.limits, clock::now());
+        let room_makers = Buckets::new(ROOMS_PER_SECOND, ROOMS_AT_ONCE, ROOM_MAKERS_MAX, clock::now());
         let draining = AtomicBool::new(false);
         webhook::start(&config.webhooks, &store, &counters, &shutdown, &tasks);
         Ok(Self {
@@ -128,6 +144,9 @@ impl Signaling {
                 counters,
                 addresses,
                 pending_joins,
+                room_makers: Mutex::new(room_makers),
+                paces,
+                readers: Readers::default(),
                 shutdown,
                 tasks,
                 draining,
@@ -203,6 +222,12 @@ impl Signaling {
         is_over
     }
 }
+
+/// Rooms that joins from one address make, on average, when few are left; an empty one ends after minutes.
+const ROOMS_PER_SECOND: u32 = 1;
+const ROOMS_AT_ONCE: u32 = 50;
+/// Addresses whose rooms are counted.
+const ROOM_MAKERS_MAX: usize = 10_000;
 
 impl fmt::Debug for Signaling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,7 @@ mod support;
 
 use podium_signaling::{
     Limits,
-    room::{Rank, Settings},
+    room::{Duplicates, Rank, Settings},
 };
 use serde_json::{Value, json};
 use support::{Client, Server, server_with, token, token_with, until};
@@ -133,6 +133,28 @@ async fn rooms_of_a_server() {
 }
 
 #[tokio::test]
+async fn rooms_of_an_address() {
+    let server = limited(|limits| limits.rooms_max = 200).await;
+    let back_end = token_with(json!({"sub": "ops", "video": {"roomCreate": true}}));
+    for number in 0..100 {
+        let body = json!({"id": format!("made-{number}")}).to_string();
+        assert_eq!(server.http_json("POST", "/v1/rooms", &back_end, &body).await.0, 201);
+    }
+    let (mut made, mut last) = (0, Value::Null);
+    // One more may be made each second, and machines may be slow.
+    while made < 99 && last != json!("node_full") {
+        let room = format!("joined-{made}");
+        let mut host = server.connect(&room, &token(&room, "ada", Rank::Host)).await;
+        host.send(json!({"type": "join"})).await;
+        last = host.next().await["reason"].clone();
+        made += u32::from(last.is_null());
+    }
+    assert!(last == json!("node_full") && (50..99).contains(&made), "{made}: {last}");
+    let body = json!({"id": "another"}).to_string();
+    assert_eq!(server.http_json("POST", "/v1/rooms", &back_end, &body).await.0, 201, "there are some left for others");
+}
+
+#[tokio::test]
 async fn sessions_of_a_server() {
     let server = limited(|limits| limits.sessions_max = 2).await;
     let (_ada, _) = server.join("demo", "ada", Rank::Host).await;
@@ -154,16 +176,24 @@ async fn sessions_of_an_address() {
 #[tokio::test]
 async fn sockets_that_have_not_joined() {
     let server = limited(|limits| limits.pending_joins_max = 2).await;
-    let mut ada = server.connect("demo", &token("demo", "ada", Rank::Host)).await;
-    let waiting = server.connect("demo", &token("demo", "ben", Rank::Member)).await;
-    assert_eq!(upgrade(&server, "cy").await, (503, "node_full".to_owned()));
-    ada.send(json!({"type": "join"})).await;
-    assert_eq!(ada.next().await["type"], "welcome");
-    let third = server.connect("demo", &token("demo", "cy", Rank::Member)).await;
-    assert_eq!(upgrade(&server, "dan").await, (503, "node_full".to_owned()));
-    drop((waiting, third));
-    until(|| server.signaling.counters().sessions.value() == 1).await;
-    server.join("demo", "dan", Rank::Member).await;
+    let (_ada, _) = server.join("demo", "ada", Rank::Host).await;
+    let mut oldest = server.connect("demo", &token("demo", "ben", Rank::Member)).await;
+    let mut second = server.connect("demo", &token("demo", "cy", Rank::Member)).await;
+    let mut third = server.connect("demo", &token("demo", "dan", Rank::Member)).await;
+    let bye = oldest.next().await;
+    assert_eq!((&bye["reason"], &bye["action"]), (&json!("node_full"), &json!("retry")));
+    assert!(bye["retry_after_ms"].is_u64());
+    assert_eq!(oldest.closed().await, 1000);
+    for joining in [&mut second, &mut third] {
+        // The media plane never answers, so it stays on its way in.
+        joining.send(json!({"type": "join", "offer": "slow"})).await;
+    }
+    until(|| server.signaling.counters().frames_in.value() == 3).await;
+    assert_eq!(
+        upgrade(&server, "eve").await,
+        (503, "node_full".to_owned()),
+        "whoever is on the way in gives way to nobody"
+    );
 }
 
 #[tokio::test]
@@ -190,11 +220,69 @@ async fn http_requests_of_a_caller() {
         }
     }
     assert!(refused > 0);
-    // Sessions and files are counted by nobody.
-    for _ in 0..10 {
-        assert_eq!(server.http("GET", "/", &[], "").await.0, 200);
-    }
+    // Sessions are not counted here.
     server.join("demo", "ada", Rank::Host).await;
+}
+
+#[tokio::test]
+async fn files_of_an_address() {
+    let server = limited(|limits| (limits.http_per_second, limits.http_burst) = (1, 3)).await;
+    for path in ["/", "/app.js", "/v1/openapi.json", "/v1/docs", "/nothing"] {
+        let first = server.http("GET", path, &[], "").await.0;
+        assert!(first == 200 || first == 404, "{path}: {first}");
+    }
+    let mut statuses = Vec::new();
+    // Eight come back each second, and machines may be slow.
+    while statuses.last() != Some(&429) && statuses.len() < 10_000 {
+        let (status, head, body) = server.http("GET", "/app.js", &[], "").await;
+        assert!(status == 200 || head.contains("retry-after: 1") && body.contains("rate_limited"), "{status} {head}");
+        statuses.push(status);
+    }
+    assert!(statuses.len() > 10 && statuses.last() == Some(&429), "{}", statuses.len());
+    let lists = token_with(json!({"sub": "ada", "video": {"roomList": true}}));
+    assert_eq!(server.http_json("GET", "/v1/rooms", &lists, "").await.0, 200, "the API is counted apart");
+}
+
+#[tokio::test]
+async fn joins_of_an_identity() {
+    let server = limited(|_| {}).await;
+    let (_ada, _) = server.join("demo", "ada", Rank::Host).await;
+    for _ in 0..5 {
+        leave(server.join("demo", "ben", Rank::Member).await.0).await;
+    }
+    let mut refused = 0;
+    // A join comes back each second, and machines may be slow.
+    for _ in 0..20 {
+        let mut ben = server.connect("demo", &token("demo", "ben", Rank::Member)).await;
+        ben.send(json!({"type": "join"})).await;
+        let first = ben.next().await;
+        if first["type"] == "bye" {
+            assert_eq!((&first["reason"], &first["action"]), (&json!("rate_limited"), &json!("retry")));
+            assert!((1..=1_000).contains(&first["retry_after_ms"].as_u64().unwrap()), "{first}");
+            refused += 1;
+        } else {
+            leave(ben).await;
+        }
+    }
+    assert!(refused > 0);
+    server.join("demo", "cy", Rank::Member).await;
+    server.join("other", "ben", Rank::Host).await;
+}
+
+#[tokio::test]
+async fn sessions_of_an_identity() {
+    let server = server_with(|config| {
+        config.limits.sessions_per_identity = 2;
+        config.settings.duplicates = Duplicates::Allow;
+    })
+    .await;
+    let (_ada, _) = server.join("demo", "ada", Rank::Host).await;
+    let (one, _) = server.join("demo", "ben", Rank::Member).await;
+    let (_two, _) = server.join("demo", "ben", Rank::Member).await;
+    assert_eq!(upgrade(&server, "ben").await, (429, "rate_limited".to_owned()));
+    leave(one).await;
+    until(|| server.signaling.counters().sessions.value() == 2).await;
+    server.join("demo", "ben", Rank::Member).await;
 }
 
 async fn limited(change: impl FnOnce(&mut Limits)) -> Server {

@@ -12,11 +12,21 @@ pub struct Limits {
     pub sessions_per_address: usize,
     /// Sessions from all addresses at once.
     pub sessions_max: usize,
-    /// Sockets that are open and have not joined yet; more are turned away with 503.
+    /// Sessions of one identity in one room at once, where the room lets an identity have several.
+    pub sessions_per_identity: usize,
+    /// Sockets that are open and have not joined yet. When there are as many, a silent one gives way to the next.
     pub pending_joins_max: usize,
+    /// Of these, silent ones of one address; beyond it they have a second to say what they want.
+    pub pending_joins_per_address: usize,
+    /// Of these, silent ones of one identity in one room; the oldest gives way to the next.
+    pub pending_joins_per_identity: usize,
+    /// Joins a second of one identity in one room, on average.
+    pub identity_joins_per_second: u32,
+    /// Such joins at once.
+    pub identity_joins_burst: u32,
     /// How old a session can be resumed, in seconds.
     pub session_max_s: u64,
-    /// Commands a second in one session, on average.
+    /// Commands a second of one identity in one room, on average.
     pub commands_per_second: u32,
     /// Commands at once.
     pub commands_burst: u32,
@@ -39,7 +49,12 @@ impl Default for Limits {
         Self {
             sessions_per_address: 1_000,
             sessions_max: 50_000,
+            sessions_per_identity: 64,
             pending_joins_max: 1_000,
+            pending_joins_per_address: 32,
+            pending_joins_per_identity: 4,
+            identity_joins_per_second: 1,
+            identity_joins_burst: 5,
             session_max_s: 86_400,
             commands_per_second: 20,
             commands_burst: 40,
@@ -59,7 +74,12 @@ impl Limits {
         vec![
             ("limits.sessions_per_address", self.sessions_per_address as u64, 1, u64::MAX),
             ("limits.sessions_max", self.sessions_max as u64, 1, u64::MAX),
+            ("limits.sessions_per_identity", self.sessions_per_identity as u64, 1, u64::MAX),
             ("limits.pending_joins_max", self.pending_joins_max as u64, 1, u64::MAX),
+            ("limits.pending_joins_per_address", self.pending_joins_per_address as u64, 1, u64::MAX),
+            ("limits.pending_joins_per_identity", self.pending_joins_per_identity as u64, 1, u64::MAX),
+            ("limits.identity_joins_per_second", u64::from(self.identity_joins_per_second), 1, u64::MAX),
+            ("limits.identity_joins_burst", u64::from(self.identity_joins_burst), 1, u64::MAX),
             ("limits.session_max_s", self.session_max_s, 1, u64::MAX),
             ("limits.commands_per_second", u64::from(self.commands_per_second), 1, u64::MAX),
             ("limits.commands_burst", u64::from(self.commands_burst), 1, u64::MAX),

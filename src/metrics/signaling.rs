@@ -87,6 +87,11 @@ fn sockets(counters: &Counters) -> Vec<MetricFamily> {
             &alone(counters.sessions_shed.value() as f64),
         ),
         counter(
+            "podium_sessions_gave_way_total",
+            "Sockets that had not joined and gave way to others: places were short, or their identity had too many.",
+            &alone(counters.sessions_gave_way.value() as f64),
+        ),
+        counter(
             "podium_slow_consumers_total",
             "Sessions cut off because they did not read.",
             &alone(counters.slow_consumers.value() as f64),

@@ -185,7 +185,7 @@ fn configuration(http: u16, admin: u16, media: u16, store: &Path) -> String {
          [auth.keys]\n{KEY} = \"{SECRET}\"\n\
          [store]\npath = {store:?}\n\
          [rooms]\nempty_max_s = 3600\nhostless_grace_s = 3600\n\
-         [limits]\nsessions_per_address = 10000\ncommands_per_second = 100000\ncommands_burst = 100000\n\
+         [limits]\nsessions_per_address = 10000\nidentity_joins_per_second = 1000\nidentity_joins_burst = 1000\ncommands_per_second = 100000\ncommands_burst = 100000\n\
          http_per_second = 100000\nhttp_burst = 100000\n"
     )
 }

@@ -1,11 +1,10 @@
-//! Callers: how fast each one may ask the HTTP API. It hides its lock.
+//! Callers: how fast each one may ask the HTTP API, and for files. It hides its lock.
 //!
-//! A caller is whom a good token names, by the key that signed it; without a good token it is a network. Who has not asked for long is forgotten: of two
-//! generations the older one goes when the younger one is full, and whoever asks is taken over into the younger one.
+//! A caller is whom a good token names, by the key that signed it; without a good token it is an address. Files are counted by address, apart from
+//! all else and more generously.
 
 use std::{
-    collections::HashMap,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -16,49 +15,46 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{access, addresses::network_of, problem::Problem};
-use crate::{clock, config::Limits, ids::Identity, limit::TokenBucket, room::Refusal, signaling::Shared};
+use super::{access, problem::Problem};
+use crate::{
+    clock,
+    config::Limits,
+    ids::Identity,
+    limit::{Buckets, ClientAddress},
+    room::Refusal,
+    signaling::Shared,
+};
 
 /// Everyone who has asked lately.
 pub(super) struct Callers {
-    generations: Mutex<Generations>,
-    per_second: u32,
-    burst: u32,
-}
-
-#[derive(Default)]
-struct Generations {
-    younger: HashMap<Caller, TokenBucket>,
-    older: HashMap<Caller, TokenBucket>,
+    callers: Mutex<Buckets<Caller>>,
+    files: Mutex<Buckets<ClientAddress>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Caller {
     Bearer { key_id: String, identity: Option<Identity> },
-    Network(IpAddr),
+    Address(ClientAddress),
 }
 
 impl Callers {
     /// Nobody yet.
-    pub(super) fn new(limits: &Limits) -> Self {
-        let generations = Mutex::default();
-        Self { generations, per_second: limits.http_per_second, burst: limits.http_burst }
+    pub(super) fn new(limits: &Limits, now: Instant) -> Self {
+        let Limits { http_per_second, http_burst, .. } = *limits;
+        let callers = Buckets::new(http_per_second, http_burst, CALLERS_MAX, now);
+        let files = |of: u32| of.saturating_mul(FILES_PER_REQUEST);
+        let files = Buckets::new(files(http_per_second), files(http_burst), CALLERS_MAX, now);
+        Self { callers: Mutex::new(callers), files: Mutex::new(files) }
     }
 
     /// Lets one request of a caller through, or says when to come again.
     fn take(&self, caller: Caller, now: Instant) -> Result<(), Duration> {
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        let Generations { younger, older } = &mut *generations;
-        if let Some(bucket) = younger.get_mut(&caller) {
-            return bucket.take(now);
-        }
-        let mut bucket = older.remove(&caller).unwrap_or_else(|| TokenBucket::new(self.per_second, self.burst, now));
-        let taken = bucket.take(now);
-        if younger.len() >= GENERATION_MAX {
-            *older = std::mem::take(younger);
-        }
-        younger.insert(caller, bucket);
-        taken
+        self.callers.lock().unwrap_or_else(PoisonError::into_inner).take(caller, now)
+    }
+
+    /// The same for a file.
+    fn take_file(&self, address: ClientAddress, now: Instant) -> Result<(), Duration> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).take(address, now)
     }
 }
 
@@ -71,56 +67,51 @@ pub(super) async fn pace(
 ) -> Response {
     let caller = match access::of_request(&shared, request.headers()) {
         Ok(access) => Caller::Bearer { key_id: access.key_id, identity: access.identity },
-        Err(_) => Caller::Network(network_of(peer.ip())),
+        Err(_) => Caller::Address(peer.ip().into()),
     };
-    match callers.take(caller, clock::now()) {
+    go_on(callers.take(caller, clock::now()), request, next).await
+}
+
+/// Turns away whoever asks for files too fast, or for what is not there.
+pub(super) async fn pace_files(
+    State(callers): State<Arc<Callers>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    go_on(callers.take_file(peer.ip().into(), clock::now()), request, next).await
+}
+
+async fn go_on(taken: Result<(), Duration>, request: Request, next: Next) -> Response {
+    match taken {
         Ok(()) => next.run(request).await,
         Err(retry_after) => Problem::from(Refusal::RateLimited).retry_after(retry_after).into_response(),
     }
 }
 
-/// How many callers a generation has. There are two.
-const GENERATION_MAX: usize = 10_000;
+/// How many callers have a pace of their own; beyond it newcomers share one. Those whose pace is whole are forgotten.
+const CALLERS_MAX: usize = 20_000;
+
+/// A page is a few dozen files, and many people open it behind one address.
+pub(super) const FILES_PER_REQUEST: u32 = 8;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn callers() -> Callers {
-        Callers::new(&Limits { http_per_second: 2, http_burst: 3, ..Limits::default() })
-    }
-
-    fn bearer(key_id: &str) -> Caller {
-        Caller::Bearer { key_id: key_id.to_owned(), identity: None }
-    }
-
     #[test]
-    fn each_caller_has_a_rate_of_its_own() {
-        let (callers, now) = (callers(), clock::now());
-        for _ in 0..3 {
-            assert_eq!(callers.take(bearer("one"), now), Ok(()));
-        }
-        assert_eq!(callers.take(bearer("one"), now), Err(Duration::from_millis(500)));
-        assert_eq!(callers.take(bearer("two"), now), Ok(()));
-        assert_eq!(callers.take(Caller::Network([127, 0, 0, 1].into()), now), Ok(()));
-        assert_eq!(callers.take(bearer("one"), now + Duration::from_millis(501)), Ok(()));
-    }
-
-    #[test]
-    fn so_many_callers_are_known_and_the_busy_ones_stay() {
-        let (callers, now) = (callers(), clock::now());
-        let crowd = |from: u32, to: u32| (from..to).map(|number| Caller::Network(IpAddr::from(number.to_be_bytes())));
-        for _ in 0..4 {
-            let _spent = callers.take(bearer("busy"), now);
-        }
-        let size = u32::try_from(GENERATION_MAX).unwrap_or(u32::MAX);
-        for round in 0..5 {
-            for caller in crowd(round * size, (round + 1) * size) {
-                assert_eq!(callers.take(caller, now), Ok(()));
+    fn each_caller_has_a_rate_of_its_own_and_files_another() {
+        let now = clock::now();
+        let callers = Callers::new(&Limits { http_per_second: 2, http_burst: 3, ..Limits::default() }, now);
+        let bearer = |key_id: &str| Caller::Bearer { key_id: key_id.to_owned(), identity: None };
+        let address = ClientAddress::from(std::net::IpAddr::from([127, 0, 0, 1]));
+        for caller in [bearer("one"), bearer("two"), Caller::Address(address)] {
+            for _ in 0..3 {
+                assert_eq!(callers.take(caller.clone(), now), Ok(()));
             }
-            assert!(callers.take(bearer("busy"), now).is_err(), "round {round}");
+            assert_eq!(callers.take(caller, now), Err(Duration::from_millis(500)));
         }
-        let generations = callers.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        assert!(generations.younger.len() + generations.older.len() <= 2 * GENERATION_MAX);
+        let files = (0..100).filter(|_| callers.take_file(address, now).is_ok()).count();
+        assert_eq!(files, 24);
     }
 }

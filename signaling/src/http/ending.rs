@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::ws::close_code;
+use tokio_tungstenite::tungstenite::{self, protocol::frame::coding::CloseCode};
 
 use crate::{
     room::{ByeAction, Refusal},
@@ -15,7 +15,7 @@ pub(super) struct Ending {
     /// The last word.
     pub(super) farewell: Option<Farewell>,
     /// Absent when there is nobody left to close with.
-    pub(super) close_code: Option<u16>,
+    pub(super) close_code: Option<CloseCode>,
 }
 
 impl Ending {
@@ -25,13 +25,13 @@ impl Ending {
     }
 
     /// No word, only a code; none if the other end is gone.
-    pub(super) fn closed(close_code: Option<u16>) -> Self {
+    pub(super) fn closed(close_code: Option<CloseCode>) -> Self {
         Self { farewell: None, close_code }
     }
 
     /// What the room said last.
     pub(super) fn last(farewell: Option<Farewell>) -> Self {
-        Self { farewell, close_code: Some(close_code::NORMAL) }
+        Self { farewell, close_code: Some(CloseCode::Normal) }
     }
 
     /// A word of our own.
@@ -50,30 +50,32 @@ impl Ending {
 
     /// This server is going down.
     pub(super) fn draining() -> Self {
-        Self::bye(Refusal::Draining, ByeAction::Retry).code(close_code::RESTART)
+        Self::bye(Refusal::Draining, ByeAction::Retry).code(CloseCode::Restart)
     }
 
     /// It did not stop when it was told to.
     pub(super) fn flooded() -> Self {
-        Self::later(Refusal::RateLimited, RETRY_AFTER_FLOOD).code(close_code::POLICY)
+        Self::later(Refusal::RateLimited, RETRY_AFTER_FLOOD).code(CloseCode::Policy)
+    }
+
+    /// There are too many like it. It may try again after a while.
+    pub(super) fn gave_way() -> Self {
+        Self::later(Refusal::NodeFull, RETRY_AFTER)
     }
 
     /// The same with another code.
-    pub(super) fn code(mut self, code: u16) -> Self {
+    pub(super) fn code(mut self, code: CloseCode) -> Self {
         self.close_code = Some(code);
         self
     }
 }
 
 /// The code to close with after such an error; none if the connection itself has failed.
-pub(super) fn close_code_of(error: axum::Error) -> Option<u16> {
+pub(super) fn close_code_of(error: &tungstenite::Error) -> Option<CloseCode> {
     use tungstenite::Error;
-    let Ok(error) = error.into_inner().downcast::<Error>() else {
-        return Some(close_code::PROTOCOL);
-    };
-    match *error {
-        Error::Capacity(_) => Some(close_code::SIZE),
-        Error::Utf8(_) => Some(close_code::INVALID),
+    match error {
+        Error::Capacity(_) => Some(CloseCode::Size),
+        Error::Utf8(_) => Some(CloseCode::Invalid),
         Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)
         | Error::Io(_)
         | Error::ConnectionClosed
@@ -84,7 +86,7 @@ pub(super) fn close_code_of(error: axum::Error) -> Option<u16> {
         | Error::AttackAttempt
         | Error::Url(_)
         | Error::Http(_)
-        | Error::HttpFormat(_) => Some(close_code::PROTOCOL),
+        | Error::HttpFormat(_) => Some(CloseCode::Protocol),
     }
 }
 

@@ -52,6 +52,7 @@ pub(super) async fn events(
     let kinds = kinds_of(kinds.as_deref())?;
     let is_of_room = room.is_some();
     let query = EventQuery { after: after_of(after)?, room, kinds, count: limit + 1 };
+    let _reading = shared.readers.begin(&access)?;
     let Part { found: mut events, upto } = shared.store.events(query).await?;
     // A page may be short, even empty, and yet not the last: it ends when so much of the log was looked at.
     let next = page::cut(&mut events, limit, |event| event.id).or(upto);
@@ -82,6 +83,7 @@ pub(super) async fn audits(
     may_read(&shared, &access, room.as_ref()).await?;
     let limit = page::limit(limit, PAGE_MAX)?;
     let query = AuditQuery { after: after_of(after)?, room, identity, count: limit + 1 };
+    let _reading = shared.readers.begin(&access)?;
     let Part { found: mut audits, upto } = shared.store.audits(query).await?;
     let next = page::cut(&mut audits, limit, |audit| audit.id).or(upto);
     let text = outside::page(audits.iter().map(audit_text), next);

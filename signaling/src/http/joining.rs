@@ -7,13 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::extract::ws::{Message, close_code};
+use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
 use tracing::{Span, debug};
 
 use super::{
     admission::Admission,
     door::{self, Barred},
     ending::Ending,
+    pending::PendingPlace,
     session::{Attached, Flow, Session},
 };
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
     ids::{RequestId, SessionId},
     media::MediaRefusal,
     monitor::{Arrival, JoinKind, NotNow},
+    paces::Paced,
     protocol::server,
     random,
     room::{ByeAction, Rank, Refusal, Refused},
@@ -43,6 +45,11 @@ impl Session {
         if admission.is_expired {
             return Break(self.refuse_join(arrival, Refusal::TokenExpired, ByeAction::Stop));
         }
+        if let Err(retry_after) = self.take(Paced::Join, arrival.joined_at) {
+            self.count_refused(arrival, Refusal::RateLimited);
+            return Break(Ending::later(Refusal::RateLimited, retry_after));
+        }
+        self.begin_joining()?;
         let has_media = offer.is_some();
         let handle = match self.find_room(arrival, admission, has_media).await {
             Ok(handle) => handle,
@@ -71,6 +78,12 @@ impl Session {
         Continue(())
     }
 
+    /// From here on the socket gives way to nobody, unless it had to just before.
+    fn begin_joining(&mut self) -> Flow {
+        let may_go_on = self.pending.as_mut().is_none_or(PendingPlace::begin_joining);
+        if may_go_on { Continue(()) } else { Break(self.give_way()) }
+    }
+
     /// A transport for whoever makes an offer.
     async fn open(
         &mut self,
@@ -86,12 +99,13 @@ impl Session {
 
     /// It may be tried again, but not for ever: each try takes a place at the door from someone who could come in.
     async fn refuse_offer(&mut self, arrival: Arrival, request: &RequestId, why: &str) -> Flow {
+        self.pending.iter_mut().for_each(PendingPlace::end_joining);
         self.count_refused(arrival, Refusal::InvalidArgument);
         self.bad_offers += 1;
         let refused = Refused::from(Refusal::InvalidArgument);
         self.write(server::reply_error(Some(request), &refused, Some(why)).into()).await?;
         if self.bad_offers >= BAD_OFFERS_MAX {
-            return Break(Ending::bye(Refusal::InvalidArgument, ByeAction::Stop).code(close_code::POLICY));
+            return Break(Ending::bye(Refusal::InvalidArgument, ByeAction::Stop).code(CloseCode::Policy));
         }
         Continue(())
     }
@@ -122,6 +136,9 @@ impl Session {
         if let Some(handle) = known {
             return Ok(handle);
         }
+        if !self.shared.may_make_room(self.address) {
+            return Err(self.refuse_join(arrival, Refusal::NodeFull, ByeAction::Retry));
+        }
         let directory = &self.shared.directory;
         let refusal = match directory.create(&admission.room, self.shared.config.settings.clone(), None).await {
             // Gone again already: then it is as if there were no place.
@@ -140,6 +157,8 @@ impl Session {
         admission: &Admission,
     ) -> Flow {
         let arrival = Arrival { kind: JoinKind::Resume, ..self.arrival(self.heard_at) };
+        self.begin_joining()?;
+        self.await_resume().await?;
         let Some(handle) = self.shared.directory.find(&admission.room) else {
             return Break(self.refuse_resume(arrival));
         };
@@ -155,6 +174,18 @@ impl Session {
             return Break(self.refuse_resume(arrival));
         }
         self.attach(None, handle, line_end, arrival);
+        Continue(())
+    }
+
+    /// A resume is never refused for coming soon: one too many waits its turn. The socket is closed if that takes longer than a join may.
+    async fn await_resume(&mut self) -> Flow {
+        let end = self.heard_at + self.shared.config.limits.join_timeout;
+        while let Err(wait) = self.take(Paced::Resume, clock::now()) {
+            if clock::now() + wait > end {
+                return Break(Ending::later(Refusal::RateLimited, wait));
+            }
+            tokio::time::sleep(wait).await;
+        }
         Continue(())
     }
 
@@ -229,7 +260,7 @@ pub(super) fn shows_welcome(message: &Message) -> bool {
     match message {
         Message::Text(_) => true,
         Message::Pong(payload) => payload.as_ref() == WELCOMED,
-        Message::Binary(_) | Message::Ping(_) | Message::Close(_) => false,
+        Message::Binary(_) | Message::Ping(_) | Message::Close(_) | Message::Frame(_) => false,
     }
 }
 

@@ -14,10 +14,12 @@ use axum::{
 use tower_http::cors::CorsLayer;
 
 use self::{callers::Callers, problem::Problem};
-use crate::signaling::Shared;
+use crate::{clock, signaling::Shared};
 
 pub(crate) mod addresses;
 pub(crate) mod idempotency;
+pub(crate) mod pending;
+pub(crate) mod readers;
 
 mod access;
 mod admission;
@@ -27,6 +29,8 @@ mod callers;
 mod dev;
 mod door;
 mod ending;
+mod frames;
+mod handshake;
 mod held;
 mod history;
 mod joining;
@@ -68,16 +72,19 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
 /// The ways in, all of them.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let (uncounted, counted): (Vec<_>, Vec<_>) = routes().into_iter().partition(|(path, _)| UNCOUNTED.contains(path));
+    let (files, counted): (Vec<_>, Vec<_>) = counted.into_iter().partition(|(path, _)| FILES.contains(path));
     let mut api = with_routes(Router::new(), counted);
     if shared.config.dev.is_some() {
         api = api.route("/dev/token", post(dev::token));
     }
-    let callers = Arc::new(Callers::new(&shared.config.limits));
-    let api = api.route_layer(from_fn_with_state((Arc::clone(&shared), callers), callers::pace));
-    let router = with_routes(api, uncounted);
-    let mut router = router
+    let callers = Arc::new(Callers::new(&shared.config.limits, clock::now()));
+    let api = api.route_layer(from_fn_with_state((Arc::clone(&shared), Arc::clone(&callers)), callers::pace));
+    let by_address = || from_fn_with_state(Arc::clone(&callers), callers::pace_files);
+    let files = with_routes(Router::new(), files).route_layer(by_address());
+    let mut router = with_routes(api, uncounted)
+        .merge(files)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .fallback(assets::file)
+        .fallback_service(get(assets::file).layer(by_address()).with_state(Arc::clone(&shared)))
         .layer(from_fn(no_sniffing));
     if !shared.config.cors_origins.is_empty() {
         router = router.layer(cors(&shared.config.cors_origins));
@@ -89,8 +96,11 @@ fn with_routes(router: Router<Arc<Shared>>, routes: Vec<(&str, MethodRouter<Arc<
     routes.into_iter().fold(router, |router, (path, methods)| router.route(path, methods))
 }
 
-/// What no caller is counted for: sessions have limits of their own, and files cost next to nothing.
-const UNCOUNTED: [&str; 4] = ["/v1/rooms/{room}/session", "/v1/openapi.json", "/v1/docs", "/"];
+/// What no caller is counted for: sessions have limits of their own.
+const UNCOUNTED: [&str; 1] = ["/v1/rooms/{room}/session"];
+
+/// What is counted as files are, by address.
+const FILES: [&str; 3] = ["/v1/openapi.json", "/v1/docs", "/"];
 
 /// Pages of these origins may use the API. Tokens travel in a header that a page must set itself, so no cookie is ever allowed along.
 fn cors(origins: &[String]) -> CorsLayer {

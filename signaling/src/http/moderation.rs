@@ -258,6 +258,10 @@ async fn act(shared: Arc<Shared>, by: Outsider, asked: Asked, body: Bytes, keyed
     let acting = async {
         let act = asked.act(&body, shared.config.limits.json_depth)?;
         let handle = shared.room(&room)?;
+        if by.is_person {
+            let judged = shared.paces.judge_outside(&room, &by.identity, &act, read_at);
+            judged.map_err(|retry_after| Problem::from(Refusal::RateLimited).retry_after(retry_after))?;
+        }
         let remember = keyed.clone().map(|keyed| remember(keyed, has_precondition));
         let Acted { result, mut ticket } = handle.act(by, act, remember, read_at).await;
         let done = result.map_err(|mut refused| {

@@ -35,7 +35,8 @@ pub(super) async fn export(
     Path(identity): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (_, who) = asked(&shared, &headers, &identity)?;
+    let (access, who) = asked(&shared, &headers, &identity)?;
+    let _reading = shared.readers.begin(&access)?;
     let export = shared.store.export(who.clone()).await?;
     let whereabouts = whereabouts(&shared, &who).await;
     // A record is JSON as a rule; what is not is shown as it is.

@@ -5,16 +5,15 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    limit::TokenBucket,
     metrics::ReportFault,
     monitor::ClientReport,
     protocol::client::Stats,
     room::{Details, Refusal, Refused},
 };
 
-/// The reports of one socket.
+/// The reports of one socket. None yet by default.
+#[derive(Default)]
 pub(super) struct Reports {
-    bucket: TokenBucket,
     counted: Option<Counted>,
     has_told_join: bool,
 }
@@ -45,22 +44,23 @@ struct Counted {
 }
 
 impl Reports {
-    /// None yet.
-    pub(super) fn new(now: Instant) -> Self {
-        Self { bucket: TokenBucket::new(PER_SECOND, BURST, now), counted: None, has_told_join: false }
-    }
-
     /// The socket goes on with a session: how long its join took was known before.
     pub(super) fn resumed(&mut self) {
         self.has_told_join = true;
     }
 
-    /// Judges one report that came at `now`, whose fields are within their ranges.
-    pub(super) fn judge(&mut self, stats: &Stats, listens: bool, now: Instant) -> Result<Taken, NotTaken> {
+    /// Judges one report that came at `now`, whose fields are within their ranges. `take_one` takes it from the pace of whoever reports.
+    pub(super) fn judge(
+        &mut self,
+        stats: &Stats,
+        listens: bool,
+        take_one: impl FnOnce() -> Result<(), Duration>,
+        now: Instant,
+    ) -> Result<Taken, NotTaken> {
         if !listens {
             return Err(ReportFault::NotListening.into());
         }
-        if let Err(retry_after) = self.bucket.take(now) {
+        if let Err(retry_after) = take_one() {
             return Err(NotTaken { fault: ReportFault::TooOften, retry_after: Some(retry_after) });
         }
         self.compare(stats, now)?;
@@ -133,12 +133,6 @@ impl NotTaken {
     }
 }
 
-/// Clients report every few seconds; nothing that is shown changes faster than this.
-const PER_SECOND: u32 = 1;
-
-/// Reports that were held up on their way come together.
-const BURST: u32 = 3;
-
 /// What no listener can be sent in a second: 32 seats with a packet each 2.5 ms, the shortest that Opus has.
 const PACKETS_PER_SECOND_MAX: u64 = 32 * 400;
 
@@ -172,9 +166,9 @@ mod tests {
             lost: Some(1),
             received: Some(100),
         };
-        assert_eq!(reports.judge(&stats, true, now), Ok(Taken { report, tells_join_again: false }));
+        assert_eq!(reports.judge(&stats, true, || Ok(()), now), Ok(Taken { report, tells_join_again: false }));
         let again = Taken { report: ClientReport { join: None, ..report }, tells_join_again: true };
-        assert_eq!(reports.judge(&stats, true, now), Ok(again));
+        assert_eq!(reports.judge(&stats, true, || Ok(()), now), Ok(again));
     }
 
     #[test]
@@ -182,29 +176,24 @@ mod tests {
         let (mut reports, now) = begun();
         reports.resumed();
         let stats = Stats { join_ms: Some(310.0), ..Stats::default() };
-        let taken = reports.judge(&stats, true, now).unwrap();
+        let taken = reports.judge(&stats, true, || Ok(()), now).unwrap();
         assert_eq!((taken.report.join, taken.tells_join_again), (None, true));
     }
 
     #[test]
     fn whoever_hears_nobody_has_nothing_to_report() {
         let (mut reports, now) = begun();
-        for _ in 0..10 {
-            assert_eq!(reports.fault(&counts(1, 0), false, now), Some(ReportFault::NotListening));
-        }
-        assert_eq!(reports.fault(&counts(1, 0), true, now), None, "it cost nothing");
+        let judged = reports.judge(&counts(1, 0), false, || panic!("it costs nothing"), now);
+        assert_eq!(judged, Err(ReportFault::NotListening.into()));
     }
 
     #[test]
-    fn a_few_reports_may_come_together_and_then_one_a_second() {
+    fn a_report_that_comes_too_soon_is_told_when_to_come() {
         let (mut reports, now) = begun();
-        for _ in 0..BURST {
-            assert_eq!(reports.fault(&Stats::default(), true, now), None);
-        }
         let too_often = NotTaken { fault: ReportFault::TooOften, retry_after: Some(Duration::from_secs(1)) };
         assert_eq!(too_often.refused().refusal, Refusal::RateLimited);
-        assert_eq!(reports.judge(&Stats::default(), true, now), Err(too_often));
-        assert_eq!(reports.fault(&Stats::default(), true, now + Duration::from_secs(1)), None);
+        let take_one = || Err(Duration::from_secs(1));
+        assert_eq!(reports.judge(&Stats::default(), true, take_one, now), Err(too_often));
     }
 
     #[test]
@@ -237,7 +226,7 @@ mod tests {
 
     fn begun() -> (Reports, Instant) {
         let now = crate::clock::now();
-        (Reports::new(now), now)
+        (Reports::default(), now)
     }
 
     fn counts(received: u64, lost: u64) -> Stats {
@@ -246,7 +235,7 @@ mod tests {
 
     impl Reports {
         fn fault(&mut self, stats: &Stats, listens: bool, now: Instant) -> Option<ReportFault> {
-            self.judge(stats, listens, now).err().map(|not_taken| not_taken.fault)
+            self.judge(stats, listens, || Ok(()), now).err().map(|not_taken| not_taken.fault)
         }
     }
 }

@@ -1,23 +1,21 @@
 //! A restart is one request for new ICE credentials on its way to the media plane and back.
 //!
-//! A session has one at a time and at most one a second. It waits for the answer beside everything else that it does.
+//! A session has one at a time. It waits for the answer beside everything else that it does.
 
 use std::{
     future::{Future, pending},
     pin::Pin,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crate::{
     ids::RequestId,
-    limit::TokenBucket,
     media::{MediaPlane, MediaRefusal, RestartIce},
 };
 
 /// The restarts of one session.
 pub(super) struct Restarts {
-    bucket: TokenBucket,
     timeout: Duration,
     running: Option<Pin<Box<dyn Future<Output = Restart> + Send>>>,
 }
@@ -30,8 +28,8 @@ pub(super) struct Restart {
 
 impl Restarts {
     /// None yet. The media plane has `timeout` to answer each.
-    pub(super) fn new(timeout: Duration, now: Instant) -> Self {
-        Self { bucket: TokenBucket::new(PER_SECOND, PER_SECOND, now), timeout, running: None }
+    pub(super) fn new(timeout: Duration) -> Self {
+        Self { timeout, running: None }
     }
 
     /// Asks for one, or says when to ask again.
@@ -40,9 +38,7 @@ impl Restarts {
         request: RequestId,
         ask: RestartIce,
         media: Arc<dyn MediaPlane>,
-        now: Instant,
     ) -> Result<(), Duration> {
-        self.bucket.take(now)?;
         if self.running.is_some() {
             return Err(RETRY_AFTER);
         }
@@ -67,7 +63,5 @@ impl Restarts {
         restart
     }
 }
-
-const PER_SECOND: u32 = 1;
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);

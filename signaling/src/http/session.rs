@@ -11,28 +11,33 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    time::{Interval, MissedTickBehavior},
+use futures_util::{SinkExt, StreamExt};
+use tokio::time::{Interval, MissedTickBehavior};
+use tokio_tungstenite::tungstenite::{
+    self, Message,
+    protocol::{CloseFrame, frame::coding::CloseCode},
 };
 use tracing::debug;
 
 use super::{
+    addresses::Place,
     admission::Admission,
     ending::{Ending, FAREWELL_TIMEOUT, LINGER, close_code_of},
+    handshake::Socket,
     held::HeldReplies,
     joining::shows_welcome,
+    pending::{LOOK, PendingPlace},
     report::{Reports, Taken},
     restart::{Restart, Restarts},
 };
 use crate::{
     clock,
     ids::{RequestId, SessionId},
-    limit::{FloodGate, Verdict},
+    limit::{ClientAddress, Verdict},
     media::{MediaRefusal, RestartIce},
     metrics::ReportFault,
     monitor::{Arrival, ClientReport},
+    paces::{Paced, Person},
     protocol::{
         client::{self, Command, Fault, Request, Stats},
         server,
@@ -48,8 +53,12 @@ use crate::{
 /// One WebSocket.
 pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
-    socket: WebSocket,
-    gate: FloodGate,
+    /// Where it comes from, and its place among the sessions of that address.
+    pub(super) address: ClientAddress,
+    place: Option<Place>,
+    socket: Socket,
+    /// How fast whose it is may talk; none if the token was refused.
+    pub(super) person: Option<Arc<Person>>,
     strikes: u32,
     /// Its joins whose offer could not be answered.
     pub(super) bad_offers: u32,
@@ -60,11 +69,17 @@ pub(super) struct Session {
     pub(super) heard_at: Instant,
     ticks: Interval,
     /// Its place among those that have not joined yet.
-    pub(super) pending: Option<OwnedSemaphorePermit>,
+    pub(super) pending: Option<PendingPlace>,
     pub(super) attached: Option<Attached>,
     held: HeldReplies,
     restarts: Restarts,
     pub(super) reports: Reports,
+}
+
+/// What a good token and a place at the door have given a socket.
+pub(super) struct Entry {
+    pub(super) person: Arc<Person>,
+    pub(super) pending: PendingPlace,
 }
 
 /// The room that the session is in, or on its way into.
@@ -81,13 +96,15 @@ pub(super) struct Attached {
 }
 
 enum Wake {
-    Read(Option<Result<Message, axum::Error>>),
+    Read(Option<Result<Message, tungstenite::Error>>),
     Parcel(Option<Parcel>),
     Settled(Frame),
     Cut,
     Tick,
     Restarted(Box<Restart>),
-    JoinOverdue,
+    /// It is time to see whether something has waited too long.
+    Due,
+    GivesWay,
     Shutdown,
 }
 
@@ -96,8 +113,9 @@ pub(super) type Flow = ControlFlow<Ending>;
 impl Session {
     pub(super) fn new(
         shared: Arc<Shared>,
-        socket: WebSocket,
-        pending: OwnedSemaphorePermit,
+        (address, place): (ClientAddress, Place),
+        socket: Socket,
+        entry: Option<Entry>,
         requested_at: Instant,
     ) -> Self {
         let limits = &shared.config.limits;
@@ -105,14 +123,15 @@ impl Session {
         let mut ticks = tokio::time::interval(limits.ping_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.reset();
-        let gate = FloodGate::new(limits.commands_per_second, limits.burst, limits.flood_patience, now);
         shared.counters.sessions.add_one();
-        let restarts = Restarts::new(shared.config.limits.open_timeout, now);
-        let pending = Some(pending);
+        let restarts = Restarts::new(shared.config.limits.open_timeout);
+        let (person, pending) = entry.map(|Entry { person, pending }| (person, pending)).unzip();
         Self {
             shared,
+            address,
+            place: Some(place),
             socket,
-            gate,
+            person,
             strikes: 0,
             bad_offers: 0,
             requested_at,
@@ -123,7 +142,7 @@ impl Session {
             attached: None,
             held: HeldReplies::default(),
             restarts,
-            reports: Reports::new(now),
+            reports: Reports::default(),
         }
     }
 
@@ -141,6 +160,8 @@ impl Session {
             // If the room is over there is nobody to tell.
             let _over = handle.tell(Mail::Detached { line: line.id }).await;
         }
+        // Whatever the other end does with the last word, it has a place no more.
+        (self.pending, self.person) = (None, None);
         self.finish(ending).await;
     }
 
@@ -154,15 +175,14 @@ impl Session {
                 Wake::Cut => Break(self.cut()),
                 Wake::Tick => self.tick(clock::now()).await,
                 Wake::Restarted(restart) => self.restarted(*restart).await,
-                Wake::JoinOverdue if admission.is_expired => {
-                    Break(self.refuse_join(self.arrival(clock::now()), Refusal::TokenExpired, ByeAction::Stop))
-                }
-                Wake::JoinOverdue => {
-                    Break(Ending::bye(Refusal::InvalidArgument, ByeAction::Stop).code(close_code::POLICY))
-                }
+                Wake::Due => Continue(()),
+                Wake::GivesWay => Break(self.give_way()),
                 Wake::Shutdown => Break(Ending::draining()),
             };
             if let Break(ending) = flow {
+                return ending;
+            }
+            if let Break(ending) = self.look(admission, clock::now()) {
                 return ending;
             }
         }
@@ -170,23 +190,47 @@ impl Session {
 
     async fn next(&mut self, patience: Duration) -> Wake {
         let is_joining = self.attached.as_ref().is_some_and(|attached| attached.joining.is_some());
-        let join_due = self.attached.is_none().then(|| self.opened_at + patience);
         let is_alone = self.attached.is_none();
+        let is_awaited = is_alone && self.pending.is_some();
+        let look_at = is_awaited.then(|| (clock::now() + LOOK).min(self.opened_at + patience));
+        // Reading finds out whether a message has taken too long.
+        let message_due = self.socket.get_ref().due_at().filter(|_| !is_joining);
         tokio::select! {
             parcel = next_parcel(self.attached.as_mut()) => parcel,
             reply = self.held.next() => Wake::Settled(reply),
-            read = self.socket.recv(), if !is_joining => Wake::Read(read),
+            read = self.socket.next(), if !is_joining => Wake::Read(read),
             _ = self.ticks.tick() => Wake::Tick,
             restart = self.restarts.next() => Wake::Restarted(Box::new(restart)),
-            () = at(join_due) => Wake::JoinOverdue,
+            () = at(look_at) => Wake::Due,
+            () = at(message_due) => Wake::Due,
+            () = gives_way(self.pending.as_ref()) => Wake::GivesWay,
             () = self.shared.shutdown.cancelled(), if is_alone => Wake::Shutdown,
         }
     }
 
-    async fn read(&mut self, read: Option<Result<Message, axum::Error>>, admission: &Admission) -> Flow {
+    /// Looks whether the socket has been silent for too long.
+    fn look(&self, admission: &Admission, now: Instant) -> Flow {
+        let Some(pending) = self.pending.as_ref().filter(|_| self.attached.is_none()) else {
+            return Continue(());
+        };
+        let most = admission.patience(&self.shared.config.limits);
+        if now.saturating_duration_since(self.opened_at) < pending.patience(most, now) {
+            return Continue(());
+        }
+        if admission.is_expired {
+            return Break(self.refuse_join(self.arrival(now), Refusal::TokenExpired, ByeAction::Stop));
+        }
+        if now.saturating_duration_since(self.opened_at) < most {
+            return Break(self.give_way());
+        }
+        Break(Ending::bye(Refusal::InvalidArgument, ByeAction::Stop).code(CloseCode::Policy))
+    }
+
+    async fn read(&mut self, read: Option<Result<Message, tungstenite::Error>>, admission: &Admission) -> Flow {
         let message = match read {
             Some(Ok(message)) => message,
-            Some(Err(error)) => return Break(Ending::closed(close_code_of(error))),
+            Some(Err(_)) if self.socket.get_ref().fault().is_some() => return Break(self.flooded()),
+            Some(Err(error)) => return Break(Ending::closed(close_code_of(&error))),
             None => return Break(Ending::gone()),
         };
         let now = clock::now();
@@ -196,21 +240,37 @@ impl Session {
             self.show().await;
         }
         match message {
-            Message::Text(text) => match self.gate.judge(now) {
+            Message::Text(text) => match self.judge(now) {
                 Verdict::Allowed => self.hear(&text, admission).await,
                 refused @ (Verdict::Refused { .. } | Verdict::Silent | Verdict::Cut) => {
                     self.slow_down(refused, Some(&text)).await
                 }
             },
-            Message::Binary(_) => Break(Ending::closed(Some(close_code::UNSUPPORTED))),
-            Message::Ping(_) | Message::Pong(_) => match self.gate.judge(now) {
-                Verdict::Allowed => Continue(()),
-                refused @ (Verdict::Refused { .. } | Verdict::Silent | Verdict::Cut) => {
-                    self.slow_down(refused, None).await
-                }
-            },
+            Message::Binary(_) => Break(Ending::closed(Some(CloseCode::Unsupported))),
+            // They were counted as their frames were read.
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Continue(()),
             Message::Close(_) => Break(Ending::gone()),
         }
+    }
+
+    /// There are too many like it that wait.
+    pub(super) fn give_way(&self) -> Ending {
+        self.shared.counters.sessions_gave_way.add_one();
+        Ending::gave_way()
+    }
+
+    fn judge(&self, now: Instant) -> Verdict {
+        self.person.as_ref().map_or(Verdict::Cut, |person| person.judge_command(now))
+    }
+
+    /// Takes one of what has a pace of its own, or says how long until the next may come.
+    pub(super) fn take(&self, paced: Paced, now: Instant) -> Result<(), Duration> {
+        self.person.as_ref().map_or(Ok(()), |person| person.take(paced, now))
+    }
+
+    fn flooded(&self) -> Ending {
+        self.shared.counters.floods.add_one();
+        Ending::flooded()
     }
 
     async fn slow_down(&mut self, verdict: Verdict, text: Option<&str>) -> Flow {
@@ -222,13 +282,9 @@ impl Session {
                 else {
                     return Continue(());
                 };
-                let details = Details { retry_after: Some(retry_after), ..Details::default() };
-                self.refuse(Some(&request), Refused { refusal: Refusal::RateLimited, details }, None).await
+                self.refuse_for_now(&request, retry_after).await
             }
-            Verdict::Cut => {
-                self.shared.counters.floods.add_one();
-                Break(Ending::flooded())
-            }
+            Verdict::Cut => Break(self.flooded()),
         }
     }
 
@@ -244,6 +300,9 @@ impl Session {
                 self.resume(id, resume_token, last_seq, admission).await
             }
             (Command::Act(act), Some(Attached { session: Some(session), handle, .. })) => {
+                if let Some(Err(retry_after)) = Paced::of(&act).map(|paced| self.take(paced, self.heard_at)) {
+                    return self.refuse_for_now(&id, retry_after).await;
+                }
                 let mail = Mail::Act { session: session.clone(), request: id, act, read_at: self.heard_at };
                 match handle.tell(mail).await {
                     Ok(()) => Continue(()),
@@ -282,13 +341,18 @@ impl Session {
         self.strikes += u32::from(fault.is_strike);
         let flow = self.refuse(fault.request.as_ref(), Refused::from(fault.refusal), Some(&fault.message)).await;
         if self.strikes >= self.shared.config.limits.strikes_max {
-            return Break(Ending::bye(Refusal::InvalidArgument, ByeAction::Stop).code(close_code::PROTOCOL));
+            return Break(Ending::bye(Refusal::InvalidArgument, ByeAction::Stop).code(CloseCode::Protocol));
         }
         flow
     }
 
     async fn refuse_state(&mut self, request: &RequestId, why: &str) -> Flow {
         self.refuse(Some(request), Refused::from(Refusal::InvalidArgument), Some(why)).await
+    }
+
+    async fn refuse_for_now(&mut self, request: &RequestId, retry_after: Duration) -> Flow {
+        let details = Details { retry_after: Some(retry_after), ..Details::default() };
+        self.refuse(Some(request), Refused { refusal: Refusal::RateLimited, details }, None).await
     }
 
     async fn refuse(&mut self, request: Option<&RequestId>, refused: Refused, message: Option<&str>) -> Flow {
@@ -303,12 +367,10 @@ impl Session {
             return self.refuse(Some(&request), Refused::from(Refusal::SessionStale), None).await;
         };
         let ask = RestartIce { room: admission.room.clone(), session, offer };
-        match self.restarts.begin(request.clone(), ask, Arc::clone(&self.shared.media), clock::now()) {
+        let taken = self.take(Paced::IceRestart, self.heard_at);
+        match taken.and_then(|()| self.restarts.begin(request.clone(), ask, Arc::clone(&self.shared.media))) {
             Ok(()) => Continue(()),
-            Err(retry_after) => {
-                let details = Details { retry_after: Some(retry_after), ..Details::default() };
-                self.refuse(Some(&request), Refused { refusal: Refusal::RateLimited, details }, None).await
-            }
+            Err(retry_after) => self.refuse_for_now(&request, retry_after).await,
         }
     }
 
@@ -326,7 +388,9 @@ impl Session {
     /// What a client measured.
     async fn report(&mut self, request: &RequestId, session: &SessionId, stats: &Stats, listens: bool) -> Flow {
         let now = self.heard_at;
-        match self.reports.judge(stats, listens, now) {
+        let person = self.person.clone();
+        let take_one = || person.map_or(Ok(()), |person| person.take(Paced::Stats, now));
+        match self.reports.judge(stats, listens, take_one, now) {
             Ok(Taken { report, tells_join_again }) => {
                 if tells_join_again {
                     self.shared.counters.reports_refused.add_one(ReportFault::JoinAgain);
@@ -372,7 +436,7 @@ impl Session {
             }
             None => {
                 self.detached(Refusal::Internal.code());
-                Break(Ending::bye(Refusal::Internal, ByeAction::Rejoin).code(close_code::ERROR))
+                Break(Ending::bye(Refusal::Internal, ByeAction::Rejoin).code(CloseCode::Error))
             }
         }
     }
@@ -380,7 +444,7 @@ impl Session {
     fn cut(&mut self) -> Ending {
         let farewell = self.attached.as_ref().and_then(|attached| attached.line.cut.farewell());
         self.detached(farewell.as_ref().map_or(ABORTED, |farewell| farewell.code));
-        Ending::last(farewell).code(close_code::POLICY)
+        Ending::last(farewell).code(CloseCode::Policy)
     }
 
     /// The room has done with this session, and says why.
@@ -427,7 +491,7 @@ impl Session {
             if let Some(code) = ending.close_code {
                 self.socket.send(Message::Close(Some(CloseFrame { code, reason: "".into() }))).await?;
             }
-            Ok::<(), axum::Error>(())
+            Ok::<(), tungstenite::Error>(())
         };
         let is_said = matches!(tokio::time::timeout(FAREWELL_TIMEOUT, farewell).await, Ok(Ok(())));
         if is_said && ending.close_code.is_some() {
@@ -437,10 +501,11 @@ impl Session {
     }
 
     async fn hear_out(&mut self) {
-        while let Some(read) = self.socket.recv().await {
-            if read.is_err() {
-                tokio::time::sleep(LINGER).await;
-                return;
+        loop {
+            match self.socket.next().await {
+                Some(Ok(_)) => {}
+                None if self.socket.get_ref().fault().is_none() => return,
+                Some(Err(_)) | None => return tokio::time::sleep(LINGER).await,
             }
         }
     }
@@ -448,6 +513,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        // First, so that whoever sees the count finds the place free.
+        self.place = None;
         self.shared.counters.sessions.remove_one();
     }
 }
@@ -461,6 +528,13 @@ async fn next_parcel(attached: Option<&mut Attached>) -> Wake {
         biased;
         () = cut.cancelled() => Wake::Cut,
         parcel = line.recv() => Wake::Parcel(parcel),
+    }
+}
+
+async fn gives_way(place: Option<&PendingPlace>) {
+    match place {
+        Some(place) => place.gives_way().await,
+        None => pending().await,
     }
 }
 

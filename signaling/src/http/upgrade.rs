@@ -5,18 +5,23 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    extract::{
-        ConnectInfo, Path, Query, State, WebSocketUpgrade, rejection::QueryRejection,
-        ws::rejection::WebSocketUpgradeRejection,
-    },
+    extract::{ConnectInfo, FromRequestParts, Path, Query, Request, State, rejection::QueryRejection},
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use tracing::{Instrument, debug, info_span};
 
-use super::{access, addresses::NoPlace, admission::Admission, problem::Problem, session::Session};
-use crate::{auth::Judged, clock, ids::RoomId, protocol::SUBPROTOCOL, room::Refusal, signaling::Shared};
+use super::{
+    access,
+    addresses::NoPlace,
+    admission::Admission,
+    handshake::Handshake,
+    pending,
+    problem::Problem,
+    session::{Entry, Session},
+};
+use crate::{auth::Judged, clock, ids::RoomId, limit::ClientAddress, paces::NoPaces, room::Refusal, signaling::Shared};
 
 /// The query of an upgrade.
 #[derive(Deserialize)]
@@ -29,17 +34,17 @@ pub(super) async fn upgrade(
     State(shared): State<Arc<Shared>>,
     Path(room): Path<String>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
-    query: Result<Query<UpgradeQuery>, QueryRejection>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    request: Request,
 ) -> Response {
     let requested_at = clock::now();
-    let Ok(mut upgrade) = upgrade else {
+    let (mut head, _body) = request.into_parts();
+    let Some(handshake) = Handshake::of(&mut head) else {
         return Problem::from(Refusal::InvalidArgument)
             .detail("this path takes WebSocket upgrades only")
             .into_response();
     };
-    let place = match shared.addresses.take(peer.ip()) {
+    let address = ClientAddress::from(peer.ip());
+    let place = match shared.addresses.take(address) {
         Ok(place) => place,
         Err(NoPlace::OfAddress) => {
             shared.counters.sessions_refused.add_one();
@@ -47,36 +52,51 @@ pub(super) async fn upgrade(
         }
         Err(NoPlace::OfAll) => return shed(&shared),
     };
-    // Joins cost the most, so their number is bounded by itself: in a storm they are let in one after the other.
-    let Ok(pending) = Arc::clone(&shared.pending_joins).try_acquire_owned() else {
-        return shed(&shared);
-    };
+    let query: Result<Query<UpgradeQuery>, QueryRejection> = Query::from_request_parts(&mut head, &shared).await;
     let in_query = query.as_ref().ok().and_then(|Query(query)| query.access_token.as_deref());
-    let admission = admission(&shared, &room, &headers, in_query);
-    if access::names_subprotocol(&headers) {
-        upgrade = upgrade.protocols([SUBPROTOCOL]);
+    let admission = admission(&shared, &room, &head.headers, in_query);
+    // A refused token takes no place from anybody.
+    let entry = match admission.as_ref().map(|admission| entry(&shared, address, admission)) {
+        Ok(Ok(entry)) => Some(entry),
+        Ok(Err(NoEntry::OfIdentity)) => {
+            shared.counters.sessions_refused.add_one();
+            return Problem::from(Refusal::RateLimited).retry_after(RETRY_AFTER).into_response();
+        }
+        Ok(Err(NoEntry::OfAll)) => return shed(&shared),
+        Err(_) => None,
+    };
+    let (response, opening) = handshake.answer(access::names_subprotocol(&head.headers));
+    let span = info_span!("session", room = tracing::field::Empty, session = tracing::field::Empty);
+    if let Ok(admission) = &admission {
+        span.record("room", admission.room.as_str());
     }
-    let frame_bytes = shared.config.limits.frame_bytes;
-    upgrade
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
-        .max_message_size(frame_bytes)
-        .max_frame_size(frame_bytes)
-        .on_failed_upgrade(|error| debug!(%error, "upgrade failed"))
-        .on_upgrade(move |socket| {
-            let span = info_span!("session", room = tracing::field::Empty, session = tracing::field::Empty);
-            if let Ok(admission) = &admission {
-                span.record("room", admission.room.as_str());
-            }
-            let tasks = shared.tasks.clone();
-            let session = async move {
-                debug!(%peer, "socket opened");
-                Session::new(Arc::clone(&shared), socket, pending, requested_at).run(admission).await;
-                drop(place);
-            };
-            tasks.track_future(session.instrument(span))
-        })
+    let tasks = shared.tasks.clone();
+    let session = async move {
+        let socket = match opening.open(shared.config.limits.frame_bytes).await {
+            Ok(socket) => socket,
+            Err(error) => return debug!(%error, "upgrade failed"),
+        };
+        debug!(%peer, "socket opened");
+        Session::new(Arc::clone(&shared), (address, place), socket, entry, requested_at).run(admission).await;
+    };
+    tasks.spawn(session.instrument(span));
+    response
+}
+
+/// Why a socket with a good token does not come in.
+enum NoEntry {
+    OfIdentity,
+    OfAll,
+}
+
+fn entry(shared: &Shared, address: ClientAddress, admission: &Admission) -> Result<Entry, NoEntry> {
+    let (now, Admission { room, identity, .. }) = (clock::now(), admission);
+    let person = shared.paces.of_session(room, identity, now).map_err(|no_paces| match no_paces {
+        NoPaces::TooManySessions => NoEntry::OfIdentity,
+        NoPaces::Full => NoEntry::OfAll,
+    })?;
+    let pending = shared.pending_joins.take(address, (room.clone(), identity.clone()), now);
+    Ok(Entry { person, pending: pending.map_err(|pending::NoPlace| NoEntry::OfAll)? })
 }
 
 fn admission(shared: &Shared, room: &str, headers: &HeaderMap, in_query: Option<&str>) -> Result<Admission, Refusal> {
@@ -90,12 +110,5 @@ fn shed(shared: &Shared) -> Response {
     shared.counters.sessions_shed.add_one();
     Problem::from(Refusal::NodeFull).retry_after(RETRY_AFTER).into_response()
 }
-
-/// axum's 128 KiB for each direction would be the largest thing that a listener costs. Commands are short; an offer takes a few reads, once.
-const READ_BUFFER_BYTES: usize = 1024;
-const WRITE_BUFFER_BYTES: usize = 4 * 1024;
-
-/// Frames are written one at a time, so this holds the longest welcome and a little.
-const WRITE_BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 const RETRY_AFTER: Duration = Duration::from_secs(5);

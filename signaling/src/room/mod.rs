@@ -354,7 +354,7 @@ impl Room {
             Act::MuteSelf { muted } => self.mute_self(by, muted, now),
             Act::Prefs { do_not_invite } => Ok(self.set_prefs(by, do_not_invite)),
             Act::Reaction { kind } => self.react(by, kind),
-            Act::Message { text } => self.send_message(by, text, now),
+            Act::Message { text } => self.send_message(by, text),
             Act::RoomUpdate(change) => self.update(by, change, now),
             Act::RoomClose { notice } => self.close(by, notice, now),
         }

@@ -13,7 +13,6 @@ use super::memory::Remembered;
 use super::output::Done;
 use super::rank::{Rank, Role};
 use super::sound::Sound;
-use super::talk::MessagePace;
 use super::turns::Turn;
 use super::view::{OwnHand, OwnSeat, ReservedWhy};
 
@@ -51,7 +50,6 @@ pub(super) struct Participant {
     pub(super) seated_since: Option<Instant>,
     /// The seat that was kept for them when their media was lost, and is kept no longer.
     pub(super) lost_seat: Option<LostSeat>,
-    pub(super) message_pace: MessagePace,
     /// What their slots were last said to carry.
     pub(super) slots: Vec<SlotView>,
     /// How it sounds to them, as they were last told.
@@ -90,7 +88,6 @@ impl Participant {
             turn: None,
             seated_since: None,
             lost_seat: None,
-            message_pace: MessagePace::default(),
             slots: Vec::new(),
             sound: Sound::default(),
             last_hand: None,

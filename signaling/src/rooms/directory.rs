@@ -36,6 +36,7 @@ use crate::{
 pub(crate) struct Directory {
     rooms: DashMap<RoomId, RoomHandle>,
     places: Arc<Semaphore>,
+    rooms_max: usize,
     /// Whoever makes a room holds the lock that its name falls on: two do not make the same one.
     making: [Mutex<()>; MAKERS],
     generations: AtomicU64,
@@ -78,6 +79,7 @@ impl Directory {
         Arc::new(Self {
             rooms: DashMap::new(),
             places: Arc::new(Semaphore::new(rooms_max.min(Semaphore::MAX_PERMITS))),
+            rooms_max,
             making: std::array::from_fn(|_| Mutex::new(())),
             generations: AtomicU64::new(0),
             context,
@@ -87,6 +89,11 @@ impl Directory {
     /// The room of that name.
     pub(crate) fn find(&self, id: &RoomId) -> Option<RoomHandle> {
         self.rooms.get(id).map(|entry| entry.value().clone())
+    }
+
+    /// Returns whether more than half of all rooms that may be are there.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.places.available_permits() < self.rooms_max.div_ceil(2)
     }
 
     /// Makes a room unless it is there, and writes it down first, together with what is answered to whoever asked with an idempotency key. Must be called

@@ -99,21 +99,15 @@ fn an_interruption_is_told_when_it_begins_and_when_it_ends() {
 }
 
 #[test]
-fn a_message_goes_to_everyone_and_a_flood_does_not() {
+fn a_message_goes_to_everyone() {
     let mut story = Story::begun(SeatMode::Free);
     let write = || Act::Message { text: "hello".to_owned() };
     let outputs = story.act("ben", write());
     let message = Event::Message { from: id("ben"), name: "BEN".into(), text: "hello".into() };
     assert_eq!(told(&outputs), [(&Recipients::Everyone, &message)]);
-    for _ in 0..4 {
-        assert_eq!(story.refusal("ben", write()), None);
+    for _ in 0..100 {
+        assert_eq!(story.refusal("ben", write()), None, "how fast one may write is not the room's affair");
     }
-    let refused = story.ask("ben", write()).unwrap_err();
-    assert_eq!((refused.refusal, refused.details.retry_after), (Refusal::RateLimited, Some(seconds(1))));
-    assert_eq!(story.refusal("dan", write()), None, "each has their own pace");
-    story.after(seconds(1));
-    assert_eq!(story.refusal("ben", write()), None);
-    assert_eq!(story.refusal("ben", write()), Some(Refusal::RateLimited));
 }
 
 #[test]

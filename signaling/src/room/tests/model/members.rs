@@ -92,20 +92,7 @@ impl Model {
         if person.can_publish_data && !person.hidden { Ok(()) } else { Err(Refusal::Forbidden) }
     }
 
-    /// Five at once, and then one a second.
-    pub(super) fn message(&mut self, by: &Identity) -> Answered {
-        self.may_write(by)?;
-        let now = self.now;
-        let person = self.person(by);
-        let whole_at = person.messages_whole_at.max(now) + seconds(1);
-        if whole_at > now + seconds(5) {
-            return Err(Refusal::RateLimited);
-        }
-        person.messages_whole_at = whole_at;
-        DONE
-    }
-
-    pub(super) fn react(&mut self, by: &Identity) -> Answered {
+    pub(super) fn write_or_react(&mut self, by: &Identity) -> Answered {
         self.may_write(by)?;
         DONE
     }

@@ -199,8 +199,7 @@ impl Model {
             Act::HostDecline => self.decline_host(by),
             Act::MuteSelf { muted } => self.mute_self(by, *muted),
             Act::Prefs { do_not_invite } => self.prefs(by, *do_not_invite),
-            Act::Reaction { .. } => self.react(by),
-            Act::Message { .. } => self.message(by),
+            Act::Reaction { .. } | Act::Message { .. } => self.write_or_react(by),
             Act::RoomUpdate(change) => self.update(by, change),
             Act::RoomClose { notice } => self.close(by, *notice),
         }

@@ -30,7 +30,6 @@ pub(super) struct Person {
     pub(super) turn_ends: Option<Duration>,
     pub(super) seated_since: Option<Duration>,
     pub(super) arrival: u64,
-    pub(super) messages_whole_at: Duration,
     /// How it sounds to them, in this session.
     pub(super) sound: sounds::Sound,
 }
@@ -159,7 +158,6 @@ impl Model {
             turn_ends: None,
             seated_since: None,
             arrival: self.arrivals,
-            messages_whole_at: Duration::ZERO,
             sound: sounds::Sound::default(),
         }
     }

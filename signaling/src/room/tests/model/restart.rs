@@ -143,7 +143,6 @@ impl Model {
             person.detached_until = Some(self.now + self.set.detached_max);
             person.last_hand = None;
             person.offer_lost = false;
-            person.messages_whole_at = Duration::ZERO;
             person.sound = sounds::Sound::default();
         }
         for seat in &mut self.seats {
