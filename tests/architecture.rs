@@ -101,6 +101,7 @@ const PURE: &[&str] = &[
     "src/router/",
     "src/engine/",
     "signaling/src/ids.rs",
+    "signaling/src/limit/",
     "signaling/src/room/",
     "signaling/src/protocol/",
     "loadtest/src/light/client/",

@@ -52,6 +52,8 @@ pub struct Counters {
     pub frames_in: Count,
     /// Frames written.
     pub frames_out: Count,
+    /// Messages, and who came and went, that were not written down: their room had too many.
+    pub log_spared: Count,
     /// Facts for rooms whose mailbox was full.
     pub facts_deferred: Count,
     /// Webhooks, one entry a target.

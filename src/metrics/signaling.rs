@@ -105,6 +105,11 @@ fn sockets(counters: &Counters) -> Vec<MetricFamily> {
         counter("podium_frames_in_total", "Frames read.", &alone(counters.frames_in.value() as f64)),
         counter("podium_frames_out_total", "Frames written.", &alone(counters.frames_out.value() as f64)),
         counter(
+            "podium_log_spared_total",
+            "Messages, and who came and went, that were not written down: their room had too many.",
+            &alone(counters.log_spared.value() as f64),
+        ),
+        counter(
             "podium_facts_deferred_total",
             "Reports of the media plane that a room had no room for yet.",
             &alone(counters.facts_deferred.value() as f64),

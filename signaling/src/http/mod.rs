@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::Response,
-    routing::{MethodRouter, delete, get, post},
+    routing::{MethodRouter, any, delete, get, post},
 };
 
 use tower_http::cors::CorsLayer;
@@ -84,7 +84,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let mut router = with_routes(api, uncounted)
         .merge(files)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .fallback_service(get(assets::file).layer(by_address()).with_state(Arc::clone(&shared)))
+        .fallback_service(any(assets::file).layer(by_address()).with_state(Arc::clone(&shared)))
         .layer(from_fn(no_sniffing));
     if !shared.config.cors_origins.is_empty() {
         router = router.layer(cors(&shared.config.cors_origins));

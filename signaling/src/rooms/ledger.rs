@@ -1,20 +1,25 @@
 //! A ledger is what a room's task writes down of each step before anyone hears of it: the log, the audit log, answers, the room's state.
 //!
+//! What weighs little (messages, who came and went) has a pace in each room: beyond it people are told and nothing is written down, so that one room does
+//! not fill the log of all.
+//!
 //! It hands the whole of a step to the store at once and waits for nothing. The ticket that it gives says whether what is acknowledged is on the disk.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::line::Frame;
 use crate::{
     clock,
     ids::{Identity, RoomId, SessionId},
+    limit::TokenBucket,
+    metrics::Counters,
     protocol::server::{
         self,
         lifecycle::{self, PARTICIPANT_JOINED, PARTICIPANT_LEFT, ROOM_CLOSED},
     },
     room::{Audit, Calendar, Done, Output, Refused, Room},
     rooms::handle::Remember,
-    store::{AuditRow, Batch, EventRow, Store, Ticket},
+    store::{AuditRow, Batch, EventRow, Store, Ticket, Weight},
 };
 
 /// What one room's task writes down.
@@ -25,6 +30,8 @@ pub(crate) struct Ledger {
     /// The sessions that have begun and not ended, and whose they are.
     present: HashMap<SessionId, Identity>,
     last: Ticket,
+    light: TokenBucket,
+    counters: Arc<Counters>,
 }
 
 /// An output, and its text if it is something that is told.
@@ -35,9 +42,17 @@ pub(crate) struct Told {
 
 impl Ledger {
     /// The ledger of a room as it begins, or goes on after a restart.
-    pub(crate) fn new(room: &Room, store: Store, calendar: Calendar) -> Self {
-        // Whoever was there before a restart has no session any more.
-        Self { room: room.id().clone(), store, calendar, present: HashMap::new(), last: Ticket::settled(true) }
+    pub(crate) fn new(room: &Room, store: Store, calendar: Calendar, counters: Arc<Counters>) -> Self {
+        Self {
+            room: room.id().clone(),
+            store,
+            calendar,
+            // Whoever was there before a restart has no session any more.
+            present: HashMap::new(),
+            last: Ticket::settled(true),
+            light: TokenBucket::new(LIGHT_PER_SECOND, LIGHT_BURST, clock::now()),
+            counters,
+        }
     }
 
     /// Writes down what follows from one input, and gives it back to be carried out. `joined` says whose a session is that begins.
@@ -63,6 +78,7 @@ impl Ledger {
             }
             told.push(Told { output, text });
         }
+        self.spare(&mut batch);
         if !batch.ends {
             batch.state = room.take_changes(&self.calendar);
         }
@@ -70,6 +86,18 @@ impl Ledger {
             self.last = self.store.write(batch);
         }
         told
+    }
+
+    /// Takes out what weighs little, if there is too much of it.
+    fn spare(&mut self, batch: &mut Batch) {
+        let (light, counters) = (&mut self.light, &self.counters);
+        batch.events.retain(|row| {
+            let is_kept = Weight::of(row.kind) != Weight::Light || light.take(clock::now()).is_ok();
+            if !is_kept {
+                counters.log_spared.add_one();
+            }
+            is_kept
+        });
     }
 
     /// Notes one output in the batch; gives its text if it is told.
@@ -138,6 +166,11 @@ impl Ledger {
     }
 }
 
+/// Rows of the log that weigh little, of one room.
+const LIGHT_PER_SECOND: u32 = 20;
+/// Such rows at once: thousands of people come, chat for an evening and go.
+const LIGHT_BURST: u32 = 100_000;
+
 /// An act of moderation goes into the audit log, and is an event of its own.
 fn note_act(audit: &Audit, seq: u64, batch: &mut Batch) {
     batch.audits.push(AuditRow {
@@ -152,5 +185,35 @@ fn note_act(audit: &Audit, seq: u64, batch: &mut Batch) {
     });
     if let Some(kind) = server::moderation_kind(&audit.act) {
         batch.events.push(EventRow { kind, seq, body: server::moderation_event(audit).into() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
+
+    use super::*;
+    use crate::{room::Settings, store::StoreConfig};
+
+    #[tokio::test]
+    async fn a_flood_of_messages_does_not_fill_the_log_and_decisions_are_kept() {
+        let now = clock::now();
+        let (store, _) = Store::open(&StoreConfig::default(), &|_| Ok(())).unwrap();
+        let room = Room::new(RoomId::parse("demo").unwrap(), Settings::default(), now);
+        let counters = Arc::new(Counters::default());
+        let mut ledger = Ledger::new(&room, store, Calendar { now, unix_ms: 0 }, Arc::clone(&counters));
+        let row = |kind| EventRow { kind, seq: 1, body: "{}".into() };
+        let mut kept = 0;
+        for _ in 0..300 {
+            let mut batch = Batch { events: vec![row("room.message"); 1_000], ..Batch::default() };
+            batch.events.push(row("moderation.member_ban"));
+            ledger.spare(&mut batch);
+            assert_eq!(batch.events.last().map(|row| row.kind), Some("moderation.member_ban"));
+            kept += batch.events.len() - 1;
+        }
+        let seconds = now.elapsed().as_secs() as usize + 1;
+        let most = LIGHT_BURST as usize + LIGHT_PER_SECOND as usize * seconds;
+        assert!((LIGHT_BURST as usize..=most).contains(&kept), "{kept}");
+        assert_eq!(counters.log_spared.value(), 300_000 - kept as u64);
     }
 }

@@ -81,7 +81,7 @@ impl RoomTask {
         context: RoomContext,
     ) -> Self {
         Self {
-            ledger: Ledger::new(&room, context.store.clone(), context.calendar),
+            ledger: Ledger::new(&room, context.store.clone(), context.calendar, Arc::clone(&context.counters)),
             room,
             entry,
             mailbox,

@@ -41,6 +41,7 @@ pub(crate) use self::{
     open::Judge,
     query::{AuditQuery, DueDelivery, EventQuery, Export, Part, SavedRoom, StoredAudit, StoredEvent},
     ticket::{PATIENCE, Ticket},
+    weight::Weight,
 };
 pub use self::{
     config::{StoreConfig, TargetFilter},

@@ -2,7 +2,7 @@
 
 /// How much is lost with an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Weight {
+pub(crate) enum Weight {
     /// Messages, and who came and went.
     Light,
     /// What can be seen of the room afterwards, too.
@@ -15,7 +15,7 @@ impl Weight {
     pub(super) const ALL: [Self; 3] = [Self::Light, Self::Plain, Self::Heavy];
 
     /// The weight of an event of this kind.
-    pub(super) fn of(kind: &str) -> Self {
+    pub(crate) fn of(kind: &str) -> Self {
         match kind {
             "room.message"
             | "participant.joined"
