@@ -45,7 +45,7 @@ struct OwnPaces {
     buckets: [TokenBucket; Paced::ALL.len()],
 }
 
-/// What has a pace of its own beside that of all commands.
+/// Acts that have a pace of their own beside that of all commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Paced {
     Join,
@@ -141,7 +141,7 @@ impl Paced {
         }
     }
 
-    /// Its rate. What follows from a person's own clicks is a share of the rate of commands.
+    /// Its rate. For a person's own clicks that is a share of the rate of commands.
     fn rate(self, limits: &Limits) -> Rate {
         let share = |of: u32| Rate {
             per_second: (limits.commands_per_second / of).max(1),

@@ -53,7 +53,7 @@ pub(crate) struct Shared {
     pub(crate) paces: Paces,
     /// What was answered to requests with an idempotency key.
     pub(crate) answers: Answers,
-    /// Who looks through the store's logs.
+    /// The readers of the store's logs.
     pub(crate) readers: Readers,
     pub(crate) store: Store,
     pub(crate) shutdown: CancellationToken,

@@ -1,6 +1,6 @@
 //! Heads: where the requests of a connection begin and end, found in its bytes as they pass.
 //!
-//! What parses requests drops `Content-Length` silently where `Transfer-Encoding` stands beside it (RFC 9112 section 6.3). Here such a request is
+//! The parser of requests drops `Content-Length` silently where `Transfer-Encoding` stands beside it (RFC 9112 section 6.3). Here such a request is
 //! noted, so that it can be refused: the two are how one request is smuggled into another. It also tells whether a request has come whole.
 //!
 //! Pure. It keeps a few bytes of the present line and knows the names of two fields; all else is left to the parser.

@@ -61,7 +61,7 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: 
 
 /// Answers that there is no place, and closes. A connection that does not take the few bytes at once is closed without them.
 fn turn_away(stream: &TcpStream) {
-    // What is left unread would reset the connection, and with it the answer.
+    // Bytes left unread would reset the connection, and with it the answer.
     let _asked = stream.try_read(&mut [0; HEAD_BYTES_MAX]);
     let _told = stream.try_write(TURNED_AWAY.as_bytes());
 }
@@ -121,7 +121,7 @@ async fn answer(
     Ok(response)
 }
 
-/// What makes a request one that no two servers would read alike, if something does (RFC 9112 sections 3.2 and 6.3).
+/// Returns why two servers could read a request differently, if they could (RFC 9112 sections 3.2 and 6.3).
 fn fault_of(request: &Request<Incoming>, has_one_length: bool) -> Option<&'static str> {
     if !has_one_length {
         return Some("`Content-Length` and `Transfer-Encoding` exclude each other");

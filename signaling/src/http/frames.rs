@@ -1,7 +1,7 @@
 //! Frames: a wrapper around a socket that looks at the headers of the WebSocket frames that pass, before they are put together.
 //!
-//! What reads messages never sees the parts of one, nor the control frames between them. So an endless message of empty parts, or a flood of pings,
-//! would cost its reader all its time. This counts them (RFC 6455 section 5.2), and fails the reading when there are too many or a message takes too
+//! The reader of messages never sees the parts of one, nor the control frames between them. So an endless message of empty parts, or a flood of
+//! pings, would cost it all its time. This counts them (RFC 6455 section 5.2), and fails the reading when there are too many or a message takes too
 //! long. It keeps a few numbers and no bytes of a payload.
 
 use std::{
@@ -34,7 +34,7 @@ pub(super) enum FrameFault {
     PartFlood,
 }
 
-/// What is known of the frames that come in.
+/// The state of the frames that come in.
 #[derive(Debug)]
 struct Incoming {
     header: Header,

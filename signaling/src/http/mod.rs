@@ -96,10 +96,10 @@ fn with_routes(router: Router<Arc<Shared>>, routes: Vec<(&str, MethodRouter<Arc<
     routes.into_iter().fold(router, |router, (path, methods)| router.route(path, methods))
 }
 
-/// What no caller is counted for: sessions have limits of their own.
+/// Paths for which no caller is counted: sessions have limits of their own.
 const UNCOUNTED: [&str; 1] = ["/v1/rooms/{room}/session"];
 
-/// What is counted as files are, by address.
+/// Paths that are counted as files are, by address.
 const FILES: [&str; 3] = ["/v1/openapi.json", "/v1/docs", "/"];
 
 /// Pages of these origins may use the API. Tokens travel in a header that a page must set itself, so no cookie is ever allowed along.

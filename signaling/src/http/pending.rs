@@ -169,7 +169,7 @@ impl PendingPlace {
         self.is_joining
     }
 
-    /// What it asked for came to nothing, and it may ask again.
+    /// Its request came to nothing, and it may ask again.
     pub(super) fn end_joining(&mut self) {
         if std::mem::take(&mut self.is_joining) {
             let mut places = self.inner.lock();
@@ -200,7 +200,7 @@ impl Drop for PendingPlace {
     }
 }
 
-/// Whoever is told to hurry has so long for the first frame: more than a slow line needs.
+/// The shortest time for the first frame: more than a slow line needs.
 const PATIENCE_MIN: Duration = Duration::from_secs(1);
 
 /// A silent socket asks so often how long it may be silent.

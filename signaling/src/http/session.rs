@@ -76,7 +76,7 @@ pub(super) struct Session {
     pub(super) reports: Reports,
 }
 
-/// What a good token and a place at the door have given a socket.
+/// The rights of a socket with a good token: its paces, and a place among those that wait.
 pub(super) struct Entry {
     pub(super) person: Arc<Person>,
     pub(super) pending: PendingPlace,

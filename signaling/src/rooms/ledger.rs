@@ -1,7 +1,7 @@
 //! A ledger is what a room's task writes down of each step before anyone hears of it: the log, the audit log, answers, the room's state.
 //!
-//! What weighs little (messages, who came and went) has a pace in each room: beyond it people are told and nothing is written down, so that one room does
-//! not fill the log of all.
+//! Light events (messages, who came and went) have a pace in each room. Beyond it people are told and nothing is written down, so that one room does not
+//! fill the log of all.
 //!
 //! It hands the whole of a step to the store at once and waits for nothing. The ticket that it gives says whether what is acknowledged is on the disk.
 
@@ -47,7 +47,7 @@ impl Ledger {
             room: room.id().clone(),
             store,
             calendar,
-            // Whoever was there before a restart has no session any more.
+            // The people from before a restart have no sessions any more.
             present: HashMap::new(),
             last: Ticket::settled(true),
             light: TokenBucket::new(LIGHT_PER_SECOND, LIGHT_BURST, clock::now()),
@@ -211,7 +211,7 @@ mod tests {
             assert_eq!(batch.events.last().map(|row| row.kind), Some("moderation.member_ban"));
             kept += batch.events.len() - 1;
         }
-        let seconds = now.elapsed().as_secs() as usize + 1;
+        let seconds = (clock::now() - now).as_secs() as usize + 1;
         let most = LIGHT_BURST as usize + LIGHT_PER_SECOND as usize * seconds;
         assert!((LIGHT_BURST as usize..=most).contains(&kept), "{kept}");
         assert_eq!(counters.log_spared.value(), 300_000 - kept as u64);

@@ -22,13 +22,13 @@ pub(super) struct Backlog {
     newest: HashMap<RoomId, HashMap<String, u64>>,
     /// The number of the next batch.
     next: u64,
-    /// What waits of the log of each room.
+    /// The log of each room, as far as it waits.
     logs: HashMap<Option<RoomId>, Waiting>,
     rows: usize,
     bytes: usize,
 }
 
-/// What waits of one room's log.
+/// The waiting part of one room's log.
 #[derive(Debug, Default)]
 struct Waiting {
     bytes: usize,

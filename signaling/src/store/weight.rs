@@ -5,9 +5,9 @@
 pub(crate) enum Weight {
     /// Messages, and who came and went.
     Light,
-    /// What can be seen of the room afterwards, too.
+    /// Changes that the room's state shows afterwards, too.
     Plain,
-    /// What was decided, and that a room began or ended.
+    /// Decisions, and that a room began or ended.
     Heavy,
 }
 
