@@ -9,7 +9,6 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use axum::extract::ws::Utf8Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use podium_signaling::clock;
 use podium_signaling::ids::{Identity, RequestId, RoomId, SeatIndex, SessionId};
@@ -17,6 +16,7 @@ use podium_signaling::protocol::server;
 use podium_signaling::room::{
     Act, Calendar, Change, Event, Input, Join, Output, Rank, Room, SeatMode, Settings, Viewer,
 };
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// A full room whose clock is under our thumb.
 struct Full {
