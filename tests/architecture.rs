@@ -69,7 +69,7 @@ const SIGNALING: Imports = &[
         "signaling",
         &[
             "clock", "random", "limit", "ids", "room", "protocol", "media", "metrics", "monitor", "auth", "config",
-            "rooms", "store", "webhook", "http",
+            "paces", "rooms", "store", "webhook", "http",
         ],
     ),
     (
@@ -86,6 +86,7 @@ const SIGNALING: Imports = &[
             "monitor",
             "auth",
             "config",
+            "paces",
             "rooms",
             "store",
             "signaling",
