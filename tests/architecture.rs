@@ -39,6 +39,7 @@ const PODIUM: Imports = &[
             "metrics",
             "monitor",
             "runtime",
+            "telemetry",
             "transport::certificate",
             "webhooks",
         ],
@@ -57,8 +58,9 @@ const SIGNALING: Imports = &[
     ("monitor", &["ids", "room"]),
     ("metrics", &["room"]),
     ("auth", &["ids", "room"]),
+    ("backup", &["clock", "room", "store"]),
     ("store", &["clock", "ids", "room"]),
-    ("webhook", &["clock", "random", "protocol::outside", "metrics", "store"]),
+    ("webhook", &["clock", "random", "protocol::outside", "protocol::server", "metrics", "store"]),
     ("config", &["auth", "room", "store", "webhook"]),
     ("paces", &["clock", "config", "ids", "limit", "room"]),
     (

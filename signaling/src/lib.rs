@@ -3,6 +3,7 @@
 //! `ids`, `room` and `protocol` are pure; the rest are thin shells around them. This crate does not know who implements its [`media::MediaPlane`].
 
 pub mod auth;
+pub mod backup;
 pub mod clock;
 pub mod config;
 pub mod ids;

@@ -7,7 +7,7 @@ use super::{
     config::{StoreConfig, TargetFilter},
     outbox::Delivery,
     rows::{self, int},
-    totals::Totals,
+    totals::{Totals, Use},
     weight::Weight,
 };
 
@@ -151,7 +151,7 @@ impl Ledger {
             return Ok(());
         }
         self.transact(|_, totals| {
-            totals.is_in_use = false;
+            totals.usage = Use::Closed;
             Ok(())
         })?;
         self.checkpoint("TRUNCATE")?;

@@ -7,6 +7,7 @@ mod backlog;
 mod batch;
 mod checksum;
 mod config;
+mod copies;
 mod format;
 mod inbox;
 mod ledger;
@@ -17,6 +18,7 @@ mod person;
 mod query;
 mod retention;
 mod rows;
+mod settle;
 mod ticket;
 mod totals;
 mod wal;
@@ -38,6 +40,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 pub(crate) use self::{
     batch::{AnswerRow, AuditRow, Batch, EventRow, OutboxChange},
+    copies::{backup, check, restore},
     open::Judge,
     query::{AuditQuery, DueDelivery, EventQuery, Export, Part, SavedRoom, StoredAudit, StoredEvent},
     ticket::{PATIENCE, Ticket},
@@ -45,6 +48,7 @@ pub(crate) use self::{
 };
 pub use self::{
     config::{StoreConfig, TargetFilter},
+    copies::{Contents, CopyError, Restored},
     query::{Health, OpenError, StoreError},
 };
 use self::{

@@ -15,8 +15,8 @@ use super::{
     format::{self, APPLICATION_ID, Step},
     outbox::Delivery,
     query::{OpenError, SavedRoom},
-    rows,
-    totals::Totals,
+    rows, settle,
+    totals::{Totals, Use},
     wal,
 };
 use crate::ids::RoomId;
@@ -46,8 +46,13 @@ pub(super) fn open(config: &StoreConfig, steps: &[Step], judge: Judge<'_>) -> Re
             if is_new(path)? {
                 make(path, steps)?;
             }
-            let page_bytes = check_header(path, steps)?;
-            let mut opened = believe(path, page_bytes, steps, judge)?;
+            check_writable(path)?;
+            let mut header = check_header(path, path, steps)?;
+            if header.is_copy {
+                settle::adopt(path, steps, judge)?;
+                header = check_header(path, path, steps)?;
+            }
+            let mut opened = believe(path, header.page_bytes, steps, judge)?;
             opened.lock = Some(lock);
             Ok(opened)
         }
@@ -72,10 +77,14 @@ fn in_memory(steps: &[Step]) -> rusqlite::Result<Opened> {
 }
 
 /// Only one process has the file; the lock ends with the process, however it ends.
-fn lock(path: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     let beside = beside(path, "-lock");
+    let is_new = !beside.exists();
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&beside);
     let file = file.map_err(|error| io(&beside, &error))?;
+    if is_new {
+        settle::give_to_owner(&beside, path);
+    }
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path: path.to_owned() }),
@@ -95,12 +104,7 @@ fn is_new(path: &Path) -> Result<bool, OpenError> {
 /// Makes the file under another name first: whatever happens meanwhile, there is none or a whole one.
 fn make(path: &Path, steps: &[Step]) -> Result<(), OpenError> {
     let unfinished = beside(path, "-new");
-    for suffix in ["", "-journal", "-wal", "-shm"] {
-        match std::fs::remove_file(beside(&unfinished, suffix)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(&unfinished, &error)),
-            Ok(()) | Err(_) => {}
-        }
-    }
+    settle::clear(&unfinished)?;
     let fill = || {
         let connection = Connection::open(&unfinished)?;
         connection.execute_batch("PRAGMA synchronous = FULL")?;
@@ -115,24 +119,39 @@ fn make(path: &Path, steps: &[Step]) -> Result<(), OpenError> {
     let keep = || {
         File::open(&unfinished)?.sync_all()?;
         std::fs::rename(&unfinished, path)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()
+        File::open(settle::folder(path))?.sync_all()
     };
     keep().map_err(|error| io(path, &error))
 }
 
-/// Looks at the first bytes before SQLite does: it would change a file of another kind, or one that another program left unfinished. Gives the length of a
-/// page.
-fn check_header(path: &Path, steps: &[Step]) -> Result<u64, OpenError> {
+/// What the header of a file says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Header {
+    pub(super) page_bytes: u64,
+    /// `VACUUM INTO` made it, and no process of ours has had it since: it is not in WAL mode.
+    pub(super) is_copy: bool,
+}
+
+fn check_writable(path: &Path) -> Result<(), OpenError> {
     let metadata = std::fs::metadata(path).map_err(|error| io(path, &error))?;
-    if !metadata.is_file() {
-        return Err(OpenError::Io { path: path.to_owned(), why: "not a file".to_owned() });
-    }
     if metadata.permissions().readonly() {
         return Err(OpenError::Io { path: path.to_owned(), why: "the file is read-only".to_owned() });
     }
+    if metadata.is_file() {
+        OpenOptions::new().write(true).open(path).map_err(|error| io(path, &error))?;
+    }
+    Ok(())
+}
+
+/// Looks at the first bytes of `file` before SQLite does: it would change a file of another kind, or one that another program left unfinished. Faults
+/// name the file `path`.
+pub(super) fn check_header(file: &Path, path: &Path, steps: &[Step]) -> Result<Header, OpenError> {
+    let metadata = std::fs::metadata(file).map_err(|error| io(path, &error))?;
+    if !metadata.is_file() {
+        return Err(OpenError::Io { path: path.to_owned(), why: "not a file".to_owned() });
+    }
     let mut header = [0; HEADER_BYTES];
-    let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(|error| io(path, &error))?;
+    let mut file = File::open(file).map_err(|error| io(path, &error))?;
     file.read_exact(&mut header).map_err(|error| {
         if error.kind() == std::io::ErrorKind::UnexpectedEof {
             damaged(path, "it is cut off within its header")
@@ -156,14 +175,15 @@ fn check_header(path: &Path, steps: &[Step]) -> Result<u64, OpenError> {
         bytes => u64::from(bytes),
     };
     let (found, known) = (word(60), format::latest(steps));
-    // WAL mode, UTF-8, no automatic vacuum: as every file of ours was made.
-    let is_plain = header[18..20] == [2, 2] && word(56) == 1 && word(52) == 0 && word(64) == 0;
+    // WAL mode, or that of a copy that SQLite made; UTF-8, no automatic vacuum: as every file of ours was made.
+    let is_copy = header[18..20] == [1, 1];
+    let is_plain = (is_copy || header[18..20] == [2, 2]) && word(56) == 1 && word(52) == 0 && word(64) == 0;
     let is_whole = is_plain && header[20] == 0 && header[72..92].iter().all(|byte| *byte == 0);
     match found {
         _ if !is_whole => Err(damaged(path, "its header")),
         0 => Err(damaged(path, "its header")),
         found if found > known => Err(OpenError::Newer { path: path.to_owned(), found, known }),
-        _ => Ok(page_bytes.max(1)),
+        _ => Ok(Header { page_bytes: page_bytes.max(1), is_copy }),
     }
 }
 
@@ -196,12 +216,39 @@ fn believe(path: &Path, page_bytes: u64, steps: &[Step], judge: Judge<'_>) -> Re
 fn look(path: &Path, steps: &[Step], is_wal_there: bool, judge: Judge<'_>) -> Result<Opened, OpenError> {
     let failed = |error: rusqlite::Error| refusal(path, &error);
     let connection = connect(path).map_err(failed)?;
+    let found = if is_wal_there { Found::WithLog } else { Found::WithoutLog };
+    let opened = examine(connection, path, steps, found, judge)?;
+    opened.connection.execute_batch("COMMIT").map_err(failed)?;
+    claim(opened).map_err(failed)
+}
+
+/// How a file was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// With a write-ahead log beside it.
+    WithLog,
+    /// In WAL mode, without a log beside it.
+    WithoutLog,
+    /// Not in WAL mode, as SQLite's `VACUUM INTO` leaves it.
+    Copy,
+}
+
+/// Looks at all that a connection's file holds, and brings it to the latest version, in a transaction that is left open. Faults name the file `path`.
+pub(super) fn examine(
+    connection: Connection,
+    path: &Path,
+    steps: &[Step],
+    found: Found,
+    judge: Judge<'_>,
+) -> Result<Opened, OpenError> {
+    let failed = |error: rusqlite::Error| refusal(path, &error);
     let version = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     let known = format::latest(steps);
     if version > known {
         return Err(OpenError::Newer { path: path.to_owned(), found: version, known });
     }
     check_structure(&connection, path, version, steps)?;
+    let cookie = cookie(&connection).map_err(failed)?;
     // An older file is brought to this version, and its rows are looked at, in one transaction: if they are damaged it stays as it was.
     connection.execute_batch("BEGIN").map_err(failed)?;
     if version < known {
@@ -209,15 +256,26 @@ fn look(path: &Path, steps: &[Step], is_wal_there: bool, judge: Judge<'_>) -> Re
     }
     let opened = check_rows(connection, path)?;
     opened.rooms.iter().try_for_each(judge).map_err(|why| damaged(path, &why))?;
-    if opened.totals.is_in_use && !is_wal_there {
-        let why = "its process was killed, and the -wal that was beside it is missing; a copy made by a backup is taken with an empty -wal beside it";
+    let is_whole = match opened.totals.usage {
+        Use::Closed => true,
+        // A copy that SQLite made is of one moment, and nothing of it lies elsewhere.
+        Use::Open { cookie: 0 } => found != Found::WithoutLog,
+        Use::Open { cookie: at_opening } => found == Found::WithLog || at_opening != cookie,
+    };
+    if !is_whole {
+        let why =
+            "its process was killed, and the -wal that was beside it is missing; a copy is made with `podium backup`";
         return Err(damaged(path, why));
     }
-    opened.connection.execute_batch("COMMIT").map_err(failed)?;
-    claim(opened).map_err(failed)
+    Ok(opened)
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+/// The number in the header that grows with each change of the tables.
+fn cookie(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.pragma_query_value(None, "schema_version", |row| row.get(0))
+}
+
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -300,8 +358,12 @@ fn read_all<T>(
 fn claim(mut opened: Opened) -> rusqlite::Result<Opened> {
     let connection = &opened.connection;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    let totals = Totals { is_in_use: true, ..opened.totals };
     let transaction = connection.unchecked_transaction()?;
+    if cookie(&transaction)? <= COOKIE_OF_COPIES {
+        // `.backup` gives its copies this number: ours must be another one.
+        transaction.execute_batch("CREATE TABLE passing (id INTEGER); DROP TABLE passing")?;
+    }
+    let totals = Totals { usage: Use::Open { cookie: cookie(&transaction)? }, ..opened.totals };
     totals.save(&transaction)?;
     transaction.commit()?;
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
@@ -316,15 +378,15 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn damaged(path: &Path, why: &str) -> OpenError {
+pub(super) fn damaged(path: &Path, why: &str) -> OpenError {
     OpenError::Damaged { path: path.to_owned(), why: why.to_owned() }
 }
 
-fn io(path: &Path, error: &std::io::Error) -> OpenError {
+pub(super) fn io(path: &Path, error: &std::io::Error) -> OpenError {
     OpenError::Io { path: path.to_owned(), why: error.to_string() }
 }
 
-fn refusal(path: &Path, error: &rusqlite::Error) -> OpenError {
+pub(super) fn refusal(path: &Path, error: &rusqlite::Error) -> OpenError {
     use rusqlite::ErrorCode as Code;
     let (path, why) = (path.to_owned(), error.to_string());
     match error.sqlite_error_code() {
@@ -342,6 +404,8 @@ fn refusal(path: &Path, error: &rusqlite::Error) -> OpenError {
     }
 }
 
+/// What `.backup` of SQLite leaves in a file that it makes.
+const COOKIE_OF_COPIES: u32 = 1;
 const MAGIC: &[u8] = b"SQLite format 3\0";
 const HEADER_BYTES: usize = 100;
 /// How long another program may keep the file from us, a backup for example.

@@ -6,11 +6,38 @@ use rusqlite::{Connection, params};
 
 use super::checksum::Checksum;
 
+/// Whether a process has the file open, or had and was killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// It was closed in order: all of it lies in the one file.
+    Closed,
+    /// It was opened when its header held this schema cookie; 0 if that was not written down.
+    ///
+    /// SQLite's own copies (`VACUUM INTO`, `.backup`) have another one, so a copy can be told from
+    /// the file of a killed process.
+    Open { cookie: u32 },
+}
+
+impl Use {
+    fn read(number: i64) -> Option<Self> {
+        match number {
+            0 => Some(Self::Closed),
+            number => Some(Self::Open { cookie: u32::try_from(number.checked_sub(1)?).ok()? }),
+        }
+    }
+
+    fn number(self) -> i64 {
+        match self {
+            Self::Closed => 0,
+            Self::Open { cookie } => 1 + i64::from(cookie),
+        }
+    }
+}
+
 /// What must be in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Totals {
-    /// A process has the file open, or had and was killed.
-    pub(super) is_in_use: bool,
+    pub(super) usage: Use,
     /// The checksums of all rows of state, of answers and of the outbox, added up.
     pub(super) running: i64,
     /// The oldest event that is kept; one more than the last, if none is.
@@ -25,7 +52,7 @@ pub(super) struct Totals {
 
 impl Default for Totals {
     fn default() -> Self {
-        Self { is_in_use: false, running: 0, events_first: 1, events_last: 0, audits_first: 1, audits_last: 0 }
+        Self { usage: Use::Closed, running: 0, events_first: 1, events_last: 0, audits_first: 1, audits_last: 0 }
     }
 }
 
@@ -47,9 +74,10 @@ impl Totals {
         )?;
         let mut rows = statement.query([])?;
         let Some(row) = rows.next()? else { return Ok(None) };
-        let is_ours = row.get::<_, i64>(0)? == THE_ROW && matches!(row.get(1)?, 0_i64 | 1);
+        let is_ours = row.get::<_, i64>(0)? == THE_ROW;
+        let Some(usage) = Use::read(row.get(1)?) else { return Ok(None) };
         let totals = Self {
-            is_in_use: row.get::<_, i64>(1)? == 1,
+            usage,
             running: row.get(2)?,
             events_first: row.get(3)?,
             events_last: row.get(4)?,
@@ -63,21 +91,21 @@ impl Totals {
 
     /// Writes the row for the first time.
     pub(super) fn insert(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let Self { is_in_use, running, events_first, events_last, audits_first, audits_last } = *self;
+        let Self { usage, running, events_first, events_last, audits_first, audits_last } = *self;
         let mut statement = connection.prepare("INSERT INTO meta VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?;
         let values =
-            params![THE_ROW, is_in_use, running, events_first, events_last, audits_first, audits_last, self.sum()];
+            params![THE_ROW, usage.number(), running, events_first, events_last, audits_first, audits_last, self.sum()];
         statement.execute(values).map(drop)
     }
 
     /// Writes the row.
     pub(super) fn save(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let Self { is_in_use, running, events_first, events_last, audits_first, audits_last } = *self;
+        let Self { usage, running, events_first, events_last, audits_first, audits_last } = *self;
         let mut statement = connection.prepare_cached(
             "UPDATE meta SET in_use = ?, running = ?, events_first = ?, events_last = ?, audits_first = ?, \
              audits_last = ?, sum = ?",
         )?;
-        let values = params![is_in_use, running, events_first, events_last, audits_first, audits_last, self.sum()];
+        let values = params![usage.number(), running, events_first, events_last, audits_first, audits_last, self.sum()];
         statement.execute(values).map(drop)
     }
 
@@ -87,8 +115,8 @@ impl Totals {
     }
 
     fn sum(&self) -> i64 {
-        let Self { is_in_use, running, events_first, events_last, audits_first, audits_last } = *self;
-        let numbers = [THE_ROW, i64::from(is_in_use), running, events_first, events_last, audits_first, audits_last];
+        let Self { usage, running, events_first, events_last, audits_first, audits_last } = *self;
+        let numbers = [THE_ROW, usage.number(), running, events_first, events_last, audits_first, audits_last];
         numbers.into_iter().fold(Checksum::of("meta"), Checksum::number).end()
     }
 }

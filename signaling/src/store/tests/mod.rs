@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
 
+mod copies;
 mod damage;
 mod faults;
 mod kept;
