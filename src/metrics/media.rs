@@ -28,12 +28,25 @@ impl Collector for MediaCollector {
         let mut families: Vec<MetricFamily> = BY_WORKER.iter().map(|series| series.family(&workers)).collect();
         families.push(drops(&workers));
         families.push(self.silence());
+        families.extend(self.addresses());
         families.extend(DURATIONS.iter().map(|durations| durations.family(&workers)));
         families
     }
 }
 
 impl MediaCollector {
+    fn addresses(&self) -> [MetricFamily; 2] {
+        let count = |count: usize| [(Vec::new(), count as f64)];
+        [
+            gauge("podium_media_addresses", "Addresses that media is taken on.", &count(self.pool.addresses().len())),
+            gauge(
+                "podium_media_addresses_lost",
+                "Those of them that this machine has no longer.",
+                &count(self.pool.lost()),
+            ),
+        ]
+    }
+
     fn silence(&self) -> MetricFamily {
         let workers = self.pool.workers().iter();
         let silent: Vec<(String, f64)> =

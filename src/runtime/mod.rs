@@ -1,5 +1,6 @@
 //! Shells around the engines: threads, sockets, the clock. They see engines only, nothing of rooms' rules.
 
+pub mod addresses;
 mod ages;
 pub mod clock;
 pub mod descriptors;

@@ -15,6 +15,8 @@ use nix::sys::socket::{
 use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::addresses;
+
 /// One bound socket and the memory for its batches.
 pub struct UdpSocket {
     socket: std::net::UdpSocket,
@@ -182,15 +184,8 @@ pub fn concrete(listen: SocketAddr) -> io::Result<Vec<SocketAddr>> {
     if !listen.ip().is_unspecified() {
         return Ok(vec![listen]);
     }
-    let mut addresses: Vec<SocketAddr> = nix::ifaddrs::getifaddrs()?
-        .filter_map(|interface| interface.address.as_ref().and_then(to_socket_addr))
-        .map(|address| address.ip())
-        .filter(|ip| ip.is_ipv4() == listen.is_ipv4() && !is_link_local(*ip))
-        .map(|ip| SocketAddr::new(ip, listen.port()))
-        .collect();
-    addresses.sort();
-    addresses.dedup();
-    Ok(addresses)
+    let fit = |ip: &IpAddr| ip.is_ipv4() == listen.is_ipv4() && !is_link_local(*ip);
+    Ok(addresses::present()?.into_iter().filter(fit).map(|ip| SocketAddr::new(ip, listen.port())).collect())
 }
 
 fn is_link_local(ip: IpAddr) -> bool {
@@ -200,7 +195,7 @@ fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
-fn to_socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
+pub(super) fn to_socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
     if let Some(address) = address.as_sockaddr_in() {
         return Some(SocketAddr::V4((*address).into()));
     }

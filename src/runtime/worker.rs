@@ -20,7 +20,7 @@ use super::handshakes::{HANDSHAKES_A_TURN, Handshakes};
 use super::mailbox::Mailbox;
 use super::residence::{Made, Residence};
 use super::stats::{Published, WorkerStats};
-use super::udp::{self, BATCH_IN, BATCH_OUT, UdpSocket};
+use super::udp::{BATCH_IN, BATCH_OUT, UdpSocket};
 use crate::engine::{Engine, event::Event};
 use crate::transport::certificate::Certificate;
 use crate::wire::{self, DatagramKind, path::Path};
@@ -32,8 +32,8 @@ pub struct WorkerParams {
     pub index: u16,
     /// The core to stay on, if one is free for it alone.
     pub core: Option<usize>,
-    /// The concrete addresses to bind.
-    pub listen: Vec<SocketAddr>,
+    /// Where it takes datagrams.
+    pub sockets: Vec<std::net::UdpSocket>,
     /// What peers authenticate us by.
     pub certificate: Certificate,
     /// Where events go; the number says whose.
@@ -55,14 +55,13 @@ pub struct WorkerHandle {
 }
 
 impl WorkerHandle {
-    /// Binds the sockets and starts the thread.
+    /// Starts the thread.
     ///
     /// # Errors
     ///
-    /// If an address cannot be bound, or a thread or descriptor cannot be had.
+    /// If a thread or descriptor cannot be had.
     pub fn start(params: WorkerParams) -> io::Result<Self> {
-        let bind = |&address| udp::bind(address).map_err(|error| in_context(address, &error));
-        let sockets = params.listen.iter().map(bind).collect::<io::Result<Vec<_>>>()?;
+        let sockets = params.sockets;
         let bound = sockets.iter().map(std::net::UdpSocket::local_addr).collect::<io::Result<Vec<_>>>()?;
         let mailbox = Arc::new(Mailbox::new()?);
         let stats = Arc::new(WorkerStats::new(clock::now()));
@@ -363,10 +362,6 @@ fn pin(core: Option<usize>) {
     if set.set(core).and_then(|()| sched_setaffinity(Pid::from_raw(0), &set)).is_err() {
         tracing::debug!(core, "the media worker could not be pinned");
     }
-}
-
-fn in_context(address: SocketAddr, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("media address {address}: {error}"))
 }
 
 /// Datagrams that wait to be sent, at most, besides those of one packet.
