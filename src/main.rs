@@ -11,6 +11,7 @@ use podium::config::{Config, Faults};
 use podium::server::{Mode, Server, StartError};
 use podium::webhooks::listen;
 use podium::{server, telemetry};
+use podium_signaling::backup::{self, Restored};
 use podium_signaling::webhook::{SecretFault, WebhookSecret};
 
 /// A real-time voice-room server. Without a command and a configuration it serves in development mode on loopback.
@@ -37,6 +38,10 @@ enum Command {
     CheckConfig,
     /// Print the whole configuration as it holds, secrets hidden.
     PrintConfig,
+    /// Copy the store to a file, while the server runs or not, and verify the copy.
+    Backup(BackupArguments),
+    /// Put a copy in the place of the store, or only check it. The server must not run.
+    Restore(RestoreArguments),
     /// Receive webhooks, for developers: verify each one and print it in a line, or say why it is refused.
     WebhookListen(ListenArguments),
 }
@@ -67,6 +72,27 @@ struct TokenArguments {
 }
 
 #[derive(Debug, clap::Args)]
+struct BackupArguments {
+    /// The file to write. One that is there already is kept.
+    to: PathBuf,
+    /// Replace a file that is there already.
+    #[arg(long)]
+    replace: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct RestoreArguments {
+    /// The copy.
+    file: PathBuf,
+    /// Look at the copy from all sides, count what is in it, and change nothing.
+    #[arg(long, conflicts_with = "replace")]
+    check: bool,
+    /// Replace a store that is there already; it is kept beside it under another name.
+    #[arg(long)]
+    replace: bool,
+}
+
+#[derive(Debug, clap::Args)]
 struct ListenArguments {
     /// What deliveries must be signed with, whsec_…; a new one if there is none.
     #[arg(long, env = "PODIUM_WEBHOOK_SECRET", hide_env_values = true, value_parser = parse_secret)]
@@ -91,31 +117,54 @@ enum Rank {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let config = match Config::load(arguments.config.as_deref(), std::env::vars()) {
-        Ok(mut config) => {
-            config.log.json |= arguments.log_json;
-            config
-        }
-        Err(faults) => return configuration_fault(&faults),
+    let (mut config, mut faults) = Config::read(arguments.config.as_deref(), std::env::vars_os());
+    config.log.json |= arguments.log_json;
+    let mode = if arguments.config.is_some() { Mode::Configured } else { Mode::Development };
+    let command = arguments.command.unwrap_or(Command::Serve);
+    let checked = match command {
+        Command::Serve => server::check(&config, mode),
+        // It is asked about a server for real, whether or not a file is named.
+        Command::CheckConfig => server::check(&config, Mode::Configured),
+        Command::Token(_)
+        | Command::PrintConfig
+        | Command::Backup(_)
+        | Command::Restore(_)
+        | Command::WebhookListen(_) => Ok(()),
     };
-    match arguments.command {
-        None | Some(Command::Serve) => serve(config, arguments.config.is_some()),
-        Some(Command::Token(token)) => mint(&config, &token),
-        Some(Command::CheckConfig) => match server::check(&config) {
-            Ok(()) => say("the configuration is sound"),
-            Err(faults) => configuration_fault(&faults),
-        },
-        Some(Command::WebhookListen(options)) => webhook_listen(options),
-        Some(Command::PrintConfig) => match toml::to_string_pretty(&config) {
+    if let Err(Faults(more)) = checked {
+        faults.extend(more);
+    }
+    if matches!(command, Command::CheckConfig) {
+        // A server that finds no folder ends as one that finds no disk does: it may be there at the next try.
+        faults.extend(config.store_fault(true));
+    }
+    if !matches!(command, Command::Serve) || !faults.is_empty() {
+        for warning in config.warnings() {
+            let _ = writeln!(std::io::stderr(), "warning: {warning}");
+        }
+    }
+    if !faults.is_empty() {
+        return configuration_fault(&Faults(faults));
+    }
+    match command {
+        Command::Serve => serve(config, mode),
+        Command::Token(token) => mint(&config, &token),
+        Command::CheckConfig => say("the configuration is sound"),
+        Command::Backup(options) => back_up(&config, mode, &options),
+        Command::Restore(options) => restore(&config, mode, &options),
+        Command::WebhookListen(options) => webhook_listen(options),
+        Command::PrintConfig => match toml::to_string_pretty(&config) {
             Ok(text) => say(text.trim_end()),
             Err(error) => complain(&error.to_string(), EXIT_FAILURE),
         },
     }
 }
 
-fn serve(config: Config, configured: bool) -> ExitCode {
+fn serve(config: Config, mode: Mode) -> ExitCode {
     telemetry::start(&config.log.filter, config.log.json);
-    let mode = if configured { Mode::Configured } else { Mode::Development };
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error.to_string(), EXIT_FAILURE),
@@ -152,6 +201,32 @@ fn mint(config: &Config, token: &TokenArguments) -> ExitCode {
     match server::mint(config, &request) {
         Ok(token) => say(&token),
         Err(error) => complain(&error, EXIT_FAILURE),
+    }
+}
+
+fn back_up(config: &Config, mode: Mode, BackupArguments { to, replace }: &BackupArguments) -> ExitCode {
+    let Some(store) = config.store.file(mode == Mode::Configured) else { return complain(NO_STORE, EXIT_FAILURE) };
+    match backup::backup(&store, to, *replace) {
+        Ok(contents) => say(&format!("{}: {contents}", to.display())),
+        Err(error) => complain(&error.to_string(), EXIT_FAILURE),
+    }
+}
+
+fn restore(config: &Config, mode: Mode, RestoreArguments { file, check, replace }: &RestoreArguments) -> ExitCode {
+    if *check {
+        return match backup::check(file) {
+            Ok(contents) => say(&format!("{}: a whole copy: {contents}", file.display())),
+            Err(error) => complain(&error.to_string(), EXIT_FAILURE),
+        };
+    }
+    let Some(store) = config.store.file(mode == Mode::Configured) else { return complain(NO_STORE, EXIT_FAILURE) };
+    match backup::restore(file, &store, *replace) {
+        Ok(Restored { contents, kept }) => {
+            let kept =
+                kept.map_or_else(String::new, |kept| format!("\nthe store that was there is {}", kept.display()));
+            say(&format!("{}: {contents}{kept}", store.display()))
+        }
+        Err(error) => complain(&error.to_string(), EXIT_FAILURE),
     }
 }
 
@@ -208,6 +283,7 @@ fn say(text: &str) -> ExitCode {
     }
 }
 
+const NO_STORE: &str = "everything is kept in memory: name a file in store.path, or give --config";
 const EXIT_FAILURE: u8 = 1;
 /// EX_CONFIG of sysexits.h.
 const EXIT_CONFIG: u8 = 78;

@@ -23,9 +23,9 @@ use crate::listener::{self, Bounds};
 use crate::metrics::{LatencyMetrics, Metrics};
 use crate::monitor::{FOUND_MAX, Monitor, MonitorParams};
 use crate::runtime::pool::Pool;
-use crate::runtime::{clock, descriptors};
+use crate::runtime::{addresses, clock, descriptors};
 use crate::transport::certificate::Certificate;
-use crate::webhooks;
+use crate::{telemetry, webhooks};
 
 /// How the server came to its configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,8 +109,9 @@ impl Server {
     pub async fn start(mut config: Config, mode: Mode) -> Result<Self, StartError> {
         match mode {
             Mode::Development => prepare_development(&mut config)?,
-            Mode::Configured => check(&config)?,
+            Mode::Configured => {}
         }
+        check(&config, mode)?;
         let http = listen(config.http.listen, "http").await?;
         let admin = listen(config.admin.listen, "admin").await?;
         let certificate = Certificate::generate()?;
@@ -158,6 +159,7 @@ impl Server {
                 () = stop.cancelled() => {}
             }
         });
+        server.tasks.spawn(addresses::watch(Arc::clone(&server.pool), server.stop.clone()));
         // By now all that the server keeps open is open.
         let places = Bounds::of(descriptors::free().saturating_sub(ADMIN_CONNECTIONS_MAX + DESCRIPTORS_KEPT));
         server.tasks.spawn(listener::serve(http, signaling.router(), places, server.stop.clone()));
@@ -247,17 +249,20 @@ impl Server {
     }
 }
 
-/// What a configured server needs beyond what parsing checked.
+/// What a server needs beyond what parsing checked.
 ///
 /// # Errors
 ///
-/// No API key, or webhooks that can go nowhere.
-pub fn check(config: &Config) -> Result<(), Faults> {
-    let mut faults = Vec::new();
-    if config.auth.keys.is_empty() {
-        faults.push("auth.keys: at least one key is needed, or nobody can join".into());
+/// No API key, webhooks that can go nowhere, ports that are taken twice, a log filter that is none.
+pub fn check(config: &Config, mode: Mode) -> Result<(), Faults> {
+    let mut faults = config.port_faults();
+    if mode == Mode::Configured && config.auth.keys.is_empty() {
+        faults.push(config.sources.fault("auth.keys", "at least one key is needed, or nobody can join"));
     }
-    if let Err(Faults(more)) = webhooks::targets(&config.webhooks, false) {
+    if let Some(why) = telemetry::filter_fault(&config.log.filter) {
+        faults.push(config.sources.fault("log.filter", &format!("{:?}: {why}", config.log.filter)));
+    }
+    if let Err(Faults(more)) = webhooks::targets(&config.webhooks, &config.sources, mode == Mode::Development) {
         faults.extend(more);
     }
     if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
@@ -324,7 +329,7 @@ fn signaling_config(config: &Config, mode: Mode) -> Result<SignalingConfig, Faul
         settings: room_settings(&config.rooms),
         limits: limits(config),
         store: store(&config.store, mode),
-        webhooks: webhooks::targets(&config.webhooks, mode == Mode::Development)?,
+        webhooks: webhooks::targets(&config.webhooks, &config.sources, mode == Mode::Development)?,
     })
 }
 

@@ -1,4 +1,7 @@
-//! Logs: readable lines on a terminal, JSON objects with a flag.
+//! Logs: readable lines, with colours on a terminal, or JSON objects with a flag.
+
+use std::ffi::OsStr;
+use std::io::IsTerminal as _;
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -6,19 +9,89 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 ///
 /// A filter that cannot be read falls back to `info` and says so. Does nothing if logging has been started before.
 pub fn start(filter: &str, json: bool) {
-    let (directives, bad) = match EnvFilter::try_new(filter) {
-        Ok(directives) => (directives, None),
-        Err(error) => (EnvFilter::new("info"), Some(error)),
+    let bad = filter_fault(filter);
+    let directives = match EnvFilter::try_new(filter) {
+        Ok(directives) if bad.is_none() => directives,
+        Ok(_) | Err(_) => EnvFilter::new("info"),
     };
+    let variable = |name| std::env::var_os(name);
+    let has_colours = colours(std::io::stderr().is_terminal(), variable("NO_COLOR"), variable("TERM"));
     let registry = tracing_subscriber::registry().with(directives);
     let started = if json {
         registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init()
     } else {
-        registry.with(fmt::layer().with_target(false).with_writer(std::io::stderr)).try_init()
+        let lines = fmt::layer().with_target(false).with_ansi(has_colours).with_writer(std::io::stderr);
+        registry.with(lines).try_init()
     };
     if started.is_ok()
-        && let Some(error) = bad
+        && let Some(why) = bad
     {
-        tracing::warn!(%error, "the log filter cannot be read; logging at info");
+        tracing::warn!(filter, why, "the log filter cannot be read; logging at info");
+    }
+}
+
+/// Why this is no filter, if it is none.
+///
+/// A single word is the name of a module to the library, so a level with a slip in it would silence
+/// everything: it is a fault as well.
+pub fn filter_fault(filter: &str) -> Option<String> {
+    for directive in filter.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
+        if let Err(error) = EnvFilter::try_new(directive) {
+            return Some(format!("{directive:?} is no directive: {error}"));
+        }
+        let is_word = directive.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let word = directive.to_ascii_lowercase();
+        let slip = |level: &&&str| strsim::damerau_levenshtein(&word, level) <= SLIPS_MAX;
+        if is_word
+            && !LEVELS.contains(&word.as_str())
+            && let Some(meant) = LEVELS.iter().find(slip)
+        {
+            return Some(format!("{directive:?} is no level; did you mean {meant}?"));
+        }
+    }
+    if filter.trim().is_empty() { Some("it is empty; \"off\" logs nothing".to_owned()) } else { None }
+}
+
+/// Whether lines have colours: on a terminal that knows them, unless the user wants none (<https://no-color.org>).
+fn colours(is_terminal: bool, no_color: Option<impl AsRef<OsStr>>, term: Option<impl AsRef<OsStr>>) -> bool {
+    let is_unwanted = no_color.is_some_and(|value| !value.as_ref().is_empty());
+    is_terminal && !is_unwanted && term.is_none_or(|term| term.as_ref() != "dumb")
+}
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+const SLIPS_MAX: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_made_of_levels_and_modules() {
+        for good in ["info", "INFO", "off", "info,podium::runtime=debug", "podium=trace, warn", "podium", "hyper,info"]
+        {
+            assert_eq!(filter_fault(good), None, "{good}");
+        }
+        for (bad, said) in [
+            ("inof", "info"),
+            ("inf", "info"),
+            ("warning,podium=debug", "warn"),
+            ("podium=loud", "podium=loud"),
+            ("info,podium=deubg", "podium=deubg"),
+            ("podium[", "podium["),
+            ("", "empty"),
+            (" , ", "empty"),
+        ] {
+            let why = filter_fault(bad);
+            assert!(why.as_ref().is_some_and(|why| why.contains(said)), "{bad}: {why:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_terminal_has_colours_and_nobody_who_wants_none() {
+        let none: Option<&str> = None;
+        assert!(colours(true, none, Some("xterm")) && colours(true, Some(""), none));
+        assert!(!colours(false, none, Some("xterm-256color")));
+        assert!(!colours(true, Some("1"), Some("xterm")));
+        assert!(!colours(true, none, Some("dumb")));
     }
 }

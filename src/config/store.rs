@@ -1,6 +1,8 @@
 //! Where lies what must outlive the process, and for how long.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{AccessFlags, access};
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +46,30 @@ impl Store {
             ("store.events_max", self.events_max, 1_000, 1_000_000_000),
             ("store.keep_audits_days", self.keep_audits_days, 1, 36_500),
         ]
+    }
+}
+
+/// Why no store can lie there, if none can.
+pub(super) fn fault(file: &Path) -> Option<String> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (file, shown) = (file, file.display());
+    if file.is_dir() {
+        return Some(format!("{shown} is a folder; the store is a file"));
+    }
+    match std::fs::metadata(folder) {
+        Err(error) => return Some(format!("{shown}: the folder {}: {error}", folder.display())),
+        Ok(metadata) if !metadata.is_dir() => return Some(format!("{shown}: {} is no folder", folder.display())),
+        Ok(_) => {}
+    }
+    // SQLite makes files beside the store, so the folder must be writable, too.
+    let wanted = AccessFlags::R_OK | AccessFlags::W_OK;
+    if let Err(error) = access(folder, wanted | AccessFlags::X_OK) {
+        return Some(format!("{shown}: the folder {} cannot be written: {}", folder.display(), error.desc()));
+    }
+    match file.try_exists() {
+        Ok(true) => access(file, wanted).err().map(|error| format!("{shown} cannot be written: {}", error.desc())),
+        Ok(false) => None,
+        Err(error) => Some(format!("{shown}: {error}")),
     }
 }
 

@@ -2,30 +2,31 @@
 
 pub mod listen;
 
-use podium_signaling::webhook::{Target, WebhookConfig, WebhookSecret};
+use podium_signaling::webhook::{Target, TargetFault, WebhookConfig, WebhookSecret};
 
-use crate::config::{Faults, WebhookTarget, Webhooks};
+use crate::config::{Faults, Sources, WebhookTarget, Webhooks};
 
 /// Where webhooks go, by the configuration. In development mode they may always go to this machine.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with it.
-pub fn targets(webhooks: &Webhooks, in_development: bool) -> Result<WebhookConfig, Faults> {
+/// Everything that is wrong with it, each with the place where it was set.
+pub fn targets(webhooks: &Webhooks, sources: &Sources, in_development: bool) -> Result<WebhookConfig, Faults> {
     let mut faults = Vec::new();
-    let targets = webhooks.targets.iter().map(|target| read(target, &mut faults)).collect();
+    let targets = webhooks.targets.iter().map(|target| read(target, sources, &mut faults)).collect();
     let config = WebhookConfig { targets, allow_private: webhooks.allow_private || in_development };
-    faults.extend(config.faults());
-    if faults.is_empty() {
-        return Ok(config);
+    for TargetFault { target, key, why } in config.faults() {
+        let target = target.and_then(|index| webhooks.targets.get(index));
+        faults.push(fault(sources, target.map(|target| target.key(&key)), &why));
     }
-    Err(Faults(faults.into_iter().map(|fault| format!("webhooks.targets: {fault}")).collect()))
+    if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
 }
 
-fn read(target: &WebhookTarget, faults: &mut Vec<String>) -> Target {
-    let mut secret = |text: &crate::config::Secret| {
-        WebhookSecret::parse(text.expose()).unwrap_or_else(|fault| {
-            faults.push(format!("{:?}: secrets: {fault}", target.name));
+fn read(target: &WebhookTarget, sources: &Sources, faults: &mut Vec<String>) -> Target {
+    let mut secret = |(index, text): (usize, &crate::config::Secret)| {
+        WebhookSecret::parse(text.expose()).unwrap_or_else(|why| {
+            let key = target.key(&format!("secrets.{index}"));
+            faults.push(fault(sources, Some(key), &format!("{:?}: secrets: {why}", target.name)));
             // It stands in for the bad one only until the faults are told.
             WebhookSecret::new(Vec::new())
         })
@@ -33,10 +34,18 @@ fn read(target: &WebhookTarget, faults: &mut Vec<String>) -> Target {
     Target {
         name: target.name.clone(),
         url: target.url.clone(),
-        secrets: target.secrets.iter().map(&mut secret).collect(),
+        secrets: target.secrets.iter().enumerate().map(&mut secret).collect(),
         kinds: target.events.clone(),
     }
 }
+
+fn fault(sources: &Sources, key: Option<String>, why: &str) -> String {
+    let place = sources.place(key.as_deref().unwrap_or(TARGETS));
+    let place = place.map_or_else(String::new, |place| format!("{place}: "));
+    format!("{place}{TARGETS}: {why}")
+}
+
+const TARGETS: &str = "webhooks.targets";
 
 #[cfg(test)]
 mod tests {
@@ -62,7 +71,7 @@ mod tests {
         ))
         .expect("sound");
         std::fs::remove_file(&held).expect("removed");
-        let read = targets(&config.webhooks, false).expect("sound");
+        let read = targets(&config.webhooks, &config.sources, false).expect("sound");
         assert_eq!((read.targets[0].name.as_str(), read.allow_private), ("billing", false));
         assert_eq!(read.targets[0].kinds, ["seat.*"]);
         assert_eq!((read.targets[0].secrets[0].reveal().as_str(), read.targets[0].secrets.len()), (SECRET, 2));
@@ -78,11 +87,14 @@ mod tests {
                 "[webhooks]\n{allow}\n[[webhooks.targets]]\nname = \"a\"\nurl = \"http://127.0.0.1:8090\"\nsecrets = [\"{SECRET}\"]"
             ))
             .expect("sound")
-            .webhooks
         };
-        assert!(targets(&target(""), false).is_err());
-        assert!(targets(&target(""), true).is_ok_and(|config| config.allow_private));
-        assert!(targets(&target("allow_private = true"), false).is_ok());
+        let read = |allow: &str, in_development| {
+            let Config { webhooks, sources, .. } = target(allow);
+            targets(&webhooks, &sources, in_development)
+        };
+        assert!(read("", false).is_err());
+        assert!(read("", true).is_ok_and(|config| config.allow_private));
+        assert!(read("allow_private = true", false).is_ok());
     }
 
     #[test]
@@ -92,11 +104,17 @@ mod tests {
              [[webhooks.targets]]\nname = \"b\"\nurl = \"https://example.org\"",
         )
         .expect("sound so far");
-        let Faults(faults) = targets(&config.webhooks, false).expect_err("faulty");
+        let Faults(faults) = targets(&config.webhooks, &config.sources, false).expect_err("faulty");
         for expected in ["whsec_", "a name is", "url:", "seats.*", "1 to 2 secrets, not 0"] {
             assert!(faults.iter().any(|fault| fault.contains(expected)), "{expected} in {faults:?}");
         }
         assert!(!faults.concat().contains("abc"), "what may be a secret is not repeated");
+        for (line, words) in
+            [(2, "a name is"), (3, "url:"), (4, "whsec_"), (5, "seats.*"), (6, "1 to 2 secrets, not 0")]
+        {
+            let place = format!(".toml:{line}: ");
+            assert!(faults.iter().any(|fault| fault.contains(&place) && fault.contains(words)), "{line} in {faults:?}");
+        }
         let Faults(faults) =
             load("[[webhooks.targets]]\nname = \"a\"\nurl = \"x\"\nsecret = \"y\"").expect_err("faulty");
         assert!(faults[0].contains("webhooks.targets") && faults[0].contains("secret"), "{faults:?}");

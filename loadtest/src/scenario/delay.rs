@@ -123,7 +123,7 @@ impl Site {
         let environment = [
             // An empty file: configured, not in development mode, and all by the environment.
             ("PODIUM_CONFIG", "/dev/null"),
-            ("PODIUM__AUTH__KEYS__LOADTEST", &format!("\"{secret}\"")),
+            ("PODIUM__AUTH__KEYS__loadtest", &format!("\"{secret}\"")),
             ("PODIUM__STORE__PATH", "\":memory:\""),
             ("PODIUM__MEDIA__LISTEN", &media.to_string()),
             ("PODIUM__MEDIA__ADVERTISE", &format!("[\"{}\"]", relay.address())),

@@ -57,7 +57,7 @@ impl Stand {
         let environment = [
             // An empty file: configured, not in development mode, and all by the environment.
             ("PODIUM_CONFIG", "/dev/null"),
-            ("PODIUM__AUTH__KEYS__LOADTEST", &format!("\"{secret}\"")),
+            ("PODIUM__AUTH__KEYS__loadtest", &format!("\"{secret}\"")),
             ("PODIUM__LIMITS__SESSIONS_PER_ADDRESS", SESSIONS_MAX),
             ("PODIUM__ROOMS__PARTICIPANTS_MAX", SESSIONS_MAX),
             // The commands of these scenarios are as many as the server takes.

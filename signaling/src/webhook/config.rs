@@ -5,6 +5,7 @@ use std::{collections::HashSet, net::IpAddr};
 use reqwest::Url;
 
 use super::{WebhookSecret, address::is_public};
+use crate::protocol::server;
 
 /// Where webhooks go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,45 +29,68 @@ pub struct Target {
     pub kinds: Vec<String>,
 }
 
+/// Something that is wrong with a target, or with all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetFault {
+    /// Which target, from 0 on; none if it is about all of them.
+    pub target: Option<usize>,
+    /// Which key of it: `url`; a part of a list has its number behind it: `events.2`.
+    pub key: String,
+    /// What is wrong, with the name of the target.
+    pub why: String,
+}
+
 impl WebhookConfig {
     /// Everything that is wrong with it, a sentence each.
     #[must_use]
-    pub fn faults(&self) -> Vec<String> {
+    pub fn faults(&self) -> Vec<TargetFault> {
         let mut faults = Vec::new();
         if self.targets.len() > TARGETS_MAX {
-            faults.push(format!("{} targets, at most {TARGETS_MAX}", self.targets.len()));
+            let why = format!("{} targets, at most {TARGETS_MAX}", self.targets.len());
+            faults.push(TargetFault { target: None, key: String::new(), why });
         }
         let mut names = HashSet::new();
-        for target in &self.targets {
+        for (index, target) in self.targets.iter().enumerate() {
+            let mut fault = |key: String, why: String| {
+                let why = format!("{:?}: {why}", target.name);
+                faults.push(TargetFault { target: Some(index), key, why });
+            };
             if !names.insert(&target.name) {
-                faults.push(format!("{:?}: another target has this name", target.name));
+                fault("name".to_owned(), "another target has this name".to_owned());
             }
-            faults.extend(target.faults(self.allow_private));
+            target.check(self.allow_private, &mut fault);
         }
         faults
     }
 }
 
 impl Target {
-    fn faults(&self, allow_private: bool) -> Vec<String> {
-        let mut faults = Vec::new();
+    fn check(&self, allow_private: bool, fault: &mut dyn FnMut(String, String)) {
         if !is_name(&self.name) {
-            faults.push(format!("a name is 1 to {NAME_CHARS_MAX} of a-z 0-9 _ -"));
+            fault("name".to_owned(), format!("a name is 1 to {NAME_CHARS_MAX} of a-z 0-9 _ -"));
         }
-        if let Err(fault) = parse_url(&self.url, allow_private) {
-            faults.push(format!("url: {fault}"));
+        if let Err(why) = parse_url(&self.url, allow_private) {
+            fault("url".to_owned(), format!("url: {why}"));
         }
         if !(1..=SECRETS_MAX).contains(&self.secrets.len()) {
-            faults.push(format!("1 to {SECRETS_MAX} secrets, not {}", self.secrets.len()));
+            fault("secrets".to_owned(), format!("1 to {SECRETS_MAX} secrets, not {}", self.secrets.len()));
         }
-        for kind in self.kinds.iter().filter(|kind| !is_kind(kind)) {
-            let families = FAMILIES.join(".*, ");
-            faults.push(format!(
-                "events: {kind:?} is neither a kind of event, such as seat.changed, nor a family of them: {families}.*"
-            ));
+        for (index, kind) in self.kinds.iter().enumerate().filter(|(_, kind)| !server::is_kind_or_family(kind)) {
+            let why = format!("events: {kind:?} is neither a kind of event nor a family of them: {}", nearest(kind));
+            fault(format!("events.{index}"), why);
         }
-        faults.into_iter().map(|fault| format!("{:?}: {fault}", self.name)).collect()
     }
+}
+
+/// Of what is not known, what is: the kinds of the same family, or the families.
+fn nearest(kind: &str) -> String {
+    let family = kind.split_once('.').map_or(kind, |(family, _)| family);
+    let kinds: Vec<&str> = server::KINDS
+        .iter()
+        .copied()
+        .filter(|known| known.split_once('.').is_some_and(|(of, _)| of == family))
+        .collect();
+    if kinds.is_empty() { format!("{}.*", FAMILIES.join(".*, ")) } else { kinds.join(", ") }
 }
 
 /// Reads where a target is. An address that is written out is judged here: nothing else asks for it later.
@@ -107,14 +131,6 @@ pub(super) fn literal_address(url: &Url) -> Option<IpAddr> {
 fn is_name(name: &str) -> bool {
     (1..=NAME_CHARS_MAX).contains(&name.len())
         && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
-}
-
-fn is_kind(kind: &str) -> bool {
-    let Some((family, member)) = kind.split_once('.') else {
-        return false;
-    };
-    let is_word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    FAMILIES.contains(&family) && (member == "*" || is_word(member))
 }
 
 /// The families of events.
@@ -189,27 +205,43 @@ mod tests {
     #[test]
     fn every_fault_is_told_at_once() {
         let good = WebhookConfig { targets: vec![target("billing", "https://example.org")], allow_private: false };
-        assert_eq!(good.faults(), Vec::<String>::new());
+        assert_eq!(good.faults(), Vec::new());
         let bad =
             Target { secrets: Vec::new(), kinds: vec!["seat".into(), "sea.*".into()], ..target("Bad", "http://[::1]") };
         let twin =
             Target { secrets: vec![WebhookSecret::new(vec![1; 32]); 3], ..target("billing", "https://example.org") };
         let faults = WebhookConfig { targets: vec![good.targets[0].clone(), bad, twin], allow_private: false }.faults();
         assert_eq!(faults.len(), 7, "{faults:#?}");
-        assert!(faults.iter().all(|fault| fault.starts_with("\"Bad\": ") || fault.starts_with("\"billing\": ")));
+        let names = |fault: &TargetFault| fault.why.starts_with("\"Bad\": ") || fault.why.starts_with("\"billing\": ");
+        assert!(faults.iter().all(names));
+        let of_bad: Vec<&str> =
+            faults.iter().filter(|fault| fault.target == Some(1)).map(|fault| fault.key.as_str()).collect();
+        assert_eq!(of_bad, ["name", "url", "secrets", "events.0", "events.1"]);
         let many = (0..=TARGETS_MAX).map(|n| target(&format!("t{n}"), "https://example.org")).collect();
         assert_eq!(WebhookConfig { targets: many, allow_private: false }.faults().len(), 1);
     }
 
     #[test]
-    fn kinds_are_of_families_that_are_known() {
-        for good in ["seat.*", "seat.changed", "moderation.seat_lock", "participant.rank_changed", "latency.breached"] {
-            assert!(is_kind(good), "{good}");
+    fn a_kind_of_event_is_one_that_is_told_or_a_family() {
+        let faults = |kind: &str| {
+            let target = Target { kinds: vec![kind.to_owned()], ..target("billing", "https://example.org") };
+            WebhookConfig { targets: vec![target], allow_private: false }.faults()
+        };
+        for good in server::KINDS.iter().copied().chain(["seat.*", "moderation.*", "latency.*"]) {
+            assert_eq!(faults(good), [], "{good}");
         }
-        for bad in ["", "*", "seat", "seat.", ".changed", "seats.*", "seat.ch*", "seat.**", "Seat.changed", "seat.a.b"]
+        for bad in ["", "*", ".*", "seat", "seat.", "seats.*", "seat.ch*", "seat.**", "Seat.changed", "seat.a.b"] {
+            assert_eq!(faults(bad).len(), 1, "{bad}");
+        }
+        // They are of a family that there is, and no such event has ever been told.
+        for (bad, meant) in
+            [("seat.chnaged", "seat.changed"), ("room.opened", "room.created"), ("moderation.ban", "ban_changed")]
         {
-            assert!(!is_kind(bad), "{bad}");
+            let faults = faults(bad);
+            assert!(faults[0].why.contains(bad) && faults[0].why.contains(meant), "{faults:?}");
         }
+        let families: HashSet<&str> = server::KINDS.iter().filter_map(|kind| Some(kind.split_once('.')?.0)).collect();
+        assert_eq!(families, HashSet::from(FAMILIES));
         for bad in ["", "Ops", "a b", "ö", &"x".repeat(33)] {
             assert!(!is_name(bad), "{bad}");
         }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
-    config::{FAMILIES, TARGETS_MAX, Target, WebhookConfig},
+    config::{FAMILIES, TARGETS_MAX, Target, TargetFault, WebhookConfig},
     secret::{SecretFault, WebhookSecret},
 };
 use self::{
