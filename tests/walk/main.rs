@@ -17,7 +17,9 @@ use std::time::Duration;
 use document::Step;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use podium::config::Config;
 
+mod deploy;
 mod document;
 
 #[test]
@@ -26,7 +28,7 @@ fn every_step_of_the_walk_does_what_it_says() {
     let steps = document::steps(&document);
     assert!(steps.len() > STEPS_MIN, "only {} steps are marked", steps.len());
     let Some(transcript) = walk(&steps) else { return };
-    let wrong = wrong(&steps, &transcript);
+    let wrong = wrong("BACKENDS.md", &steps, &transcript);
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
@@ -78,29 +80,40 @@ fn a_step_that_fails_or_says_something_else_is_noticed() {
     assert_eq!(told.skipped, ["no-such-program", "bash"]);
     assert!(!told.text.contains("never said"), "{}", told.text);
     assert!(!told.is_whole);
-    let wrong = wrong(&steps, &told);
+    let wrong = wrong("BACKENDS.md", &steps, &told);
     assert_eq!(wrong.len(), 2, "{wrong:?}");
     assert!(wrong[0].contains(":13: `open` was not printed"), "{}", wrong[0]);
     assert!(wrong[1].contains(":31: the walk ended here"), "{}", wrong[1]);
 }
 
+#[test]
+fn the_walk_goes_on_beside_a_development_server() {
+    let document = fs::read_to_string(root().join("signaling/BACKENDS.md")).unwrap();
+    let steps = document::steps(&document);
+    let first = &steps[0].script;
+    let (_, file) = first.split_once("podium.toml) <<END\n").unwrap();
+    let (file, _) = file.split_once("\nEND\n").unwrap();
+    let file = file.replace("$LIVEKIT_API_KEY", "shop");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("walk-{}.toml", std::process::id()));
+    fs::write(&path, file).unwrap();
+    let (walk, development) = (Config::read(Some(&path), []).0, Config::default());
+    fs::remove_file(&path).unwrap();
+    let ports = |config: &Config| {
+        let media = config.media.listen.as_slice()[0].port();
+        [config.http.listen.port(), config.admin.listen.port(), media, media + 1]
+    };
+    let [http, ..] = ports(&walk);
+    assert!(ports(&walk)[..3].iter().all(|port| !ports(&development).contains(port)), "{:?}", ports(&walk));
+    assert!(first.contains(&format!("http://127.0.0.1:{http}}}")), "PODIUM_URL is where the walk's server listens");
+    assert!(walk.port_faults().is_empty(), "{:?}", walk.port_faults());
+}
+
 /// Walks the steps, or says why not.
 fn walk(steps: &[Step]) -> Option<Transcript> {
-    let absent: Vec<&str> = ["bash", "curl"].into_iter().filter(|program| !is_there(program)).collect();
-    let is_required = std::env::var("PODIUM_REQUIRE_WALK").is_ok_and(|value| value == "1");
-    if !absent.is_empty() {
-        assert!(
-            !is_required,
-            "the walk is required here (PODIUM_REQUIRE_WALK=1), but there is no {}",
-            absent.join(", no ")
-        );
-        eprintln!("SKIPPED: no {}; the walk for back-end developers is not tested", absent.join(", no "));
+    if !can_walk("the walk for back-end developers") {
         return None;
     }
-    let ports: [TcpListener; 4] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    let [http, admin, media, hook] = ports.each_ref().map(|port| port.local_addr().unwrap().to_string());
-    // Bound all at once, they differ; now they are free.
-    drop(ports);
+    let [http, admin, media, hook] = free_addresses();
     let hook_port = hook.rsplit_once(':').unwrap().1.to_owned();
     let transcript = Session::begin(
         steps,
@@ -115,7 +128,11 @@ fn walk(steps: &[Step]) -> Option<Transcript> {
     )
     .transcript();
     for tool in &transcript.skipped {
-        assert!(!is_required, "the steps with {tool} are required here (PODIUM_REQUIRE_WALK=1):\n{}", transcript.text);
+        assert!(
+            !is_required(),
+            "the steps with {tool} are required here (PODIUM_REQUIRE_WALK=1):\n{}",
+            transcript.text
+        );
         eprintln!(
             "SKIPPED: {tool}, or what it should have installed, is not to be had; the walk's steps with it are not tested"
         );
@@ -123,16 +140,38 @@ fn walk(steps: &[Step]) -> Option<Transcript> {
     Some(transcript)
 }
 
+/// Whether the programs are there that every walk needs. If not, it says so, or fails where it must not skip.
+fn can_walk(what: &str) -> bool {
+    let absent: Vec<&str> = ["bash", "curl"].into_iter().filter(|program| !is_there(program)).collect();
+    if absent.is_empty() {
+        return true;
+    }
+    let absent = absent.join(", no ");
+    assert!(!is_required(), "{what} is required here (PODIUM_REQUIRE_WALK=1), but there is no {absent}");
+    eprintln!("SKIPPED: no {absent}; {what} is not tested");
+    false
+}
+
+fn is_required() -> bool {
+    std::env::var("PODIUM_REQUIRE_WALK").is_ok_and(|value| value == "1")
+}
+
+/// Addresses whose ports are free now. All are bound at once, so they differ.
+fn free_addresses<const N: usize>() -> [String; N] {
+    let ports: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    ports.each_ref().map(|port| port.local_addr().unwrap().to_string())
+}
+
 /// What is wrong with a walk: each step that did not say what it should, and the one that ended it too early.
-fn wrong(steps: &[Step], transcript: &Transcript) -> Vec<String> {
+fn wrong(document: &str, steps: &[Step], transcript: &Transcript) -> Vec<String> {
     let mut wrong = Vec::new();
     let taken: Vec<(&Step, &str)> =
         steps.iter().filter_map(|step| Some((step, transcript.section(step.line)?))).collect();
     for (index, (step, printed)) in taken.iter().enumerate() {
         if !transcript.is_whole && index + 1 == taken.len() {
-            wrong.push(format!("BACKENDS.md:{}: the walk ended here, having said:\n{printed}", step.line));
+            wrong.push(format!("{document}:{}: the walk ended here, having said:\n{printed}", step.line));
         } else if let Some(words) = document::missing(printed, &step.expected) {
-            wrong.push(format!("BACKENDS.md:{}: `{words}` was not printed, but:\n{printed}", step.line));
+            wrong.push(format!("{document}:{}: `{words}` was not printed, but:\n{printed}", step.line));
         }
     }
     if !wrong.is_empty() && !transcript.server_log.is_empty() {
@@ -162,10 +201,17 @@ impl Session {
         let name = format!("podium-walk-{}-{}", std::process::id(), steps.len());
         let folder = std::env::temp_dir().join(name);
         lay_out(&folder, steps);
+        Self::begin_in(folder, environment)
+    }
+
+    /// Begins one in a folder that has been laid out.
+    fn begin_in(folder: PathBuf, environment: &[(&str, String)]) -> Self {
         let output = File::create(folder.join(OUTPUT)).unwrap();
         let binaries = Path::new(env!("CARGO_BIN_EXE_podium")).parent().unwrap().to_owned();
         let others = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(std::iter::once(binaries).chain(std::env::split_paths(&others))).unwrap();
+        // Programs that stand in for others come first.
+        let first = [folder.join(STAND_INS), binaries].into_iter();
+        let path = std::env::join_paths(first.chain(std::env::split_paths(&others))).unwrap();
         let shell = Command::new("bash")
             .args(["-euo", "pipefail", SESSION])
             .current_dir(&folder)
@@ -283,6 +329,7 @@ trap end EXIT
 miss() { absent+=\"$1 \"; printf '\\n@@ absent %s\\n' \"$1\"; }
 look_for() { [[ $absent == *\" $1 \"* ]] || command -v \"$1\" >/dev/null || miss \"$1\"; }
 ";
+const STAND_INS: &str = "stand-ins";
 const SESSION: &str = "session.sh";
 const OUTPUT: &str = "output.txt";
 const TAKEN: &str = "@@ step ";
