@@ -12,6 +12,7 @@ mod actor;
 mod backend;
 mod checker;
 mod console;
+mod copies;
 #[allow(dead_code, reason = "the dice are made for simulations; killing uses a part of them")]
 #[path = "../simulation/world/dice.rs"]
 mod dice;

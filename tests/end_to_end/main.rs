@@ -13,5 +13,6 @@ mod lines;
 mod process;
 mod restarts;
 mod seats;
+mod starting;
 mod voices;
 mod world;
