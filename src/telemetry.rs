@@ -35,21 +35,24 @@ pub fn start(filter: &str, json: bool) {
 /// A single word is the name of a module to the library, so a level with a slip in it would silence
 /// everything: it is a fault as well.
 pub fn filter_fault(filter: &str) -> Option<String> {
-    for directive in filter.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
-        if let Err(error) = EnvFilter::try_new(directive) {
-            return Some(format!("{directive:?} is no directive: {error}"));
-        }
-        let is_word = directive.bytes().all(|byte| byte.is_ascii_alphabetic());
-        let word = directive.to_ascii_lowercase();
-        let slip = |level: &&&str| strsim::damerau_levenshtein(&word, level) <= SLIPS_MAX;
-        if is_word
-            && !LEVELS.contains(&word.as_str())
-            && let Some(meant) = LEVELS.iter().find(slip)
-        {
-            return Some(format!("{directive:?} is no level; did you mean {meant}?"));
-        }
+    let directives = || filter.split(',').map(str::trim).filter(|directive| !directive.is_empty());
+    if let Err(error) = EnvFilter::try_new(filter) {
+        // A directive may hold commas itself; then the whole is what is named.
+        let bad = directives().find(|directive| EnvFilter::try_new(directive).is_err()).unwrap_or(filter);
+        return Some(format!("{bad:?} is no directive: {error}"));
     }
-    if filter.trim().is_empty() { Some("it is empty; \"off\" logs nothing".to_owned()) } else { None }
+    directives().find_map(|directive| Some(format!("{directive:?} is no level; did you mean {}?", meant(directive)?)))
+}
+
+/// The level that was meant by a word that is none.
+fn meant(word: &str) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase();
+    if !word.bytes().all(|byte| byte.is_ascii_alphabetic()) || LEVELS.contains(&word.as_str()) {
+        return None;
+    }
+    let others = OTHERS_LEVELS.iter().find(|(other, _)| *other == word).map(|(_, level)| *level);
+    let slips = LEVELS.iter().map(|level| (strsim::damerau_levenshtein(&word, level), *level));
+    others.or_else(|| slips.min().filter(|(slips, _)| *slips <= SLIPS_MAX).map(|(_, level)| level))
 }
 
 /// Whether lines have colours: on a terminal that knows them, unless the user wants none (<https://no-color.org>).
@@ -59,6 +62,15 @@ fn colours(is_terminal: bool, no_color: Option<impl AsRef<OsStr>>, term: Option<
 }
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+/// What other programs call their levels.
+const OTHERS_LEVELS: [(&str, &str); 6] = [
+    ("warning", "warn"),
+    ("err", "error"),
+    ("critical", "error"),
+    ("fatal", "error"),
+    ("verbose", "trace"),
+    ("none", "off"),
+];
 const SLIPS_MAX: usize = 2;
 
 #[cfg(test)]
@@ -77,9 +89,7 @@ mod tests {
             ("warning,podium=debug", "warn"),
             ("podium=loud", "podium=loud"),
             ("info,podium=deubg", "podium=deubg"),
-            ("podium[", "podium["),
-            ("", "empty"),
-            (" , ", "empty"),
+            ("fatal", "error"),
         ] {
             let why = filter_fault(bad);
             assert!(why.as_ref().is_some_and(|why| why.contains(said)), "{bad}: {why:?}");

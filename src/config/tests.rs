@@ -210,7 +210,7 @@ fn a_variable_that_is_no_key_is_told_with_the_nearest() {
         ("PODIUM__HTPP__LISTEN", "[htpp]: unknown section"),
         ("PODIUM__WEBHOOKS__TARGETS__0__URL", "expected PODIUM__SECTION__KEY"),
         ("PODIUM__", "expected PODIUM__SECTION__KEY"),
-        ("PODIUM__AUTH__KEYS__", "auth.keys__"),
+        ("PODIUM__AUTH__KEYS__", "PODIUM__AUTH__KEYS__<id> sets a secret"),
     ] {
         let faults = faults("", &[(name, "127.0.0.1:1")]);
         assert!(faults.iter().any(|fault| fault.starts_with(name) && fault.contains(said)), "{name}: {faults:?}");
@@ -391,7 +391,12 @@ fn a_store_that_cannot_lie_there_is_told_with_its_line() {
     told(&home.0.join("nowhere").join("podium.db"), "No such file");
     told(&home.0, "is a folder");
     told(&home.0.join("podium.toml").join("podium.db"), "no folder");
-    if Path::new("/proc/self").exists() {
-        told(Path::new("/proc/self/podium.db"), "cannot be written");
+    let locked = home.0.join("locked");
+    std::fs::create_dir(&locked).expect("made");
+    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o555)).expect("its mode");
+    // Root may write there all the same.
+    match std::fs::write(locked.join("probe"), "") {
+        Ok(()) => assert_eq!(fault(&locked.join("podium.db")), None),
+        Err(_) => told(&locked.join("podium.db"), "cannot be written"),
     }
 }
