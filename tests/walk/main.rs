@@ -184,6 +184,8 @@ fn wrong(document: &str, steps: &[Step], transcript: &Transcript) -> Vec<String>
 struct Session {
     shell: Child,
     folder: PathBuf,
+    /// The folder goes with the session.
+    owns_folder: bool,
 }
 
 /// What a session has printed.
@@ -201,10 +203,12 @@ impl Session {
         let name = format!("podium-walk-{}-{}", std::process::id(), steps.len());
         let folder = std::env::temp_dir().join(name);
         lay_out(&folder, steps);
-        Self::begin_in(folder, environment)
+        let mut session = Self::begin_in(folder, environment);
+        session.owns_folder = true;
+        session
     }
 
-    /// Begins one in a folder that has been laid out.
+    /// Begins one in a folder that has been laid out, and that stays.
     fn begin_in(folder: PathBuf, environment: &[(&str, String)]) -> Self {
         let output = File::create(folder.join(OUTPUT)).unwrap();
         let binaries = Path::new(env!("CARGO_BIN_EXE_podium")).parent().unwrap().to_owned();
@@ -233,7 +237,7 @@ impl Session {
             .process_group(0)
             .spawn()
             .unwrap();
-        Self { shell, folder }
+        Self { shell, folder, owns_folder: false }
     }
 
     /// Waits for the end. A walk that takes too long is ended: what it has printed shows where it hung.
@@ -262,7 +266,9 @@ impl Drop for Session {
             let _ = killpg(group, Signal::SIGKILL);
             let _ = self.shell.wait();
         }
-        let _ = fs::remove_dir_all(&self.folder);
+        if self.owns_folder {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
     }
 }
 

@@ -178,8 +178,8 @@ fn make(store: &Path, unfinished: &Path, judge: Judge<'_>) -> Result<Contents, C
     let wal = beside(store, "-wal");
     match &lock {
         Some(_) if !settle::is_filled(&wal) => {
-            let copied = fs::read(store).and_then(|whole| fs::write(unfinished, whole));
-            copied.map_err(|error| failed(store, &error))?;
+            let copy = || std::io::copy(&mut File::open(store)?, &mut OpenOptions::new().write(true).open(unfinished)?);
+            copy().map_err(|error| failed(store, &error))?;
         }
         // A server that was killed left what it wrote last in its log.
         Some(_) if fs::read(&wal).is_ok_and(|log| wal::is_damaged(&log)) => {

@@ -146,8 +146,9 @@ fn contents(connection: &Connection, rooms: usize, steps: &[Step]) -> rusqlite::
 
 /// Turns WAL mode on and leaves everything in the one file.
 fn close(connection: Connection) -> rusqlite::Result<()> {
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    // In this order: the second leaves a transaction open, during which nothing can be carried over.
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     connection.close().map_err(|(_, error)| error)
 }
