@@ -8,6 +8,7 @@
 pub mod admin;
 pub mod bridge;
 pub mod config;
+pub mod development;
 pub mod engine;
 pub mod latency;
 pub mod listener;

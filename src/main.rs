@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use podium::config::{Config, Faults};
 use podium::server::{Mode, Server, StartError};
 use podium::webhooks::listen;
-use podium::{server, telemetry};
+use podium::{development, server, telemetry};
 use podium_signaling::backup::{self, Restored};
 use podium_signaling::webhook::{SecretFault, WebhookSecret};
 
@@ -160,8 +160,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(config: Config, mode: Mode) -> ExitCode {
+fn serve(mut config: Config, mode: Mode) -> ExitCode {
     telemetry::start(&config.log.filter, config.log.json);
+    if mode == Mode::Development {
+        keep_development_key(&mut config);
+    }
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
@@ -181,6 +184,17 @@ fn serve(config: Config, mode: Mode) -> ExitCode {
         server.run_until_signalled().await;
         ExitCode::SUCCESS
     })
+}
+
+/// Tokens of the last run stay good. Without a folder to keep the key in, this run has a key of its own.
+fn keep_development_key(config: &mut Config) {
+    let Some(folder) = development::state_folder(|name| std::env::var(name).ok()) else {
+        return;
+    };
+    match development::kept_key(&folder) {
+        Ok(key) => drop(config.auth.keys.entry(development::KEY_ID.into()).or_insert(key)),
+        Err(error) => tracing::debug!(folder = %folder.display(), %error, "the development key cannot be kept"),
+    }
 }
 
 fn mint(config: &Config, token: &TokenArguments) -> ExitCode {

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::admin::{self, Admin};
 use crate::bridge::{Bridge, BridgeParams};
 use crate::config::{self, Config, Faults, Rooms, Secret};
+use crate::development;
 use crate::listener::{self, Bounds};
 use crate::metrics::{LatencyMetrics, Metrics};
 use crate::monitor::{FOUND_MAX, Monitor, MonitorParams};
@@ -30,7 +31,7 @@ use crate::{telemetry, webhooks};
 /// How the server came to its configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Nothing was configured: loopback only, a key of its own, a room ready, tokens for the asking.
+    /// Nothing was configured: loopback only, the development key (a new one unless it is given), a room ready, tokens for the asking.
     Development,
     /// With a configuration file, for real.
     Configured,
@@ -307,11 +308,11 @@ fn prepare_development(config: &mut Config) -> Result<(), StartError> {
     if !faults.is_empty() {
         return Err(Faults(faults).into());
     }
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret).map_err(StartError::Randomness)?;
-    let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     config.latency = config.latency.for_development();
-    config.auth.keys.insert(DEVELOPMENT_KEY.into(), Secret::new(secret));
+    if !config.auth.keys.contains_key(development::KEY_ID) {
+        let key = development::new_key().map_err(StartError::Randomness)?;
+        config.auth.keys.insert(development::KEY_ID.into(), Secret::new(key));
+    }
     Ok(())
 }
 
@@ -321,7 +322,7 @@ fn signaling_config(config: &Config, mode: Mode) -> Result<SignalingConfig, Faul
     Ok(SignalingConfig {
         keys,
         dev: match mode {
-            Mode::Development => Some(DevMode { key_id: DEVELOPMENT_KEY.into() }),
+            Mode::Development => Some(DevMode { key_id: development::KEY_ID.into() }),
             Mode::Configured => None,
         },
         auto_create: config.rooms.auto_create,
@@ -425,7 +426,6 @@ async fn listen(address: SocketAddr, what: &str) -> std::io::Result<TcpListener>
 /// The room that development mode makes at its start.
 pub const DEVELOPMENT_ROOM: &str = "demo";
 const DEVELOPMENT_ROOM_KEPT: Duration = Duration::from_secs(365 * 24 * 3_600);
-const DEVELOPMENT_KEY: &str = "devkey";
 /// Events of all workers that wait for the bridge; beyond that they wait with the workers.
 const EVENTS_MAX: usize = 4_096;
 /// How long draining waits for sessions to end.
