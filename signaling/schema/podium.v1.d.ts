@@ -62,6 +62,8 @@ export interface ByeFrame {
   reason: ByeReason;
   /** When it may try again. */
   retry_after_ms?: number;
+  /** The reason that a moderator gave for it, for the person. */
+  text?: string;
 }
 
 export type ByeReason = "kicked" | "duplicate" | "slow_consumer" | "invalid_argument" | "unknown_type" | "unauthenticated" | "token_expired" | "forbidden" | "banned" | "do_not_invite" | "screening_required" | "room_not_found" | "participant_not_found" | "seat_not_found" | "hand_gone" | "seat_occupied" | "seat_reserved" | "seat_locked" | "already_seated" | "not_seated" | "all_seats_taken" | "wrong_seat_mode" | "hand_already_handled" | "rev_conflict" | "session_stale" | "room_full" | "room_closed" | "offer_expired" | "precondition_failed" | "too_large" | "rate_limited" | "internal" | "node_full" | "latency_at_risk" | "draining" | "storage";
@@ -100,6 +102,7 @@ export type ClientFrame =
   | InviteRevokeCommand
   | InviteAcceptCommand
   | InviteDeclineCommand
+  | PeopleListCommand
   | MemberMuteCommand
   | MemberUnmuteCommand
   | MemberKickCommand
@@ -136,8 +139,12 @@ export interface CommandResult {
   hand?: Hand;
   /** The invite it was about. */
   invite?: Invite;
+  /** Where the list goes on: `after` of the next page. Absent at its end. */
+  next?: Identity;
   /** True if it waits for someone else's word. */
   pending?: boolean;
+  /** A page of the people in the room, after `people_list`. */
+  people?: Participant[];
   /** One's place in the queue, from 1. */
   position?: number;
   /** The seat it was about, as it is now. */
@@ -490,7 +497,7 @@ export interface MemberBanCommand {
   request_id: RequestId;
   /** Whom. */
   identity: Identity;
-  /** Why, for the hosts. */
+  /** Why, for the hosts and for the person. */
   reason?: string;
 }
 
@@ -502,7 +509,7 @@ export interface MemberKickCommand {
   deny?: boolean;
   /** Whom. */
   identity: Identity;
-  /** Why, for the hosts. */
+  /** Why, for the hosts and for the person. */
   reason?: string;
 }
 
@@ -640,6 +647,18 @@ export interface ParticipantLeftEvent {
   reason: LeftReason;
   /** Its number in the room's log. */
   seq: number;
+}
+
+/** A page of everyone in the room, by identity. For hosts and cohosts. */
+export interface PeopleListCommand {
+  type: "people_list";
+  request_id: RequestId;
+  /** Whom the page begins behind: `next` of the page before. */
+  after?: Identity;
+  /** How many at most; 100 if absent. */
+  limit?: number;
+  /** Only those whose name or identity has this in it, whatever the case. */
+  query?: string;
 }
 
 export type Phase = "scheduled" | "live" | "hostless" | "closing" | "closed";
@@ -1071,6 +1090,8 @@ export interface SelfState {
   do_not_invite: boolean;
   /** Their raised hand. */
   hand?: OwnHand;
+  /** How long they may raise no hand, after a denial. */
+  hand_after_ms?: number;
   /** Muted by a host or cohost. */
   host_muted: boolean;
   /** The room, if it is offered to them. */

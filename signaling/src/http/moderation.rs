@@ -187,6 +187,7 @@ impl Asked {
             Command::Join { .. }
             | Command::Resume { .. }
             | Command::IceRestart { .. }
+            | Command::PeopleList(_)
             | Command::Ping
             | Command::Stats(_) => Err(Refusal::UnknownType.into()),
         }

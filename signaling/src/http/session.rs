@@ -310,6 +310,13 @@ impl Session {
                     Err(_over) => Continue(()),
                 }
             }
+            (Command::PeopleList(wanted), Some(Attached { session: Some(session), handle, .. })) => {
+                let (handle, session) = (handle.clone(), session.clone());
+                match handle.people(session, wanted).await {
+                    Ok((people, next)) => self.write(server::people(&id, &people, next.as_ref()).into()).await,
+                    Err(refusal) => self.refuse(Some(&id), refusal.into(), None).await,
+                }
+            }
             (Command::IceRestart { offer }, Some(_)) => self.restart(id, offer, admission).await,
             (Command::Stats(stats), Some(Attached { session: Some(session), has_media, .. })) => {
                 let (session, listens) = (session.clone(), *has_media && admission.access.can_subscribe);
@@ -318,7 +325,10 @@ impl Session {
             (Command::Join { .. } | Command::Resume { .. }, Some(_)) => {
                 self.refuse_state(&id, "this session has joined already").await
             }
-            (Command::Act(_) | Command::Stats(_), Some(Attached { session: None, .. }) | None)
+            (
+                Command::Act(_) | Command::Stats(_) | Command::PeopleList(_),
+                Some(Attached { session: None, .. }) | None,
+            )
             | (Command::IceRestart { .. }, None) => self.refuse_state(&id, "join first").await,
         }
     }

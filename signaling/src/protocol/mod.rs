@@ -31,6 +31,15 @@ pub const REACTION_CHARS_MAX: usize = 32;
 /// The longest reason for a kick or a ban, in characters.
 pub const REASON_CHARS_MAX: usize = 200;
 
+/// The most people in one page of `people_list`.
+pub const PEOPLE_PAGE_MAX: usize = 200;
+
+/// How many there are if the client does not say.
+pub const PEOPLE_PAGE_DEFAULT: u64 = 100;
+
+/// The longest part of a name that people can be searched by, in characters.
+pub const QUERY_CHARS_MAX: usize = 64;
+
 /// How long a turn can be, in milliseconds, if it has an end.
 pub const TURN_MS: std::ops::RangeInclusive<u64> = 10_000..=3_600_000;
 

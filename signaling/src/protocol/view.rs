@@ -417,6 +417,9 @@ pub struct SelfJson<'a> {
     /// The room, if it is offered to them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_offer: Option<HostOfferJson<'a>>,
+    /// How long they may raise no hand, after a denial.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hand_after_ms: Option<u64>,
 }
 
 impl<'a> From<&'a SelfView> for SelfJson<'a> {
@@ -438,6 +441,7 @@ impl<'a> From<&'a SelfView> for SelfJson<'a> {
             offer: own.offer.map(OfferJson::from),
             invite: own.invite.as_ref().map(InviteJson::from),
             host_offer: own.host_offer.as_ref().map(HostOfferJson::from),
+            hand_after_ms: own.hand_after.map(millis),
         }
     }
 }

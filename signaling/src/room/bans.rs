@@ -148,6 +148,7 @@ impl Room {
         by: &Caller,
         who: &Identity,
         deny: bool,
+        reason: Option<String>,
         now: Instant,
     ) -> Result<Done, Refused> {
         by.may(Power::Members)?;
@@ -155,7 +156,7 @@ impl Room {
         if deny {
             self.bans.deny(who, now);
         }
-        self.put_out(who, LeftReason::Kicked, &by.identity, now);
+        self.put_out(who, LeftReason::Kicked, &by.identity, reason.map(Arc::from), now);
         Ok(Done::default())
     }
 
@@ -181,11 +182,12 @@ impl Room {
         if self.bans.len() >= self.settings.bans_max {
             return Err(Refusal::TooLarge.into());
         }
-        let ban = Ban { by: by.identity.clone(), reason: reason.map(Arc::from), since: now };
+        let reason: Option<Arc<str>> = reason.map(Arc::from);
+        let ban = Ban { by: by.identity.clone(), reason: reason.clone(), since: now };
         self.tell_ban(true, by, ban.view(who, now));
         self.bans.add(who.clone(), ban);
         self.bans.deny(who, now);
-        self.put_out(who, LeftReason::Banned, &by.identity, now);
+        self.put_out(who, LeftReason::Banned, &by.identity, reason, now);
         Ok(Done::default())
     }
 
@@ -202,13 +204,13 @@ impl Room {
         self.log(Recipients::Hosts, Event::BanChanged { banned, by: by.identity.clone(), ban });
     }
 
-    /// Ends every session of a person.
-    fn put_out(&mut self, who: &Identity, reason: LeftReason, by: &Identity, now: Instant) {
+    /// Ends every session of a person, and tells each what the moderator `said` of it.
+    fn put_out(&mut self, who: &Identity, reason: LeftReason, by: &Identity, said: Option<Arc<str>>, now: Instant) {
         for copy in self.roster.copies_of(who) {
-            self.depart(&copy, reason, Some(by), now);
+            self.depart(&copy, reason, Some(by), said.clone(), now);
         }
         if self.roster.find(who).is_some() {
-            self.depart(who, reason, Some(by), now);
+            self.depart(who, reason, Some(by), said, now);
         }
         // A host without a socket may have offered the room.
         self.withdraw_host_offers(|offer| offer.from == *who);

@@ -62,7 +62,7 @@ impl Room {
                 Due::Hand(who) => {
                     self.end_hand(&who, HandChange::Expired, at);
                 }
-                Due::Gone(who) => self.depart(&who, LeftReason::Gone, None, at),
+                Due::Gone(who) => self.depart(&who, LeftReason::Gone, None, None, at),
                 Due::Invite(to) => {
                     self.end_invite(&to, InviteChange::Expired, None, at);
                 }

@@ -34,11 +34,13 @@ struct Away {
     reason: ByeReason,
     action: ByeAction,
     retry_after: Option<Duration>,
+    /// The reason that a moderator gave, for the person.
+    said: Option<Arc<str>>,
 }
 
 impl From<Refusal> for Away {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, reason: ByeReason::Refused(refusal), action: ByeAction::Stop, retry_after: None }
+        Self { refusal, reason: ByeReason::Refused(refusal), action: ByeAction::Stop, retry_after: None, said: None }
     }
 }
 
@@ -97,7 +99,8 @@ impl Room {
     /// Why someone may not come in, if so.
     fn refuse_join(&self, join: &Join, now: Instant) -> Result<(), Away> {
         if let Some(refusal) = self.shuts_out(&join.identity, join.token_age, now) {
-            return Err(refusal.into());
+            let said = self.bans.ban(&join.identity).and_then(|ban| ban.reason.clone());
+            return Err(Away { said, ..refusal.into() });
         }
         if let Some(person) = self.roster.find(&join.identity) {
             let is_connected = person.detached_until.is_none();
@@ -121,10 +124,10 @@ impl Room {
     }
 
     fn turn_away(&mut self, session: SessionId, request: RequestId, away: Away) {
-        let Away { refusal, reason, action, retry_after } = away;
+        let Away { refusal, reason, action, retry_after, said } = away;
         let details = Details { retry_after, ..Details::default() };
         self.reply(session.clone(), request, Err(Refused { refusal, details }));
-        self.outputs.push(Output::Bye { session: session.clone(), reason, action, retry_after });
+        self.outputs.push(Output::Bye { session: session.clone(), reason, action, retry_after, said });
         self.outputs.push(Output::CloseTransport { session });
     }
 
@@ -192,7 +195,11 @@ impl Room {
         let renamed = person.name != arrival.name || person.kind != arrival.kind || person.hidden != arrival.hidden;
         let vanishes = person.rank.is_moderator() && !person.hidden && arrival.hidden;
         let old = self.roster.replace(identity, arrival);
-        self.end_session(old, Some((ByeReason::Duplicate, ByeAction::Stop)));
+        self.end_session(old, Some((ByeReason::Duplicate, ByeAction::Stop)), None);
+        // A page that was loaded again airs nobody by surprise. One that goes on with an open microphone says so.
+        if !mic_ready {
+            self.roster.person_mut(identity).self_muted = true;
+        }
         if renamed {
             self.announce(identity);
         }
@@ -234,12 +241,19 @@ impl Room {
 
     /// Someone leaves by their own will: no grace.
     pub(super) fn leave(&mut self, by: &Caller, now: Instant) -> Result<Done, Refused> {
-        self.depart(&by.identity, LeftReason::Left, None, now);
+        self.depart(&by.identity, LeftReason::Left, None, None, now);
         Ok(Done::default())
     }
 
-    /// Takes someone out of the room, with seat and hand.
-    pub(super) fn depart(&mut self, identity: &Identity, reason: LeftReason, by: Option<&Identity>, now: Instant) {
+    /// Takes someone out of the room, with seat and hand. `said` is the reason that `by` gave, for them.
+    pub(super) fn depart(
+        &mut self,
+        identity: &Identity,
+        reason: LeftReason,
+        by: Option<&Identity>,
+        said: Option<Arc<str>>,
+        now: Instant,
+    ) {
         let was_on_stage = self.stage.occupied_by(identity).is_some();
         if let Some(seat) = self.stage.seat_of(identity) {
             let cause = match reason {
@@ -265,7 +279,7 @@ impl Room {
             LeftReason::Banned => Some((ByeReason::Refused(Refusal::Banned), ByeAction::Stop)),
             LeftReason::Left | LeftReason::Gone => None,
         };
-        self.end_session(person.session, bye);
+        self.end_session(person.session, bye, said);
         self.audience.changed();
         if self.roster.is_empty() {
             // A scheduled room is not empty before it opens.
@@ -274,9 +288,9 @@ impl Room {
         }
     }
 
-    fn end_session(&mut self, session: SessionId, bye: Option<(ByeReason, ByeAction)>) {
+    fn end_session(&mut self, session: SessionId, bye: Option<(ByeReason, ByeAction)>, said: Option<Arc<str>>) {
         if let Some((reason, action)) = bye {
-            self.outputs.push(Output::Bye { session: session.clone(), reason, action, retry_after: None });
+            self.outputs.push(Output::Bye { session: session.clone(), reason, action, retry_after: None, said });
         }
         self.outputs.push(Output::CloseTransport { session });
     }

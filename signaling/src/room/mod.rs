@@ -340,7 +340,7 @@ impl Room {
             Act::MemberMute { identity } => self.mute_member(by, &identity, now),
             Act::MemberUnmute { identity } => self.unmute_member(by, &identity, now),
             // The reason of a kick is for whoever records the act; the room itself keeps only that of a ban.
-            Act::MemberKick { identity, deny, reason: _ } => self.kick_member(by, &identity, deny, now),
+            Act::MemberKick { identity, deny, reason } => self.kick_member(by, &identity, deny, reason, now),
             Act::MemberBan { identity, reason } => self.ban_member(by, &identity, reason, now),
             Act::MemberUnban { identity } => self.unban_member(by, &identity, now),
             Act::MemberRank { identity, rank } => self.change_rank(by, &identity, rank, now),

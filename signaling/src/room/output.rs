@@ -1,5 +1,6 @@
 //! An output is everything a room can cause: answers, words to people, a plan for the media plane, ends of sessions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::{Identity, RequestId, SessionId};
@@ -65,6 +66,8 @@ pub enum Output {
         action: ByeAction,
         /// When it may try again.
         retry_after: Option<Duration>,
+        /// The reason that a moderator gave, for the person.
+        said: Option<Arc<str>>,
     },
     /// The session is over (left, gone, replaced, put out): close its transport and forget it.
     CloseTransport {

@@ -59,6 +59,32 @@ impl Room {
         later.take(count).map(|(who, _)| self.participant_view(who)).collect()
     }
 
+    /// A page of the people whom moderators see: up to `count` whose identity is greater than `after`, by identity, and after whom
+    /// the list goes on. `query` is a part of their name or their identity, in small letters. So that a search holds nobody up, it
+    /// looks at [`SEARCHED_MAX`] people at most: a page may be short, even empty, and not the last.
+    pub fn people_found(
+        &self,
+        query: Option<&str>,
+        after: Option<&Identity>,
+        count: usize,
+    ) -> (Vec<ParticipantView>, Option<Identity>) {
+        let shown = self.roster.iter().filter(|(_, person)| !person.hidden && person.copy_of.is_none());
+        let later = shown.filter(|(who, _)| after.is_none_or(|after| *who > after));
+        let (mut found, mut last) = (Vec::new(), None::<&Identity>);
+        for (looked_at, (who, person)) in later.enumerate() {
+            if looked_at >= SEARCHED_MAX || found.len() >= count {
+                return (found, last.cloned());
+            }
+            let fits =
+                |query: &str| person.name.to_lowercase().contains(query) || who.as_str().to_lowercase().contains(query);
+            if query.is_none_or(fits) {
+                found.push(self.participant_view(who));
+            }
+            last = Some(who);
+        }
+        (found, None)
+    }
+
     /// Up to `count` bans of people whose identity is greater than `after`, by identity.
     pub fn bans_after(&self, after: Option<&Identity>, count: usize, now: Instant) -> Vec<BanView> {
         self.bans.page(after, count, now)
@@ -194,6 +220,7 @@ impl Room {
             host_muted,
             hand,
             offer: offer.map(|(seat, why)| OwnOffer { seat, why, expires_in: expires_in(seat) }),
+            hand_after: person.cooling(now).map(|until| until.saturating_duration_since(now)),
         }
     }
 
@@ -226,6 +253,9 @@ impl Room {
         }
     }
 }
+
+/// How many people one search looks at.
+pub(super) const SEARCHED_MAX: usize = 5_000;
 
 /// So many bans are listed in a snapshot.
 pub(super) const BANS_SHOWN_MAX: usize = 100;

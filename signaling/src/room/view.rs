@@ -337,6 +337,8 @@ pub struct SelfView {
     pub invite: Option<InviteView>,
     /// The room, if it is offered to them.
     pub host_offer: Option<HostOfferView>,
+    /// How long they may raise no hand, after a denial.
+    pub hand_after: Option<Duration>,
 }
 
 /// The seat that is someone's.

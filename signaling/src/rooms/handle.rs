@@ -16,6 +16,7 @@ use super::line::{Line, LineId};
 use crate::{
     ids::{Identity, RequestId, RoomId, SeatIndex, SessionId},
     media::{MediaFact, MediaPlane},
+    protocol::client::PeopleList,
     room::{Act, BanView, Done, Join, Outsider, ParticipantView, Rank, Refusal, Refused, RoleCounts, Snapshot, Viewer},
     store::{AnswerRow, Ticket},
 };
@@ -36,6 +37,8 @@ pub(crate) enum Mail {
     Outside { by: Outsider, act: Act, remember: Option<Remember>, read_at: Instant, reply: oneshot::Sender<Acted> },
     /// A back end lists people or bans.
     List { list: List, reply: oneshot::Sender<Listed> },
+    /// A moderator in the room lists who is there.
+    People { session: SessionId, wanted: PeopleList, reply: oneshot::Sender<Result<PeoplePage, Refusal>> },
     /// A back end asks how it is with someone here.
     Find { asker: Asker, reply: oneshot::Sender<Found> },
     /// What is known of someone who is not here is to be forgotten; their mutes, too, unless they are to be kept.
@@ -79,6 +82,9 @@ pub(crate) enum Listed {
     People(Vec<ParticipantView>),
     Bans(Vec<BanView>),
 }
+
+/// A page of the people in a room, and after whom the list goes on.
+pub(crate) type PeoplePage = (Vec<ParticipantView>, Option<Identity>);
 
 /// How it is with someone in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,6 +211,13 @@ impl RoomHandle {
         let (reply, listed) = oneshot::channel();
         self.tell(Mail::List { list, reply }).await.map_err(|_| Refusal::RoomClosed)?;
         listed.await.map_err(|_| Refusal::RoomClosed)
+    }
+
+    /// Who is in the room, for a moderator who is in it, too.
+    pub(crate) async fn people(&self, session: SessionId, wanted: PeopleList) -> Result<PeoplePage, Refusal> {
+        let (reply, page) = oneshot::channel();
+        self.tell(Mail::People { session, wanted, reply }).await.map_err(|_| Refusal::RoomClosed)?;
+        page.await.unwrap_or(Err(Refusal::RoomClosed))
     }
 
     /// How it is with someone there.

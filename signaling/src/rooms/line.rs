@@ -53,7 +53,17 @@ pub(crate) struct Farewell {
 impl Farewell {
     /// A `bye` with this code.
     pub(crate) fn bye(code: &'static str, action: ByeAction, retry_after: Option<Duration>) -> Self {
-        Self { frame: server::bye(code, action.code(), retry_after).into(), code }
+        Self::put_out(code, action, retry_after, None)
+    }
+
+    /// The same with what a moderator said of it.
+    pub(crate) fn put_out(
+        code: &'static str,
+        action: ByeAction,
+        retry_after: Option<Duration>,
+        said: Option<&str>,
+    ) -> Self {
+        Self { frame: server::put_out(code, action.code(), retry_after, said).into(), code }
     }
 }
 

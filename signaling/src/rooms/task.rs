@@ -15,7 +15,7 @@ use tracing::{Instrument, debug, info, info_span};
 use super::{
     crowd::{Crowd, Pending},
     directory::{RoomContext, RoomEntry},
-    handle::{Acted, Asker, Enter, Found, List, ListOf, Listed, Mail, Remember, Resume, RoleGauge, Seated},
+    handle::{Acted, Asker, Enter, Found, List, ListOf, Listed, Mail, PeoplePage, Remember, Resume, RoleGauge, Seated},
     holds::Holds,
     journal::Missed,
     ledger::{Ledger, Told},
@@ -25,7 +25,10 @@ use crate::{
     clock,
     ids::{Identity, RequestId, RoomId, SessionId},
     media::MediaFact,
-    protocol::server::{self, Welcome},
+    protocol::{
+        client::PeopleList,
+        server::{self, Welcome},
+    },
     room::{ByeAction, ByeReason, Done, Event, Input, Output, Rank, Recipients, Refusal, Refused, Room, Viewer},
 };
 
@@ -174,6 +177,10 @@ impl RoomTask {
                 // Who asked may have gone; then nobody reads it.
                 let _gone = reply.send(self.list(&list, now));
             }
+            Mail::People { session, wanted, reply } => {
+                // Who asked may have gone; then nobody reads it.
+                let _gone = reply.send(self.people(&session, &wanted));
+            }
             Mail::Find { asker, reply } => {
                 // Who asked may have gone; then nobody reads it.
                 let _gone = reply.send(self.find(&asker, now));
@@ -270,6 +277,14 @@ impl RoomTask {
         }
     }
 
+    fn people(&self, session: &SessionId, wanted: &PeopleList) -> Result<PeoplePage, Refusal> {
+        if !self.room.moderators().any(|moderator| moderator == session) {
+            return Err(Refusal::Forbidden);
+        }
+        let PeopleList { after, limit, query } = wanted;
+        Ok(self.room.people_found(query.as_deref(), after.as_ref(), *limit))
+    }
+
     fn detach(&mut self, line: LineId, now: Instant) {
         // A line that has been replaced is nobody's any more.
         let Some(session) = self.crowd.session_of(line).cloned() else {
@@ -331,7 +346,10 @@ impl RoomTask {
                 }
             }
             Output::Plan(plan) => self.context.media.apply(plan, asked_at),
-            Output::Bye { session, reason, action, retry_after } => self.bye(&session, reason, action, retry_after),
+            Output::Bye { session, reason, action, retry_after, said } => {
+                let farewell = Farewell::put_out(reason.code(), action, retry_after, said.as_deref());
+                self.bye(&session, reason, action, farewell);
+            }
             Output::CloseTransport { session } => self.forget(&session),
             Output::Closed => self.end_all(Refusal::RoomClosed, ByeAction::Stop, None, now),
         }
@@ -435,12 +453,12 @@ impl RoomTask {
         }
     }
 
-    fn bye(&mut self, session: &SessionId, reason: ByeReason, action: ByeAction, retry_after: Option<Duration>) {
+    fn bye(&mut self, session: &SessionId, reason: ByeReason, action: ByeAction, farewell: Farewell) {
         if action != ByeAction::Resume {
             self.holds.end(session);
         }
         if let Some(member) = self.crowd.remove(session) {
-            member.line.end(Some(Farewell::bye(reason.code(), action, retry_after)));
+            member.line.end(Some(farewell));
             if member.pending.is_some() {
                 self.forget(session);
             }
@@ -492,6 +510,7 @@ impl RoomTask {
                 | Mail::Detached { .. }
                 | Mail::Outside { .. }
                 | Mail::List { .. }
+                | Mail::People { .. }
                 | Mail::Find { .. }
                 | Mail::OnStage { .. }
                 | Mail::Forget { .. }

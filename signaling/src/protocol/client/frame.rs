@@ -132,6 +132,17 @@ pub enum Frame {
     InviteAccept(OptionalInvite),
     /// Decline an invite.
     InviteDecline(OptionalInvite),
+    /// A page of everyone in the room, by identity. For hosts and cohosts.
+    PeopleList {
+        /// Whom the page begins behind: `next` of the page before.
+        after: Option<Identity>,
+        /// How many at most; 100 if absent.
+        #[cfg_attr(test, schemars(range(min = 1, max = crate::protocol::PEOPLE_PAGE_MAX)))]
+        limit: Option<u64>,
+        /// Only those whose name or identity has this in it, whatever the case.
+        #[cfg_attr(test, schemars(length(max = crate::protocol::QUERY_CHARS_MAX)))]
+        query: Option<String>,
+    },
     /// Mute a person, wherever they sit.
     MemberMute(Person),
     /// Lift a person's mute. It opens no microphone.
@@ -142,7 +153,7 @@ pub enum Frame {
         identity: Identity,
         /// Also refuse the tokens that were issued to them until now.
         deny: Option<bool>,
-        /// Why, for the hosts.
+        /// Why, for the hosts and for the person.
         #[cfg_attr(test, schemars(length(max = crate::protocol::REASON_CHARS_MAX)))]
         reason: Option<String>,
     },
@@ -150,7 +161,7 @@ pub enum Frame {
     MemberBan {
         /// Whom.
         identity: Identity,
-        /// Why, for the hosts.
+        /// Why, for the hosts and for the person.
         #[cfg_attr(test, schemars(length(max = crate::protocol::REASON_CHARS_MAX)))]
         reason: Option<String>,
     },

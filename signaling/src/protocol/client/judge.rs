@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use super::{
-    Command,
+    Command, PeopleList,
     frame::{Frame, OptionalInvite, OptionalSeatField, Person, RoomUpdate, SeatAtRev, SeatField, Stats},
     words::HandsWord,
 };
 use crate::{
     ids::{Identity, InviteId, SeatIndex},
     protocol::{
-        MESSAGE_CHARS_MAX, NOTICE_MS_MAX, OFFER_BYTES_MAX, REACTION_CHARS_MAX, REASON_CHARS_MAX,
-        RESUME_TOKEN_CHARS_MAX, STATS_COUNT_MAX, STATS_MS_MAX, TURN_MS,
+        MESSAGE_CHARS_MAX, NOTICE_MS_MAX, OFFER_BYTES_MAX, PEOPLE_PAGE_DEFAULT, PEOPLE_PAGE_MAX, QUERY_CHARS_MAX,
+        REACTION_CHARS_MAX, REASON_CHARS_MAX, RESUME_TOKEN_CHARS_MAX, STATS_COUNT_MAX, STATS_MS_MAX, TURN_MS,
     },
     room::{Act, InviteName, Rank, Refusal, RoomChange},
 };
@@ -31,6 +31,7 @@ pub(super) fn command(frame: Frame) -> Result<Command, Wrong> {
             return Ok(Command::Resume { resume_token, last_seq });
         }
         Frame::IceRestart { offer } => return Ok(Command::IceRestart { offer: short_offer(offer)? }),
+        Frame::PeopleList { after, limit, query } => return people(after, limit, query).map(Command::PeopleList),
         Frame::Ping => return Ok(Command::Ping),
         Frame::Stats(stats) => return possible(stats).map(Command::Stats),
         Frame::Unknown => return Err((Refusal::UnknownType, "this type is not known".to_owned())),
@@ -103,6 +104,16 @@ fn change(update: RoomUpdate) -> Result<RoomChange, Wrong> {
         duplicates: duplicates.map(Into::into),
         go_live: phase.is_some(),
     })
+}
+
+fn people(after: Option<Identity>, limit: Option<u64>, query: Option<String>) -> Result<PeopleList, Wrong> {
+    let limit = usize::try_from(limit.unwrap_or(PEOPLE_PAGE_DEFAULT)).unwrap_or(usize::MAX);
+    if !(1..=PEOPLE_PAGE_MAX).contains(&limit) {
+        return Err(wrong("`limit` must be from 1 to 200"));
+    }
+    let query = query.map(|query| text("query", query, 0, QUERY_CHARS_MAX, char::is_control)).transpose()?;
+    let query = query.map(|query| query.trim().to_lowercase()).filter(|query| !query.is_empty());
+    Ok(PeopleList { after, limit, query })
 }
 
 /// How long a turn is, if it has an end.

@@ -15,7 +15,7 @@ pub use self::frame::Stats;
 pub(super) use self::judge::turn;
 use super::depth;
 use crate::{
-    ids::RequestId,
+    ids::{Identity, RequestId},
     room::{Act, Refusal},
 };
 
@@ -52,10 +52,23 @@ pub enum Command {
     },
     /// Something for the room to decide.
     Act(Act),
+    /// Who is in the room, for moderators.
+    PeopleList(PeopleList),
     /// Is anybody there.
     Ping,
     /// What the client measured.
     Stats(Stats),
+}
+
+/// Which people are to be listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeopleList {
+    /// Only those behind this identity.
+    pub after: Option<Identity>,
+    /// So many at most.
+    pub limit: usize,
+    /// Only those whose name or identity has this in it; in small letters.
+    pub query: Option<String>,
 }
 
 /// Why a frame is not a request.

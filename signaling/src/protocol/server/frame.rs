@@ -351,6 +351,12 @@ pub struct OkJson<'a> {
     /// The invite it was about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invite: Option<InviteJson<'a>>,
+    /// A page of the people in the room, after `people_list`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub people: Option<Vec<ParticipantJson<'a>>>,
+    /// Where the list goes on: `after` of the next page. Absent at its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<&'a Identity>,
     /// True if it waits for someone else's word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending: Option<bool>,
@@ -372,6 +378,8 @@ impl<'a> From<&'a Done> for OkJson<'a> {
             position: done.position,
             hand: done.hand.as_ref().map(HandJson::from),
             invite: done.invite.as_ref().map(InviteJson::from),
+            people: None,
+            next: None,
             pending: done.pending.then_some(true),
             time_ms: None,
             answer: None,
@@ -446,6 +454,9 @@ pub struct ByeFrame<'a> {
     /// When it may try again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// The reason that a moderator gave for it, for the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<&'a str>,
 }
 
 /// One kind of reaction.

@@ -16,10 +16,10 @@ pub use self::{
     kind::{KINDS, is_kind_or_family, kind},
     latency::{latency_event, latency_kind},
 };
-use super::view::{SelfJson, SnapshotJson, millis};
+use super::view::{ParticipantJson, SelfJson, SnapshotJson, millis};
 use crate::{
     ids::{Identity, RequestId, SessionId},
-    room::{Done, Event, Refused, SelfView, Snapshot},
+    room::{Done, Event, ParticipantView, Refused, SelfView, Snapshot},
 };
 
 /// What a welcome says beside the snapshot.
@@ -75,6 +75,13 @@ pub fn pong(request: &RequestId, time_ms: u64) -> String {
     reply(request, OkJson { time_ms: Some(time_ms), ..OkJson::default() })
 }
 
+/// `reply` to `people_list`.
+#[must_use]
+pub fn people(request: &RequestId, people: &[ParticipantView], next: Option<&Identity>) -> String {
+    let people = Some(people.iter().map(ParticipantJson::from).collect());
+    reply(request, OkJson { people, next, ..OkJson::default() })
+}
+
 /// `reply` to `ice_restart`.
 #[must_use]
 pub fn restarted(request: &RequestId, answer: &str) -> String {
@@ -117,7 +124,13 @@ pub fn details(refused: &Refused) -> serde_json::Value {
 /// `bye`: the last frame of a session.
 #[must_use]
 pub fn bye(reason: &str, action: &str, retry_after: Option<Duration>) -> String {
-    text(&Frame::Bye(ByeFrame { reason, action, retry_after_ms: retry_after.map(millis) }))
+    put_out(reason, action, retry_after, None)
+}
+
+/// `bye` with the reason that a moderator gave.
+#[must_use]
+pub fn put_out(reason: &str, action: &str, retry_after: Option<Duration>, said: Option<&str>) -> String {
+    text(&Frame::Bye(ByeFrame { reason, action, retry_after_ms: retry_after.map(millis), text: said }))
 }
 
 /// One event.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{DEPTH, golden, golden_names};
 use crate::{
     ids::{Identity, InviteId, SeatIndex},
-    protocol::client::{self, Command, Stats},
+    protocol::client::{self, Command, PeopleList, Stats},
     room::{Act, Duplicates, Interrupt, InviteName, Promote, Rank, RoomChange, SeatMode},
 };
 
@@ -120,6 +120,11 @@ fn commands() -> Vec<(&'static str, Command)> {
                 concealed: Some(0),
             }),
         ),
+        (
+            "people_list",
+            Command::PeopleList(PeopleList { after: Some(ben()), limit: 50, query: Some("an".to_owned()) }),
+        ),
+        ("people_list.plain", Command::PeopleList(PeopleList { after: None, limit: 100, query: None })),
         ("ping", Command::Ping),
     ]
 }

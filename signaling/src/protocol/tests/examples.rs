@@ -158,6 +158,7 @@ pub(super) fn listener() -> SelfView {
         offer: None,
         invite: None,
         host_offer: None,
+        hand_after: None,
     }
 }
 
@@ -169,6 +170,7 @@ pub(super) fn sought() -> SelfView {
         offer: Some(OwnOffer { seat: seat(2), why: ReservedWhy::Offered, expires_in: Duration::from_millis(8200) }),
         invite: Some(InviteView { to: identity("cy"), to_name: Arc::from("Cy"), ..invite() }),
         host_offer: Some(HostOfferView { from: identity("ada"), expires_in: seconds(30) }),
+        hand_after: Some(seconds(10)),
         ..listener()
     }
 }

@@ -123,7 +123,10 @@ fn a_denied_hand_may_not_come_back_for_10_seconds_nor_take_a_seat() {
     assert_eq!(hand_changes(&outputs), ["denied"]);
     let to_ben = Recipients::One(story.session("ben"));
     assert!(told(&outputs).iter().any(|(to, event)| **to == to_ben && matches!(event, Event::HandChanged { .. })));
+    let own = self_of(&outputs, &story.session("ben"));
+    assert_eq!(own.last().unwrap().hand_after, Some(seconds(10)), "the denied are told how long they wait");
     story.after(seconds(4));
+    assert_eq!(story.own("ben").hand_after, Some(seconds(6)));
     let refused = story.ask("ben", raise(false)).unwrap_err();
     assert_eq!((refused.refusal, refused.details.retry_after), (Refusal::RateLimited, Some(seconds(6))));
     assert_eq!(story.refusal("ben", take(1)), Some(Refusal::RateLimited));
@@ -131,6 +134,7 @@ fn a_denied_hand_may_not_come_back_for_10_seconds_nor_take_a_seat() {
     story.join("ben", Rank::Member);
     assert_eq!(story.refusal("ben", raise(false)), Some(Refusal::RateLimited), "leaving does not end it");
     story.after(seconds(6));
+    assert_eq!(story.own("ben").hand_after, None);
     assert_eq!(story.refusal("ben", raise(false)), None);
 }
 

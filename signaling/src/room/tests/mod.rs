@@ -18,6 +18,7 @@ mod mutes;
 mod offers;
 mod outside;
 mod pace;
+mod people;
 mod permissions;
 mod races;
 mod record;
@@ -85,6 +86,12 @@ impl Story {
 
     pub(super) fn join(&mut self, name: &str, rank: Rank) -> Vec<Output> {
         let join = self.arrival(name, rank);
+        self.enter(join)
+    }
+
+    /// The same by a client whose microphone is open.
+    pub(super) fn join_ready(&mut self, name: &str, rank: Rank) -> Vec<Output> {
+        let join = Join { mic_ready: true, ..self.arrival(name, rank) };
         self.enter(join)
     }
 

@@ -150,3 +150,35 @@ fn whoever_is_muted_is_not_said_to_speak() {
     let speakers = vec![(story.session("ben"), -20)];
     assert_eq!(story.media(MediaFact::Speakers { speakers }), []);
 }
+
+#[test]
+fn a_page_that_is_loaded_again_is_back_on_its_seat_and_muted_until_it_says_otherwise() {
+    let mut story = Story::begun(SeatMode::Free);
+    story.act("ben", take(1));
+    assert_eq!(story.heard(), ["ben"]);
+    let outputs = story.join("ben", Rank::Member);
+    assert_eq!(causes(&outputs), ["taken_over"]);
+    assert!(!plan_of(&outputs).unwrap().seats[0].open);
+    assert_eq!((story.seat_is(1).as_str(), story.own("ben").self_muted), ("occupied ben", true));
+    story.act("ben", OPEN);
+    assert_eq!(story.heard(), ["ben"]);
+
+    story.join_ready("ben", Rank::Member);
+    assert_eq!(story.heard(), ["ben"], "an open microphone goes on");
+}
+
+#[test]
+fn a_seat_that_was_lost_is_given_back_muted_to_a_page_that_is_loaded_again() {
+    for (is_ready, heard) in [(false, vec![]), (true, vec!["ben".to_owned()])] {
+        let mut story = Story::begun(SeatMode::Free);
+        story.act("ben", take(1));
+        story.interrupted("ben");
+        story.detached("ben");
+        story.after(seconds(20));
+        assert_eq!(story.seat_is(1), "open", "the seat was kept for 15 s");
+        let join = Join { mic_ready: is_ready, ..story.arrival("ben", Rank::Member) };
+        story.enter(join);
+        assert_eq!(story.seat_is(1), "occupied ben");
+        assert_eq!(story.heard(), heard, "ready: {is_ready}");
+    }
+}

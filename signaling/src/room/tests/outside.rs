@@ -179,3 +179,31 @@ fn a_room_forgets_whom_it_is_told_to_forget() {
     assert!(!story.room.memory.knows(&id("ben")) && !story.room.memory.knows(&id("ada")));
     assert_eq!(story.room.bans_after(None, 9, story.now)[0].by, Identity::erased());
 }
+
+/// What the last words of an input say besides their code: whose, and the reason that was given.
+fn last_words(outputs: &[Output]) -> Vec<(&'static str, Option<&str>)> {
+    let words = |output| match output {
+        &Output::Bye { reason, ref said, .. } => Some((reason.code(), said.as_deref())),
+        _ => None,
+    };
+    outputs.iter().filter_map(words).collect()
+}
+
+#[test]
+fn the_reason_for_a_kick_or_a_ban_reaches_the_person() {
+    let because = |text: &str| Some(text.to_owned());
+    let mut story = Story::begun(SeatMode::Free);
+    let kick = |reason| Act::MemberKick { identity: id("ben"), deny: false, reason };
+    assert_eq!(last_words(&story.act("ada", kick(because("Shouting")))), [("kicked", Some("Shouting"))]);
+    story.join("ben", Rank::Member);
+    assert_eq!(last_words(&story.act("ada", kick(None))), [("kicked", None)]);
+    story.join("ben", Rank::Member);
+    let asked = Input::Outside { by: admin(), act: kick(because("By the back end")) };
+    assert_eq!(last_words(&story.room.handle(asked, story.now)), [("kicked", Some("By the back end"))]);
+
+    story.join("ben", Rank::Member);
+    let ban = Act::MemberBan { identity: id("ben"), reason: because("Again") };
+    assert_eq!(last_words(&story.act("ada", ban)), [("banned", Some("Again"))]);
+    assert_eq!(last_words(&story.join("ben", Rank::Member)), [("banned", Some("Again"))], "at the door, too");
+    assert_eq!(last_words(&story.act("dan", Act::Leave)), [], "a leave has no last words");
+}

@@ -103,15 +103,20 @@ fn duplicate_identity_takes_over_in_one_step() {
     story.act("ben", take(1));
     let old = story.session("ben");
     let old_plan = story.room.planned[0].clone();
-    let outputs = story.join("ben", Rank::Member);
+    let outputs = story.join_ready("ben", Rank::Member);
     let new = story.session("ben");
     let plan = plan_of(&outputs).unwrap();
     assert_eq!(plan.seats.len(), 1);
     assert_eq!((plan.seats[0].seat, &plan.seats[0].session, plan.seats[0].open), (seat(1), &new, true));
     assert_ne!(plan.seats[0].csrc, old_plan.csrc, "packets of the old session do not match the grant");
     assert_eq!(causes(&outputs), ["taken_over"]);
-    let bye =
-        Output::Bye { session: old.clone(), reason: ByeReason::Duplicate, action: ByeAction::Stop, retry_after: None };
+    let bye = Output::Bye {
+        session: old.clone(),
+        reason: ByeReason::Duplicate,
+        action: ByeAction::Stop,
+        retry_after: None,
+        said: None,
+    };
     assert!(outputs.contains(&bye));
     assert!(outputs.contains(&Output::CloseTransport { session: old.clone() }));
     assert!(matches!(outputs.last().unwrap(), Output::Welcome { session, .. } if *session == new));
@@ -169,7 +174,8 @@ fn a_takeover_needs_no_further_place() {
         session: story.session("dan"),
         reason: full,
         action: ByeAction::Retry,
-        retry_after: None
+        retry_after: None,
+        said: None
     }));
     let outputs = story.join("ben", Rank::Member);
     assert!(matches!(outputs.last().unwrap(), Output::Welcome { .. }));
@@ -197,7 +203,8 @@ fn a_kick_closes_the_gate_first_and_says_bye() {
         session: session.clone(),
         reason: ByeReason::Kicked,
         action: ByeAction::Stop,
-        retry_after: None
+        retry_after: None,
+        said: None
     }));
     assert!(outputs.contains(&Output::CloseTransport { session }));
     assert_eq!(story.room.participants(), 3);
@@ -218,7 +225,8 @@ fn a_room_that_has_closed_lets_nobody_in() {
         session: story.session("ben"),
         reason: closed,
         action: ByeAction::Stop,
-        retry_after: None
+        retry_after: None,
+        said: None
     }));
     assert_eq!(story.room.participants(), 0);
 }
@@ -361,7 +369,13 @@ fn a_duplicate_is_rejected_while_the_first_is_connected() {
     let outputs = story.join("ben", Rank::Member);
     let second = story.session("ben");
     assert_eq!(reply_of(&outputs).unwrap_err().refusal, Refusal::Forbidden);
-    let bye = Output::Bye { session: second, reason: ByeReason::Duplicate, action: ByeAction::Stop, retry_after: None };
+    let bye = Output::Bye {
+        session: second,
+        reason: ByeReason::Duplicate,
+        action: ByeAction::Stop,
+        retry_after: None,
+        said: None,
+    };
     assert!(outputs.contains(&bye));
     assert_eq!(story.room.session_of(&id("ben")), Some(&first));
     story.room.handle(Input::Detached { session: first }, story.now);
@@ -405,7 +419,13 @@ fn a_join_after_the_room_was_closed_with_people_in_it() {
         let outputs = story.join("eve", rank);
         let closed = ByeReason::Refused(Refusal::RoomClosed);
         let session = story.session("eve");
-        assert!(outputs.contains(&Output::Bye { session, reason: closed, action: ByeAction::Stop, retry_after: None }));
+        assert!(outputs.contains(&Output::Bye {
+            session,
+            reason: closed,
+            action: ByeAction::Stop,
+            retry_after: None,
+            said: None
+        }));
     }
 }
 

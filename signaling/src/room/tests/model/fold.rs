@@ -219,6 +219,8 @@ fn timeless(mut snapshot: Snapshot) -> Snapshot {
         moderation.bans.iter_mut().for_each(|ban| ban.since = Duration::ZERO);
     }
     if let Some(own) = &mut snapshot.own {
+        // Nobody is told when it is over: the clock says so.
+        own.hand_after = None;
         if let Some(offer) = &mut own.offer {
             offer.expires_in = Duration::ZERO;
         }

@@ -187,6 +187,7 @@ impl Model {
         person.media = if join.has_media { Media::There } else { Media::Never };
         person.detached_until = None;
         person.sound = sounds::Sound::default();
+        person.self_muted |= !join.mic_ready;
         if !person.can_publish {
             if self.hand_of(who).is_some() {
                 self.drop_hand(who, HandEnd::Withdrawn, None);
