@@ -31,7 +31,7 @@ export async function obtainToken({ given, room, rank, name }) {
   const key = `podium.identity.${room}.${rank}`;
   const identity = sessionStorage.getItem(key) ?? undefined;
   const body = JSON.stringify({ room, rank, identity, name: name || undefined });
-  const response = await fetch('/dev/token', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  const response = await fetch(new URL('dev/token', new URL('./', location.href)), { method: 'POST', headers: { 'content-type': 'application/json' }, body });
   if (!response.ok) throw new PodiumError(await refusal(response));
   const made = await response.json();
   sessionStorage.setItem(key, made.identity);

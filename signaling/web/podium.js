@@ -6,8 +6,8 @@
  *   room.on('change', () => draw(room.state));
  *   await room.raiseHand();
  *
- * options: `server` (origin), `room`, `token` (a string, or a function that fetches one at each join), `audio(track, mid)` (called for
- * each slot), `slots` (4), `media: false` (a console, no audio), `processing` ({ echoCancellation, noiseSuppression, autoGainControl }, on),
+ * options: `server` (the address of the page that serves the client, with its path), `room`, `token` (a string, or a function that fetches one at each join), `audio(track, mid)` (called for
+ * each slot), `slots` (4), `media: false` (a console, no audio), `wait: true` (ask again and again at a room that is not open), `processing` ({ echoCancellation, noiseSuppression, autoGainControl }, on),
  * `platform` (see podium/platform.js: what to use instead of the browser's own).
  *
  * events: `change` (the state), `phase` (idle, joining, joined, rejoining, over), `unsaved` (something was done that the server
@@ -20,15 +20,17 @@
  *   idle ─► joining                  joined ─┤                                                   rejoining ─► joined
  *              └─ refused ─► over ◄─ bye stop┘    └── the session is lost: `join`, from the beginning ┘
  */
-import { backoff, patience } from './podium/backoff.js';
+import { backoff, doorstep, patience } from './podium/backoff.js';
 import { commands } from './podium/commands.js';
 import { PodiumError } from './podium/errors.js';
 import { tellable } from './podium/figures.js';
 import { fold, fromResume, fromWelcome, order, someoneIsOnAir } from './podium/fold.js';
 import { Link } from './podium/link.js';
+import { Liveness } from './podium/liveness.js';
 import { Media, microphonePermission } from './podium/media.js';
 import { PathKeeper } from './podium/path.js';
 import { platformOf } from './podium/platform.js';
+import { BUSY, RENEWABLE, SHUT, STALE, TEMPORARY, UNHEARD } from './podium/refusals.js';
 
 export { PodiumError, microphonePermission };
 
@@ -72,8 +74,10 @@ export class Room {
   #expectsSound = false; // someone was on air when we came
   #isHearing = false;
   #nextReportAt = null;
-  #raising = false;
+  #raising = 0; // how many acts need the microphone just now
   #mutedMeanwhile = false; // one muted oneself while the server could not be told
+  #life = new Liveness();
+  #isRenewed = false; // the token was refused and a fresh one is tried
 
   constructor(options) {
     this.#options = { slots: 4, media: true, ...options };
@@ -88,6 +92,7 @@ export class Room {
         state: (state) => this.#connectionChanged(state),
         path: (state) => this.#path.changed(state),
         lost: () => this.#microphoneFailed(new PodiumError('microphone_lost')),
+        microphone: () => this.#emit('change', this.state),
       },
     });
     this.#path = new PathKeeper(this.#media, {
@@ -122,15 +127,46 @@ export class Room {
     this.#over('left');
   }
 
-  /** Who raises a hand wants to speak, so the microphone is asked for now: an approval then puts them on air at once. */
-  async raiseHand({ wantedSeat } = {}) {
-    this.#raising = true;
+  /**
+   * One who raises a hand wants to speak, so the microphone is asked for first: an approval then puts them on air at once.
+   * Without a microphone no hand goes up. While the browser's question waits for its answer the hand is up and not ready.
+   */
+  raiseHand({ wantedSeat } = {}) {
+    return this.#withMicrophone(async (asked) => {
+      const ready = await Promise.race([asked, delay(PERMISSION_MS, false)]);
+      return this.#ask('hand_raise', { wanted_seat: wantedSeat, mic_ready: ready });
+    });
+  }
+
+  /** A seat is for speaking: without a microphone none is taken, and a seat that is kept is not confirmed. */
+  takeSeat(seat) {
+    return this.#seated('seat_take', { seat });
+  }
+
+  confirmSeat(seat) {
+    return this.#seated('seat_confirm', { seat });
+  }
+
+  acceptInvite(invite) {
+    return this.#seated('invite_accept', { invite });
+  }
+
+  #seated(type, fields) {
+    return this.#withMicrophone(async (asked) => {
+      await asked;
+      return this.#ask(type, fields);
+    });
+  }
+
+  /** `act` is given the promise of a microphone: true once it is open, false for a session without media. */
+  async #withMicrophone(act) {
+    this.#raising += 1;
     try {
-      const asked = this.#options.media ? this.#media.openMicrophone() : Promise.reject(new PodiumError('no_media'));
-      const ready = await Promise.race([asked.then(() => true, () => false), delay(PERMISSION_MS, false)]);
-      return await this.#ask('hand_raise', { wanted_seat: wantedSeat, mic_ready: ready });
+      const asked = this.#options.media ? this.#media.openMicrophone().then(() => true) : Promise.resolve(false);
+      asked.catch(() => {}); // `act` may have ceased to wait for it
+      return await act(asked);
     } finally {
-      this.#raising = false;
+      this.#raising -= 1;
       this.#syncMicrophone();
     }
   }
@@ -173,6 +209,36 @@ export class Room {
     return this.#media.hasMicrophone;
   }
 
+  /**
+   * What becomes of one's own sound on its way out: `none` (there is no microphone), `silenced` (the system gives silence in place
+   * of its sound), `unsent` (no audio leaves), `sent`. Whether others hear it is the seat's matter.
+   */
+  get outgoing() {
+    if (!this.#options.media || !this.#media.hasMicrophone) return 'none';
+    if (this.#media.isSilenced) return 'silenced';
+    return this.connection === 'connected' && this.#life.sends ? 'sent' : 'unsent';
+  }
+
+  /** The browser asks the person for the microphone and has no answer yet. */
+  get isAskingMicrophone() {
+    return this.#media.isAsking;
+  }
+
+  /** Audio of others arrives just now. */
+  get hears() {
+    return this.#life.hears;
+  }
+
+  /** The server gives signs of life over the media path. */
+  get hasMediaPath() {
+    return this.#life.hasPath;
+  }
+
+  /** What the server told of the present still counts: the socket is there, and it has not been silent for long. */
+  get isCurrent() {
+    return this.phase === 'joined' && this.#life.isCurrent;
+  }
+
   /** Figures since the join: rtt_ms, jitter_buffer_ms, device_ms, loss (0..1), received, lost, concealed, sent, and one entry a slot; and the timings. */
   async stats() {
     return { ...(await this.#media.stats()), timings: { ...this.timings } };
@@ -198,7 +264,7 @@ export class Room {
       if (!current()) return;
       if (resuming && STALE.has(fault.code)) this.#again(fault.code);
       else if (TEMPORARY.has(fault.code)) this.#again(fault.code, { afterMs: fault.details?.retry_after_ms, resume: resuming });
-      else this.#over(fault.code, fault.details);
+      else this.#refused(fault.code, { afterMs: fault.details?.retry_after_ms, details: fault.details });
     }
   }
 
@@ -249,7 +315,8 @@ export class Room {
   }
 
   #open(current) {
-    const url = new URL(`/v1/rooms/${encodeURIComponent(this.#options.room)}/session`, this.#options.server);
+    const { server } = this.#options;
+    const url = new URL(`v1/rooms/${encodeURIComponent(this.#options.room)}/session`, server.endsWith('/') ? server : `${server}/`);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const firstId = this.#link?.nextId ?? 1;
     this.#link?.close();
@@ -260,6 +327,7 @@ export class Room {
       firstId,
       hooks: {
         frame: (frame) => current() && this.#receive(frame),
+        sign: () => this.#life.sign(performance.now()),
         lost: () => current() && this.phase === 'joined' && this.#again('offline', { resume: true }),
       },
     });
@@ -273,6 +341,7 @@ export class Room {
     let ticks = 0;
     this.#timers.stats = setInterval(() => this.#tick((ticks += 1)), TICK_MS);
     this.#lostAt = null;
+    this.#isRenewed = false;
     this.#become('joined', null);
     if (this.#mutedMeanwhile) this.#ask('mute_self', { muted: true }).then(() => { this.#mutedMeanwhile = false; }, () => {});
     this.#joined?.resolve(this);
@@ -286,7 +355,7 @@ export class Room {
     const resuming = resume && this.#resumeToken !== null && this.state !== null && now - since < RESUME_MS;
     this.#drop({ keepMedia: resuming });
     const isFirst = this.#attempts === 0 && reason !== 'offline';
-    const wait = BUSY.has(reason)
+    const wait = SHUT.has(reason) ? doorstep(afterMs) : BUSY.has(reason)
       ? patience(afterMs, this.#attempts, BACKOFF_MS, BACKOFF_MAX_MS)
       : Math.max(afterMs ?? 0, isFirst ? 0 : backoff(this.#attempts, BACKOFF_MS, BACKOFF_MAX_MS));
     this.#attempts += 1;
@@ -308,10 +377,11 @@ export class Room {
     this.#round += 1;
     clearTimeout(this.#timers.retry);
     clearTimeout(this.#timers.settled);
-    clearInterval(this.#timers.stats);
     this.#link?.close();
     this.#path.stop();
-    if (keepMedia) return;
+    if (keepMedia) return; // figures are still read: they say whether audio goes on
+    clearInterval(this.#timers.stats);
+    this.#life.closed();
     this.#media.closePeer();
     this.connection = 'closed';
   }
@@ -378,9 +448,23 @@ export class Room {
     this.#again('gap');
   }
 
-  #bye({ reason, action, retry_after_ms: afterMs }) {
+  /**
+   * The join, or the whole session, is refused. A fresh token is asked for once where tokens can be had; a room that is not open is
+   * waited for if that is wished. Everything else is the end.
+   */
+  #refused(reason, { afterMs, details } = {}) {
+    const isStale = RENEWABLE.has(reason) && typeof this.#options.token === 'function' && !this.#isRenewed;
+    if (isStale) {
+      this.#isRenewed = true;
+      return this.#again(reason);
+    }
+    if (SHUT.has(reason) && this.#options.wait && this.phase !== 'joined') return this.#again(reason, { afterMs });
+    this.#over(reason, details);
+  }
+
+  #bye({ reason, action, retry_after_ms: afterMs, text }) {
     this.#emit('bye', { reason, action });
-    if (action === 'stop') this.#over(reason);
+    if (action === 'stop') this.#refused(reason, { details: text ? { text } : {} });
     else this.#again(reason, { afterMs, resume: action === 'resume' });
   }
 
@@ -423,8 +507,11 @@ export class Room {
   }
 
   async #tick(count) {
+    this.#listen();
     if (!this.#options.media && count % PROBE_EVERY === 0) return this.#probe('ping');
     const figures = await this.#media.sample('view');
+    if (figures) this.#life.figures(figures, performance.now());
+    if (figures && this.phase === 'rejoining') this.#emit('stats', figures);
     if (!figures || this.phase !== 'joined') return;
     this.lastStats = figures;
     this.#emit('stats', figures);
@@ -450,6 +537,13 @@ export class Room {
       lost, received, concealed, join_ms,
     });
     this.#joinReported ||= taken && join_ms !== undefined; // a report that was refused is no word of it
+  }
+
+  /** A server that says nothing while someone is said to speak is asked whether it is there. */
+  #listen() {
+    if (this.phase !== 'joined' || this.state.speakers.size === 0 || !this.#life.isDoubtful) return;
+    this.#life.asked(performance.now());
+    this.#probe('ping');
   }
 
   /** To the first sound; where nobody spoke when one came, to the keys. */
@@ -483,21 +577,13 @@ export class Room {
 
 const delay = (ms, value) => new Promise((resolve) => setTimeout(resolve, ms, value));
 
-/** Refusals that pass by themselves: the join is tried again. */
-const TEMPORARY = new Set(['offline', 'timeout', 'rate_limited', 'internal', 'node_full', 'latency_at_risk', 'draining', 'storage']);
-/** Of these, those by which a server says that it has no room for more at present. */
-const BUSY = new Set(['node_full', 'latency_at_risk']);
-/** Answers to a resume that mean: not this session any more, so join. */
-const STALE = new Set(['session_stale', 'unknown_type', 'invalid_argument', 'participant_not_found', 'token_expired', 'unauthenticated']);
-/** Faults that say nothing about what the server thinks. */
-const UNHEARD = new Set(['offline', 'timeout']);
 const STATUS = { joined: 'connected', rejoining: 'reconnecting', over: 'ended' };
 const BACKOFF_MS = 300;
 const BACKOFF_MAX_MS = 10_000;
 const RESUME_MS = 60_000; // longer than the server keeps a session whose socket is lost
 const SETTLED_MS = 10_000; // joined this long, the next loss starts from a short backoff again
 const LEAVE_MS = 500;
-const BYE_MS = 250;
+const BYE_MS = 1_500; // a refusal's `bye` says what to do; a busy server may be slow to send it
 const PROBE_MS = 3_000;
 const PERMISSION_MS = 15_000; // how long a hand waits for the answer to the browser's question
 const GAP_MS = 60_000;

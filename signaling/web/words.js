@@ -41,6 +41,9 @@ export function t(key, values = {}) {
 
 export const has = (key) => key in en;
 
+/** The same for what a newer server may say: null where there are no words for it, rather than a raw key. */
+export const said = (key, values) => (has(key) ? t(key, values) : null);
+
 function lookup(key, { count }) {
   const words = DICTIONARIES[language];
   const form = count === undefined ? undefined : words[`${key}.${plurals.select(count)}`] ?? words[`${key}.other`];
@@ -60,7 +63,7 @@ export const number = (value) => value.toLocaleString(language === 'ar-XB' ? 'en
 // --- phrases made of several ---
 
 export function errorText(code, details = {}) {
-  const parts = [has(`error.${code}`) ? t(`error.${code}`) : t('error.unknown', { code })];
+  const parts = [has(`error.${code}`) ? t(`error.${code}`, { how: t(`unblock.${details?.browser ?? 'other'}`) }) : t('error.unknown', { code })];
   const open = details?.next_open;
   if (code === 'seat_occupied' && open !== undefined && open !== null) parts.push(t('error.next_open', { seat: seatName(open) }));
   if (details?.retry_after_ms) parts.push(t('error.retry_in', { seconds: Math.ceil(details.retry_after_ms / 1000) }));
@@ -99,7 +102,7 @@ export function elapsed(ms) {
 export const secondsUntil = (until, now = performance.now()) => Math.max(0, Math.ceil((until - now) / 1000));
 export const timeUntil = (until, now = performance.now()) => elapsed(secondsUntil(until, now) * 1000);
 
-export const rankName = (rank) => t(`rank.${rank}`);
+export const rankName = (rank) => said(`rank.${rank}`) ?? rank;
 
 export function roleText(self) {
   const isSeated = self.seat_state === 'occupied';

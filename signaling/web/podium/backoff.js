@@ -9,3 +9,12 @@ export const patience = (told, tries, first, most, dice = Math.random()) =>
   Math.max(told ?? 0, BUSY_MS) * (1 + dice / 4) + backoff(tries, first, most, dice);
 
 const BUSY_MS = 2_000; // a busy server that names no time
+
+/**
+ * How long to wait before one asks again at a room that is not open. `told`: when it opens, if that is known. A host may open it
+ * sooner, so nobody waits for long; and each waits another time, so that not all come at once when it opens.
+ */
+export const doorstep = (told, dice = Math.random()) => Math.min(told ?? DOORSTEP_MS, DOORSTEP_MS) + dice * SPREAD_MS;
+
+const DOORSTEP_MS = 5_000;
+const SPREAD_MS = 5_000;

@@ -6,9 +6,7 @@ export function commands(ask) {
   const onSeat = (type) => (seat, { expectRev } = {}) => ask(type, { seat, expect_rev: expectRev });
   const about = (type) => (identity) => ask(type, { identity });
   return {
-    takeSeat: (seat) => ask('seat_take', { seat }),
     leaveSeat: () => ask('seat_leave'),
-    confirmSeat: (seat) => ask('seat_confirm', { seat }),
     declineSeat: (seat) => ask('seat_decline', { seat }),
     /** Oneself, or, for hosts and cohosts, someone else. */
     moveSeat: (seat, { identity } = {}) => ask('seat_move', { seat, identity }),
@@ -30,8 +28,10 @@ export function commands(ask) {
     invite: (identity, { seat, hold } = {}) => ask('invite_send', { identity, seat, hold }),
     /** By the invite's id, or by whom it is for. */
     revokeInvite: ({ invite, identity }) => ask('invite_revoke', { invite, identity }),
-    acceptInvite: (invite) => ask('invite_accept', { invite }),
     declineInvite: (invite) => ask('invite_decline', { invite }),
+
+    /** For hosts and cohosts: a page of everyone in the room by identity, `{ people, next }`; `query` is part of a name or an identity. */
+    listPeople: ({ after, limit, query } = {}) => ask('people_list', { after, limit, query }),
 
     muteMember: about('member_mute'),
     unmuteMember: about('member_unmute'),

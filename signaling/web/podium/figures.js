@@ -19,6 +19,7 @@ export function sumsOf(stats, capture_s = null) {
     lost: count(sum(inbound, 'packetsLost')),
     concealed: count(sum(inbound, 'concealedSamples') - sum(inbound, 'silentConcealedSamples')),
     sent: count(sent?.packetsSent),
+    arrived: count((pair?.bytesReceived ?? 0) + (pair?.responsesReceived ?? 0)),
     rtt_s: pair?.currentRoundTripTime ?? null,
     held: mean(sum(inbound, 'jitterBufferDelay'), sum(inbound, 'jitterBufferEmittedCount')),
     played: mean(sum(playout, 'totalPlayoutDelay'), sum(playout, 'totalSamplesCount')),
@@ -45,6 +46,7 @@ export function figuresOf(sums, since = null, output_ms = null) {
     lost: sums.lost,
     concealed: sums.concealed,
     sent: sums.sent,
+    arrived: sums.arrived,
     slots: sums.slots,
   };
 }

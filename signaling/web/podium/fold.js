@@ -6,10 +6,11 @@
  *
  * A state is:
  *   room          the snapshot: settings, phase, seats, participants, audience; for hosts also hand_queue, invites, bans, ban_count
- *   self          what one is and may do: rank, role, seat, mute bits, hand, offer, invite, host_offer
+ *   self          what one is and may do: rank, role, seat, mute bits, hand, offer, invite, host_offer; `handAfter`: no hand before then
  *   speakers      Map of identity → level in dBov, those who are heard just now
  *   slots         which downstream section (`mid`) carries which seat, and whom
  *   cue           the last open-seat cue `{ index, can_join, why, at }`, until that seat is no longer open
+ *   left          the seat that one has left and nobody has had since, or null: its cue is not for oneself
  *   interruption  who speaks over the others, `{ by, mode }`, or null
  *   swap          who would change places with us, `{ from, seat, with, until }`, or null
  *   lost          the seat that one came back too late for, `{ seat, position, at }`, or null
@@ -37,6 +38,7 @@ export function fromWelcome(welcome, now) {
     speakers: new Map(),
     slots: [],
     cue: null,
+    left: null,
     interruption: null,
     swap: null,
     lost: null,
@@ -133,6 +135,7 @@ function apply(state, event, now) {
     case 'reaction_tally':
       return { ...state, tally: { tally: event.tally, at: now } };
     case 'seat_cue':
+      if (event.index === state.left) return state;
       return { ...state, cue: { index: event.index, can_join: event.can_join, why: event.why, at: now } };
     case 'slots':
       return { ...state, slots: event.slots };
@@ -150,7 +153,7 @@ function apply(state, event, now) {
 // --- seats and people ---
 
 function seatChanged(state, seat) {
-  const { room, cue, swap } = state;
+  const { room, self, cue, left, swap } = state;
   const before = room.seats[seat.index];
   if (before && seat.rev < before.rev) return state;
   const seats = room.seats.slice();
@@ -159,6 +162,7 @@ function seatChanged(state, seat) {
   return {
     ...next,
     cue: cue?.index === seat.index && seat.state !== 'open' ? null : cue,
+    left: left === seat.index && seat.state !== 'open' && seat.identity !== self.identity ? null : left,
     swap: swap && concerns(swap, seat) ? null : swap,
   };
 }
@@ -307,17 +311,19 @@ function bansAfter({ bans, ban_count }, { banned, ban }, now) {
 
 /** Who is no longer a host or cohost no longer sees what they see. */
 function selfChanged(state, self) {
-  const next = { ...state, self };
+  const hadSeat = state.self.seat_state === 'occupied' && state.self.seat !== self.seat;
+  const next = { ...state, self, left: hadSeat ? state.self.seat : state.left };
   if (self.rank !== 'member' || !state.room.hand_queue) return next;
   const { hand_queue, invites, bans, ban_count, ...room } = state.room;
   return { ...next, room, whole: false };
 }
 
 function ownView(self, now, before) {
-  const { offer, invite, host_offer: hostOffer } = self;
+  const { offer, invite, host_offer: hostOffer, hand_after_ms: handAfterMs } = self;
   const known = (name, same) => (same ? before?.[name]?.until : undefined);
   return {
     ...self,
+    handAfter: later(handAfterMs, now),
     offer: offer && { ...offer, until: later(offer.expires_in_ms, now) ?? known('offer', before?.offer?.seat === offer.seat) },
     invite: invite && { ...invite, until: later(invite.expires_in_ms, now) ?? known('invite', before?.invite?.id === invite.id) },
     host_offer: hostOffer && { ...hostOffer, until: later(hostOffer.expires_in_ms, now) ?? known('host_offer', before?.host_offer?.from === hostOffer.from) },

@@ -3,7 +3,7 @@
  *
  * It knows nothing of joining again. Once `close` was called, or another link has taken its place, it is silent.
  *
- * hooks: `frame(frame)` for what is no reply, `lost()` when the socket closed by itself.
+ * hooks: `frame(frame)` for what is no reply, `sign()` whenever something comes, `lost()` when the socket closed by itself.
  */
 import { PodiumError } from './errors.js';
 
@@ -77,6 +77,7 @@ export class Link {
   }
 
   #receive(frame) {
+    this.#hooks.sign?.();
     if (frame.type === 'welcome') return this.#settle(frame.request_id, (waiting) => waiting.resolve(frame));
     // A socket may hand over several frames in one turn: whoever waits for a welcome goes first, then what follows it.
     if (frame.type !== 'reply') return queueMicrotask(() => !this.#silent && this.#hooks.frame(frame));

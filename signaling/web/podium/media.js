@@ -5,7 +5,8 @@
  * nothing of rooms, seats or sockets: who may be heard is decided at the server, and by whoever calls `setLive`.
  *
  * hooks: `track(track, mid)` a slot's audio, `mark(stage)` a stage of the join is over, `state(state)` the connection's
- * state changed, `path(state)` that of ICE, `lost()` the microphone went away (unplugged, or its permission withdrawn).
+ * state changed, `path(state)` that of ICE, `lost()` the microphone went away (unplugged, or its permission withdrawn),
+ * `microphone()` it came, or the system muted or unmuted it.
  */
 import { PodiumError } from './errors.js';
 import { figuresOf, sumsOf, tellable } from './figures.js';
@@ -38,6 +39,15 @@ export class Media {
 
   get hasMicrophone() {
     return this.#microphone !== null;
+  }
+
+  get isAsking() {
+    return this.#asked !== null;
+  }
+
+  /** The microphone is there, and the system gives silence in place of its sound. */
+  get isSilenced() {
+    return this.#microphone?.muted === true;
   }
 
   /** A new peer connection and its offer. Candidates are not waited for: the server learns our address from our checks. */
@@ -106,7 +116,10 @@ export class Media {
   /** Asks for the microphone if it is not held; it stays closed until `setLive(true)`. */
   async openMicrophone() {
     if (this.#microphone) return;
-    this.#asked ??= this.#ask();
+    if (!this.#asked) {
+      this.#asked = this.#ask();
+      this.#hooks.microphone?.();
+    }
     const asked = this.#asked;
     try {
       const track = await asked;
@@ -115,6 +128,7 @@ export class Media {
       this.#microphone = track;
       track.enabled = this.#live;
       await this.#sender?.replaceTrack(track);
+      this.#hooks.microphone?.();
     } catch (error) {
       if (this.#asked === asked) this.#asked = null;
       throw error;
@@ -184,6 +198,7 @@ export class Media {
       const [track] = stream.getAudioTracks();
       track.contentHint = 'speech';
       track.enabled = false;
+      track.onmute = track.onunmute = () => this.#microphone === track && this.#hooks.microphone?.();
       track.onended = () => {
         if (this.#microphone !== track) return;
         this.release();

@@ -38,13 +38,21 @@ function acceptSeat({ self, room: { seats } }, room) {
 function seatOrHand({ self, room: { seats, seat_mode, hands } }, room) {
   const host = isHost(self);
   const open = seats.find((seat) => seat.state === 'open' && (host || seat.index > 0));
-  if (open && (host || seat_mode === 'free')) return takeSeat(open.index, room);
+  if (open && (host || seat_mode === 'free')) return afterDenial(self, takeSeat(open.index, room));
   if (hands === 'on' && !host) {
     const hint = seat_mode === 'free' ? t('act.all_taken') : t('act.want_to_speak');
-    return { id: 'raise-hand', label: t('act.raise_hand'), tone: 'primary', icon: 'hand', hint, act: () => room.raiseHand() };
+    return afterDenial(self, { id: 'raise-hand', label: t('act.raise_hand'), tone: 'primary', icon: 'hand', hint, act: () => room.raiseHand() });
   }
   return { id: 'none', hint: open ? t('act.hands_closed') : t('act.all_taken') };
 }
+
+/** After a denial the button counts down to the next try. */
+function afterDenial(self, button) {
+  const wait = waitOf(self);
+  return wait > 0 ? { ...button, label: t('act.in_seconds', { label: button.label, seconds: wait }), hint: t('act.denied'), isWaiting: true } : button;
+}
+
+const waitOf = ({ handAfter }) => (handAfter === undefined ? 0 : secondsUntil(handAfter));
 
 export function takeSeat(index, room) {
   return { id: 'take-seat', label: t('act.take', { seat: seatIn(index) }), tone: 'primary', icon: 'mic', hint: '', act: () => room.takeSeat(index) };
@@ -57,7 +65,7 @@ export function seatAction(state, seat, room) {
   if (self.seat !== undefined) return seatActionFromStage(state, seat, room);
   if (seat.state !== 'open') return null;
   if (isHost(self)) return takeSeat(seat.index, room);
-  if (seat.index === 0) return null;
+  if (seat.index === 0 || waitOf(self) > 0) return null;
   if (state.room.seat_mode === 'free') return takeSeat(seat.index, room);
   if (state.room.hands !== 'on' || self.hand) return null;
   return { id: 'ask-seat', label: t('act.raise_hand'), act: () => room.raiseHand({ wantedSeat: seat.index }) };
@@ -71,12 +79,17 @@ function seatActionFromStage({ self, room: { seat_mode } }, seat, room) {
   return { id: 'move-seat', label: t('act.move', { seat: seatIn(seat.index) }), act: () => room.moveSeat(seat.index) };
 }
 
-/** Why one's microphone is not heard, or that it is: `off`, `on`, `host`, `seat`, `held`; null off stage. */
-export function microphoneState({ self, room, interruption }) {
+/**
+ * Why one's microphone is not heard, or that it is; null off stage. By others' word: `host`, `held`, and `seat_on` or `seat_off`, which
+ * tell one's own switch under a muted seat. By one's own: `off`, `on`. By the device or the line, as `outgoing` of the room tells:
+ * `none`, `silenced`, `unsent`.
+ */
+export function microphoneState({ self, room, interruption }, outgoing) {
   if (self.seat_state !== 'occupied') return null;
   if (self.host_muted) return 'host';
-  if (room.seats[self.seat]?.muted_by_host) return 'seat';
+  if (room.seats[self.seat]?.muted_by_host) return self.self_muted ? 'seat_off' : 'seat_on';
   if (self.self_muted) return 'off';
+  if (outgoing !== 'sent') return outgoing;
   return interruption?.mode === 'hold' && !isHost(self) ? 'held' : 'on';
 }
 
@@ -93,7 +106,8 @@ export function actionBar(root, { run, room }) {
 
   function toggle() {
     const { self } = room.state;
-    run(() => room.mute(!self.self_muted), mic);
+    const wantsMicrophone = microphoneState(room.state, room.outgoing) === 'none';
+    run(() => room.mute(!wantsMicrophone && !self.self_muted), mic);
   }
 
   function update(state) {
@@ -101,7 +115,7 @@ export function actionBar(root, { run, room }) {
     const away = room.phase !== 'joined';
     set(role, { text: roleText(self), 'data-role': self.role, 'data-rank': self.rank, 'data-seat': self.seat ?? null });
     current = mainAction(state, room);
-    set(main, { hidden: !current.label, disabled: away, 'data-action': current.id, 'data-position': self.hand?.position ?? null });
+    set(main, { hidden: !current.label, disabled: away || Boolean(current.isWaiting), 'data-action': current.id, 'data-position': self.hand?.position ?? null });
     if (current.label) {
       main.className = current.tone;
       const wanted = `${current.icon} ${current.label}`;
@@ -109,13 +123,14 @@ export function actionBar(root, { run, room }) {
       main.dataset.shown = wanted;
     }
     set(second, { hidden: !current.second, disabled: away, 'data-action': current.second?.id ?? null, text: current.second?.label ?? '' });
-    const status = microphoneState(state);
+    const status = microphoneState(state, room.outgoing);
     text(hint, hintOf(state, status, away));
     updateMicrophone(state, status, away);
   }
 
   function hintOf(state, status, away) {
-    if (away) return t(room.end?.resuming && status === 'on' ? 'act.away_heard' : 'act.away');
+    if (away) return t(!status ? 'phase.rejoining' : room.end?.resuming && status === 'on' && room.hasMediaPath ? 'act.away_heard' : 'act.away');
+    if (!status && room.isAskingMicrophone) return t('act.allow_microphone');
     if (!status) return countdown(current);
     const said = t(`mic.${status}.hint`, { name: nameOf(state, state.interruption?.by) });
     const until = state.room.seats[state.self.seat]?.turnUntil;
@@ -124,12 +139,12 @@ export function actionBar(root, { run, room }) {
 
   /** Muting works even while the line is down: one must always be able to close one's own microphone. */
   function updateMicrophone(state, status, away) {
-    const open = status === 'on' || status === 'held';
+    const open = OPEN.has(status);
     set(mic, { hidden: !status, 'data-state': status, 'aria-pressed': String(open), disabled: (away && !open) || status === 'host' });
     if (!status) return;
     const label = t(`mic.${status}`);
     text(micLabel, label);
-    set(mic, { 'aria-label': open || status === 'off' ? t('mic') : t('mic.is', { state: label }) });
+    set(mic, { 'aria-label': status === 'on' || status === 'off' ? t('mic') : t('mic.is', { state: label }) });
     const wanted = open ? 'mic' : 'micOff';
     if (shownIcon !== wanted) mic.firstElementChild.replaceChildren(icon(ICONS[wanted]));
     shownIcon = wanted;
@@ -137,6 +152,9 @@ export function actionBar(root, { run, room }) {
 
   return { update };
 }
+
+/** One's own switch is on: pressing it mutes. */
+const OPEN = new Set(['on', 'held', 'silenced', 'unsent', 'seat_on']);
 
 function countdown({ hint, until }) {
   return until === undefined ? hint : t('act.seconds', { hint, seconds: secondsUntil(until) });

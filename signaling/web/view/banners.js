@@ -8,12 +8,12 @@ export function bannersOf(state, room, now) {
   return [line, life, interruption].map((one) => one(state, room, now)).filter(Boolean);
 }
 
-function line(_state, { phase, end, connection, hears }, now) {
+function line(_state, { phase, end, connection, hasSound, hears }, now) {
   if (phase === 'rejoining') {
     const waits = end.at - now > 900 ? t('banner.next', { seconds: secondsUntil(end.at, now) }) : t('banner.attempt', { n: end.attempt });
-    return { id: 'reconnecting', tone: 'warn', text: [t(end.resuming ? 'banner.resuming' : BUSY.has(end.reason) ? 'banner.busy' : 'banner.rejoining'), waits].join(' '), said: t('banner.reconnecting') };
+    return { id: 'reconnecting', tone: 'warn', text: [t(end.resuming ? (hears ? 'banner.resuming_heard' : 'banner.resuming') : BUSY.has(end.reason) ? 'banner.busy' : 'banner.rejoining'), waits].join(' '), said: t('banner.reconnecting') };
   }
-  if (hears && (connection === 'disconnected' || connection === 'failed')) return { id: 'audio', tone: 'warn', text: t('banner.audio') };
+  if (hasSound && (connection === 'disconnected' || connection === 'failed')) return { id: 'audio', tone: 'warn', text: t('banner.audio') };
   return null;
 }
 
@@ -35,7 +35,7 @@ function interruption(state) {
   return { id: 'interruption', tone: 'plain', text: isMine ? t(`banner.${now.mode}_you`) : t(`banner.${now.mode}`, { name: nameOf(state, now.by) }), mode: now.mode };
 }
 
-export function banners(root, { run, room, say, hears }) {
+export function banners(root, { run, room, say }) {
   const list = el('div.banners', { testid: 'banners' });
   root.append(list);
 
@@ -47,7 +47,7 @@ export function banners(root, { run, room, say, hears }) {
   }
 
   function update(state) {
-    const view = { phase: room.phase, end: room.end, connection: room.connection, hears, updateRoom: room.updateRoom };
+    const view = { phase: room.phase, end: room.end, connection: room.connection, hasSound: true, hears: room.hears, updateRoom: room.updateRoom };
     keep(list, bannersOf(state, view, performance.now()), (banner) => banner.id, make, (node, banner) => {
       text(node.firstElementChild, banner.text);
       set(node, { 'data-mode': banner.mode ?? null });

@@ -1,5 +1,6 @@
-/** The panel "Connection": how the join went, stage by stage, and how the line is now; and how the microphone is processed. */
-import { el, set, text } from './dom.js';
+/** The panel "Connection", folded away behind the signal bars: how the join went, stage by stage, and how the line is now; and how the microphone is processed. */
+import { el, icon, set, text } from './dom.js';
+import { ICONS } from './icons.js';
 import { number, t } from '../words.js';
 
 const PROCESSING = [
@@ -23,12 +24,20 @@ export function connectionPanel(root, { room, run, onProcessing }) {
     return { key, bar, value, row: el('li', { title: t(`join.${key}.hint`) }, el('span.name', { text: t(`join.${key}`) }), bar, value) };
   });
   const total = el('span', { testid: 'stats-join-total', text: '–' });
-  root.append(el('details.connection', { testid: 'stats-panel', open: matchMedia('(min-width: 900px)').matches },
-    el('summary', {}, el('h2', { text: t('connection') }), state),
+  const panel = el('details.connection', { testid: 'stats-panel', id: 'connection-panel' },
+    el('summary', {}, el('h2', {}, icon(ICONS.bars), t('connection')), state),
     el('dl.figures', {}, figure('rtt', 'rtt'), figure('loss', 'loss'), figure('jitter-buffer', 'buffer'), figure('received', 'packets')),
     el('h3', {}, `${t('connection.join')} `, total),
-    el('ol.stages', {}, ...stages.map(({ row }) => row))),
-  processing(room, run, onProcessing));
+    el('ol.stages', {}, ...stages.map(({ row }) => row)));
+  root.append(panel, processing(room, run, onProcessing));
+
+  /** Opens what is folded away and goes there, or folds it again. */
+  function toggle() {
+    panel.open = !panel.open;
+    if (!panel.open) return;
+    panel.scrollIntoView({ block: 'nearest' });
+    panel.querySelector('summary').focus({ preventScroll: true });
+  }
 
   function update() {
     set(state, { text: t(`connection.${room.connection}`), 'data-state': room.connection });
@@ -58,7 +67,7 @@ export function connectionPanel(root, { room, run, onProcessing }) {
     text(total, done === undefined ? '…' : t(heard === undefined ? 'connection.silent' : 'connection.to_sound', { ms: milliseconds(done) }));
   }
 
-  return { update };
+  return { update, toggle, get isOpen() { return panel.open; } };
 }
 
 function processing(room, run, onProcessing) {

@@ -18,10 +18,13 @@ export function set(node, props) {
     if (name === 'on') for (const [event, handler] of Object.entries(value)) node.addEventListener(event, handler);
     else if (name === 'testid') attribute(node, 'data-testid', value);
     else if (name === 'text') text(node, value);
-    else if (name in node && typeof value !== 'string') { if (node[name] !== value) node[name] = value; } else attribute(node, name, value);
+    else if (isProperty(node, name, value)) { if (node[name] !== value) node[name] = value; } else attribute(node, name, value);
   }
   return node;
 }
+
+/** What is absent is no property: as a text it would read `undefined`. */
+const isProperty = (node, name, value) => name in node && typeof value !== 'string' && value !== undefined && value !== null;
 
 /** Writes only what differs, so that screen readers and animations are not disturbed. */
 export function text(node, value) {

@@ -1,7 +1,7 @@
 /** Entry is what one sees before the room and after it: a name and a big button, or how it ended. */
 import { el, set } from './dom.js';
 import { languageChoice } from './preferences.js';
-import { endingText, t } from '../words.js';
+import { endingText, has, t } from '../words.js';
 
 /** `person`: { room, name, nameFixed, rank }; `join({ room, name })` is called from the person's own click. */
 export function entryScreen(root, { person, join, onLanguage }) {
@@ -12,7 +12,7 @@ export function entryScreen(root, { person, join, onLanguage }) {
   const button = set(el('button.primary.big', { testid: 'join' }, t('entry.join')), { type: 'submit' });
   const fault = el('p.fault', { testid: 'entry-error', role: 'alert', hidden: true });
   const later = el('p.hint', { testid: 'entry-next-try', hidden: true }); // not within the alert: it counts down
-  const asHost = person.rank === 'member' || !person.rank ? null : el('p.badge', { text: t(`entry.as_${person.rank}`) });
+  const asHost = !has(`entry.as_${person.rank}`) ? null : el('p.badge', { text: t(`entry.as_${person.rank}`) });
   const form = el('form.card.entry', { testid: 'entry', on: { submit: submitted } },
     el('h1', { text: person.room ? person.room : 'Podium' }),
     el('p.muted', { text: t(person.room ? 'entry.what' : 'entry.which') }),
@@ -53,17 +53,22 @@ export function entryScreen(root, { person, join, onLanguage }) {
   return { fail, busy };
 }
 
-export function endScreen(root, { reason, again }) {
+/** `said`: what a moderator gave as the reason. `canRenew`: this page can ask for a fresh pass. */
+export function endScreen(root, { reason, said, canRenew, again }) {
   const [title, body] = endingText(reason);
-  const label = t(reason === 'duplicate' ? 'end.use_this_tab' : 'end.again');
-  const button = FINAL.has(reason) ? null : el('button.primary.big', { testid: 'join-again', on: { click: again }, text: label });
+  const label = t({ duplicate: 'end.use_this_tab', room_closed: 'end.wait' }[reason] ?? 'end.again');
+  const isFinal = FINAL.has(reason) || (!canRenew && PASSES.has(reason));
+  const button = isFinal ? null : el('button.primary.big', { testid: 'join-again', on: { click: again }, text: label });
   const heading = el('h1', { tabindex: '-1', text: title });
-  root.replaceChildren(el('section.card.entry', { testid: 'ended', 'data-reason': reason }, heading, el('p', { text: body, role: 'status' }), button));
+  root.replaceChildren(el('section.card.entry', { testid: 'ended', 'data-reason': reason }, heading, el('p', { text: body, role: 'status' }),
+    said ? el('p.said', { testid: 'ended-reason', dir: 'auto', text: t('end.reason', { reason: said }) }) : null, button));
   heading.focus({ preventScroll: true });
 }
 
 /** After these there is nothing to press: the decision was a host's. */
-const FINAL = new Set(['kicked', 'banned', 'room_closed', 'unauthenticated', 'token_expired', 'no_invitation']);
+const FINAL = new Set(['kicked', 'banned', 'no_invitation']);
+/** After these a fresh pass may help, where one can be had. */
+const PASSES = new Set(['unauthenticated', 'token_expired']);
 
 function field(label, input) {
   return el('label.field', { for: input.id }, el('span', { text: label }), input);

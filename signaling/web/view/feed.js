@@ -1,7 +1,7 @@
 /** The feed: what people write and what happens on stage, in one small list; and how they react just now. */
 import { el, keep, set, text } from './dom.js';
 import { nameOf } from './permit.js';
-import { rankName, seatIn, t } from '../words.js';
+import { rankName, said as saidOf, seatIn, t } from '../words.js';
 
 const REACTIONS = ['👏', '❤️', '😂', '👍', '🎉'];
 
@@ -12,7 +12,7 @@ export function feed(root, { run, room, notices }) {
   const send = set(el('button.plain.small', { testid: 'send' }, t('chat.send')), { type: 'submit' });
   const form = el('form.write', { on: { submit } }, input, send);
   const reactions = el('div.reactions', {}, ...REACTIONS.map((kind, index) =>
-    el('button.quiet', { testid: `react-${index}`, 'aria-label': t('chat.react', { kind }), on: { click: (event) => run(() => room.react(kind), event.currentTarget) }, text: kind })));
+    el('button.quiet', { testid: `react-${index}`, 'aria-label': t('chat.react', { kind }), on: { click: () => run(() => room.react(kind)) }, text: kind })));
   const barred = el('p.muted', { text: t('chat.not_allowed'), hidden: true });
   root.append(el('h2', { text: t('chat') }), list, none, reactions, form, barred);
   let happenings = [];
@@ -73,12 +73,12 @@ export function sentence(event, state, before) {
       const { seat, other } = event;
       const holder = seat.identity === undefined ? before.room.seats[seat.index] : seat;
       const name = holder?.name ?? holder?.identity ?? t('people.someone');
-      return t(`cause.${event.cause}`, { name, by, other: other?.name ?? other?.identity ?? '', seat: seatIn(seat.index) });
+      return saidOf(`cause.${event.cause}`, { name, by, other: other?.name ?? other?.identity ?? '', seat: seatIn(seat.index) });
     }
     case 'rank_changed':
-      return t(`rank_cause.${event.cause}`, { name: event.participant.name, rank: rankName(event.participant.rank) });
+      return saidOf(`rank_cause.${event.cause}`, { name: event.participant.name, rank: rankName(event.participant.rank) });
     case 'participant_left':
-      return t(`left.${event.reason}`, { name: nameOf(before, event.identity) });
+      return saidOf(`left.${event.reason}`, { name: nameOf(before, event.identity) });
     default:
       return null;
   }

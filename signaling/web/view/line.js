@@ -2,16 +2,17 @@
 import { el, icon, set, text } from './dom.js';
 import { ICONS } from './icons.js';
 import { delayOf } from '../podium/fold.js';
-import { delayText, t } from '../words.js';
+import { delayText, said, t } from '../words.js';
 
-export function line(root, { room, say }) {
+/** The signal bars open what lies behind them: the connection's figures and how the join went. */
+export function line(root, { room, say, panel }) {
   const feel = el('strong', { testid: 'delay-class' });
   const ms = el('span.ms', { testid: 'delay-ms' });
   const estimated = el('span.estimated', { testid: 'delay-estimated', title: t('delay.estimated.hint'), text: t('delay.estimated') });
   const badge = el('p.delay', { testid: 'delay' }, icon(ICONS.wave), feel, ' ', ms, ' ', estimated);
   const cause = el('p.cause', { testid: 'delay-cause' });
   const connection = el('span', { testid: 'quality-text' });
-  const quality = el('p.quality', { testid: 'quality' }, icon(ICONS.bars), connection);
+  const quality = el('button.quality', { testid: 'quality', 'aria-controls': 'connection-panel', on: { click: panel.toggle } }, icon(ICONS.bars), connection);
   const row = el('div.line', { role: 'group', 'aria-label': t('line'), testid: 'line' }, badge, cause, quality);
   root.append(row);
   let told = {};
@@ -20,11 +21,11 @@ export function line(root, { room, say }) {
     const { quality: how } = state;
     const latency = delayOf(state);
     const isAway = room.phase !== 'joined';
-    set(row, { hidden: isAway || (!latency && !how) });
+    set(row, { hidden: isAway });
     set(badge, { hidden: !latency });
     set(cause, { hidden: !latency });
-    set(quality, { hidden: !how, 'data-quality': how });
-    if (how) text(connection, t(`quality.${how}`));
+    set(quality, { 'data-quality': how ?? 'unknown', 'aria-expanded': String(panel.isOpen) });
+    text(connection, said(`quality.${how}`) ?? t('connection'));
     if (latency) showDelay(latency);
     if (!isAway) tell({ feel: latency?.class ?? null, how }, latency);
   }

@@ -109,8 +109,10 @@ export function menus(root, { run, room }) {
 
   // --- a person ---
 
-  function person({ identity }) {
-    const name = nameOf(room.state, identity);
+  /** `name`: as a list tells it, for someone whom the state does not show. */
+  function person({ identity, name: told }) {
+    const known = nameOf(room.state, identity);
+    const name = known === identity ? (told ?? identity) : known;
     const { self } = room.state;
     if (identity === self.identity || !mayActOn(identity)) return box.open({ title: name, about: t('menu.same_rank'), items: [] });
     box.open({
@@ -192,17 +194,32 @@ export function menus(root, { run, room }) {
 
   // --- the room ---
 
-  function closing() {
-    box.open({
+  const closing = () => box.open(closingPage());
+
+  function closingPage() {
+    return {
       title: t('close.title'), about: t('close.about'), closing: t('menu.cancel'),
       items: CLOSE_NOTICES_MS.map((noticeMs) => ({
         id: `close-${noticeMs}`, danger: true, act: () => room.closeRoom({ noticeMs }),
         label: noticeMs === 0 ? t('close.now') : t('close.in', { time: t('turn.seconds', { count: noticeMs / 1000 }) }),
       })),
+    };
+  }
+
+  /** The last host is about to go. */
+  function leaving() {
+    const { room: { promote, participants } } = room.state;
+    const heir = promote !== 'none' && (promote === 'longest_seated' || participants.some((one) => one.rank === 'cohost'));
+    box.open({
+      title: t('leave.title'), about: t(heir ? 'leave.about_heir' : 'leave.about'), closing: t('leave.stay'),
+      items: [
+        { id: 'leave', label: t('leave.go'), danger: true, act: () => room.leave() },
+        { id: 'leave-close', label: t('leave.close'), danger: true, next: closingPage },
+      ],
     });
   }
 
-  return { seat, person, closing, close: box.close };
+  return { seat, person, closing, leaving, close: box.close };
 }
 
 const CLOSE_NOTICES_MS = [30_000, 0];

@@ -5,11 +5,13 @@ import { number, people, rankName, t } from '../words.js';
 
 const SHOWN_MAX = 20;
 
-export function audience(root, { menu, room }) {
+/** `everyone()` opens the list of all, which moderators may read. */
+export function audience(root, { menu, room, everyone }) {
   const count = el('span');
   const list = el('ul.people', { testid: 'audience', 'aria-label': t('audience.some') });
-  const more = el('p.muted');
-  root.append(el('h2', {}, `${t('audience')} `, el('span.muted', {}, '· ', count)), list, more);
+  const more = el('p.muted', { testid: 'people-more' });
+  const all = el('button.plain.small', { testid: 'people-all', 'aria-haspopup': 'dialog', on: { click: everyone } });
+  root.append(el('h2', {}, `${t('audience')} `, el('span.muted', {}, '· ', count)), list, more, all);
 
   function make(person) {
     return el('li', {}, el('button.person', { testid: `person-${person.identity}`, on: { click: () => menu.person(person) } },
@@ -39,7 +41,8 @@ export function audience(root, { menu, room }) {
     keep(list, shown, (person) => person.identity, make, (node, person) => draw(node, person, state));
     set(list, { hidden: shown.length === 0 });
     const rest = total - shown.length;
-    set(more, { text: t('people.and_more', { count: number(rest) }), hidden: rest <= 0 });
+    set(more, { text: t('people.and_more', { count: number(rest) }), hidden: rest <= 0 || isHost(state.self) });
+    set(all, { text: rest > 0 ? t('people.all_more', { count: rest }) : t('people.all'), hidden: !isHost(state.self) });
   }
 
   return { update };

@@ -6,6 +6,9 @@ const RANK = { member: 0, cohost: 1, host: 2 };
 export const isHost = (self) => self.rank !== 'member';
 /** Hosts only: bans, ranks, settings, the room itself. */
 export const isOwner = (self) => self.rank === 'host';
+/** A host whose going leaves people behind without one. */
+export const isLastHost = ({ self, room }) => isOwner(self) && room.audience.count + room.seats.filter((seat) => seat.state === 'occupied').length > 1
+  && !room.participants.some((person) => person.rank === 'host' && person.identity !== self.identity);
 export const outranks = (self, rank) => RANK[self.rank] > RANK[rank ?? 'member'];
 
 export function rankOf({ room }, identity) {

@@ -2,6 +2,7 @@
 import { actionBar, seatAction } from './actions.js';
 import { banners } from './banners.js';
 import { connectionPanel } from './connection.js';
+import { directory } from './directory.js';
 import { hostConsole } from './console.js';
 import { el, icon, set, text } from './dom.js';
 import { dragging } from './drag.js';
@@ -10,16 +11,16 @@ import { ICONS } from './icons.js';
 import { line } from './line.js';
 import { menus } from './menu.js';
 import { drop } from './moves.js';
-import { newsOfEvent, newsOfSelf } from './news.js';
+import { newsOfEvent, newsOfReturn, newsOfSelf } from './news.js';
 import { audience } from './people.js';
-import { isHost, nameOf } from './permit.js';
+import { isHost, isLastHost, nameOf } from './permit.js';
 import { preferences } from './preferences.js';
 import { prompts } from './prompts.js';
 import { stage } from './stage.js';
-import { number, people, seatName, t } from '../words.js';
+import { number, people, said, seatName, t } from '../words.js';
 
-/** Draws `room` into `root` until the returned `close` is called. */
-export function roomScreen(root, { room, notices, sound, remember, onLanguage }) {
+/** Draws `room` into `root` until the returned `close` is called. `isFirst`: it is drawn because one has come, not in another language. */
+export function roomScreen(root, { room, notices, sound, remember, onLanguage, isFirst }) {
   let own = null; // the last act done here, so that its effect is not told as news
   let cause = null;
   let before = room.state;
@@ -27,7 +28,7 @@ export function roomScreen(root, { room, notices, sound, remember, onLanguage })
   let offerNotice = null;
 
   async function run(act, button) {
-    if (!act) return;
+    if (!act || button?.hasAttribute('aria-busy')) return; // a second press while the first is on its way
     own = button?.dataset?.action ?? null;
     button?.setAttribute('aria-busy', 'true');
     try {
@@ -44,7 +45,7 @@ export function roomScreen(root, { room, notices, sound, remember, onLanguage })
   const counted = el('span.pill.plain', {}, icon(ICONS.ear), count);
   const handsUp = el('button.hands-up', { testid: 'hands-up', hidden: true, on: { click: showHands } }, icon(ICONS.hand), el('span'));
   const gear = el('button.quiet', { testid: 'open-settings', 'aria-label': t('header.settings'), 'aria-haspopup': 'dialog', on: { click: () => settings.open() } }, icon(ICONS.gear));
-  const leave = el('button.quiet', { testid: 'leave', 'aria-label': t('header.leave_room'), on: { click: () => room.leave() } }, icon(ICONS.leave), el('span.wide', { text: t('header.leave') }));
+  const leave = el('button.quiet', { testid: 'leave', 'aria-label': t('header.leave_room'), on: { click: goAway } }, icon(ICONS.leave), el('span.wide', { text: t('header.leave') }));
   const above = el('div.above');
   const stageCard = el('section.stage', { 'aria-label': t('stage') });
   const consoleCard = el('section.card', { testid: 'console', 'aria-label': t('console') });
@@ -63,11 +64,12 @@ export function roomScreen(root, { room, notices, sound, remember, onLanguage })
   const settings = preferences(root, { run, room, sound, remember, onLanguage });
   const talk = feed(feedCard, { run, room, notices });
   const questions = prompts(bar, { run, room, say });
+  const connection = connectionPanel(connectionCard, { room, run, onProcessing: (now) => remember('processing', JSON.stringify(now)) });
+  const all = directory(root, { menu, room, notices });
   const views = [
-    banners(above, { run, room, say, hears: true }), stage(stageCard, { run, menu, room }), tally(stageCard),
-    line(stageCard, { room, say }), questions,
-    actionBar(bar, { run, room }), talk, audience(peopleCard, { menu, room }),
-    connectionPanel(connectionCard, { room, run, onProcessing: (now) => remember('processing', JSON.stringify(now)) }), settings,
+    banners(above, { run, room, say }), stage(stageCard, { run, menu, room }), tally(stageCard),
+    line(stageCard, { room, say, panel: connection }), questions,
+    actionBar(bar, { run, room }), talk, audience(peopleCard, { menu, room, everyone: () => all.open() }), connection, settings,
   ];
   const host = hostConsole(consoleCard, { run, room, menu });
   const drags = dragging(root, {
@@ -82,7 +84,7 @@ export function roomScreen(root, { room, notices, sound, remember, onLanguage })
     if (!state || phase === 'over') return;
     const total = state.room.audience.count;
     const life = state.room.phase ?? 'live';
-    set(status, { text: t(`phase.${phase === 'joined' ? life : 'rejoining'}`), 'data-state': phase, 'data-life': life });
+    set(status, { text: said(`phase.${phase === 'joined' ? life : 'rejoining'}`) ?? t('phase.live'), 'data-state': phase, 'data-life': life });
     set(count, { text: number(total), 'data-count': total });
     set(counted, { title: people(total) });
     root.firstElementChild.dataset.rank = state.self.rank;
@@ -93,8 +95,15 @@ export function roomScreen(root, { room, notices, sound, remember, onLanguage })
     text(handsUp.lastElementChild, waiting);
     for (const view of views) view.update(state);
     sound.follow(state);
+    if (room.hasMicrophone) notices.heard();
     notices.below(above.offsetHeight);
     notices.cue(isHost(state.self) ? null : state, cueAction(state)); // a host sees the seats anyway
+  }
+
+  /** The last host's going leaves the others without one: it asks first. */
+  function goAway() {
+    if (isLastHost(room.state)) menu.leaving();
+    else room.leave();
   }
 
   function showHands() {
@@ -133,10 +142,15 @@ export function roomScreen(root, { room, notices, sound, remember, onLanguage })
     }),
     room.on('problem', (error) => notices.error(error)),
     room.on('unsaved', () => isHost(room.state.self) && notices.error({ code: 'unsaved' })), // one at a time: a newer one takes its place
+    room.on('phase', ({ phase }) => {
+      if (phase === 'joined') say(t('news.rejoined'));
+    }),
     room.on('stats', schedule), room.on('timing', schedule), room.on('connection', schedule), room.on('phase', schedule),
   ];
   const clock = setInterval(schedule, 500);
   draw();
+  const back = isFirst ? newsOfReturn(room.state) : null;
+  if (back) notices.info(back, { testid: 'news' });
   root.querySelector('h1').focus({ preventScroll: true });
 
   function tellNews() {
@@ -162,6 +176,7 @@ export function roomScreen(root, { room, notices, sound, remember, onLanguage })
       for (const end of ends) end();
       drags.close();
       menu.close();
+      all.close();
       root.replaceChildren();
     },
   };

@@ -1,6 +1,6 @@
 /**
  * Sound: one audio element a slot, each as loud as the listener likes, and lower while a host speaks over the others.
- * A browser that holds sound back until a touch is told of by `onBlocked`.
+ * A browser may hold sound back until the page is touched: `onBlocked` tells of it, and any press or key starts the sound.
  */
 import { el } from './dom.js';
 
@@ -9,6 +9,7 @@ export function sound(root, onBlocked, volumeAtFirst = 1) {
   const lowered = new Map(); // mid → what is left of its loudness
   let volume = volumeAtFirst;
   let ramp = 0;
+  const held = new Set(); // the mids whose players the browser holds back
 
   function attach(track, mid) {
     const player = players.get(mid) ?? el('audio', { testid: `audio-${mid}`, autoplay: true, 'data-mid': mid });
@@ -19,10 +20,20 @@ export function sound(root, onBlocked, volumeAtFirst = 1) {
     play();
   }
 
-  async function play() {
-    const results = await Promise.allSettled([...players.values()].map((player) => player.play()));
-    const held = results.some(({ reason }) => reason?.name === 'NotAllowedError');
-    onBlocked(held, play);
+  /** A player that has nothing to play yet may leave its promise open, so each is judged by itself. */
+  function play() {
+    for (const [mid, player] of players) {
+      player.play().then(() => held.delete(mid), (error) => error.name === 'NotAllowedError' && held.add(mid)).finally(tell);
+    }
+  }
+
+  function tell() {
+    const isHeld = [...held].some((mid) => players.has(mid));
+    onBlocked(isHeld, play);
+    for (const touch of TOUCHES) {
+      if (isHeld) document.addEventListener(touch, play, { capture: true });
+      else document.removeEventListener(touch, play, { capture: true });
+    }
   }
 
   /** While a host interrupts and the others are to be quieter, every slot but the host's own is. */
@@ -65,11 +76,15 @@ export function sound(root, onBlocked, volumeAtFirst = 1) {
     }
     players.clear();
     lowered.clear();
+    held.clear();
+    tell();
   }
 
   return { attach, play, follow, setVolume, close, get volume() { return volume; } };
 }
 
+/** What browsers take for a person's touch. */
+const TOUCHES = ['click', 'pointerup', 'touchend', 'keydown'];
 const DUCKED = 0.2;
 const STEP = 0.1;
 const STEP_MS = 25; // from full to ducked in a fifth of a second

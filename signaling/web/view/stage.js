@@ -4,22 +4,22 @@ import { ICONS } from './icons.js';
 import { seatAction } from './actions.js';
 import { flagOf } from './line.js';
 import { isHost } from './permit.js';
-import { rankName, seatName, seatNameShort, secondsUntil, t, timeUntil } from '../words.js';
+import { rankName, said, seatName, seatNameShort, secondsUntil, t, timeUntil } from '../words.js';
 
 export function stage(root, { run, menu, room }) {
   const list = el('ol.seats', { role: 'list', testid: 'stage', 'aria-label': t('stage') });
   root.append(list);
 
-  function pressed(index) {
+  function pressed(index, tile) {
     const seat = room.state.room.seats[index];
     if (isHost(room.state.self)) return menu.seat(seat);
     const action = seatAction(room.state, seat, room);
     if (action?.menu) menu.seat(seat);
-    else if (action) run(action.act);
+    else if (action) run(action.act, tile);
   }
 
   function make(seat) {
-    const face = el('button.tile', { testid: `seat-${seat.index}-button`, on: { click: () => pressed(seat.index) } },
+    const face = el('button.tile', { testid: `seat-${seat.index}-button`, on: { click: () => pressed(seat.index, face) } },
       el('span.number', { 'aria-hidden': 'true' }), el('span.face', { 'aria-hidden': 'true' }, el('span.letters')),
       el('span.label', {}, el('span.name'), el('span.status')),
       el('span.flag', { 'aria-hidden': 'true', testid: `seat-${seat.index}-flag`, hidden: true }, icon(ICONS.wave), icon(ICONS.bars)),
@@ -29,7 +29,7 @@ export function stage(root, { run, menu, room }) {
 
   function draw(node, seat, state) {
     const mute = muteOf(seat);
-    const speaking = seat.state === 'occupied' && mute === 'none' && state.speakers.has(seat.identity);
+    const speaking = room.isCurrent && seat.state === 'occupied' && mute === 'none' && state.speakers.has(seat.identity);
     const mine = seat.index === state.self.seat;
     set(node, {
       'data-state': seat.state, 'data-muted': mute, 'data-speaking': speaking ? 'true' : 'false', 'data-mine': mine ? 'true' : null,
@@ -51,6 +51,7 @@ export function stage(root, { run, menu, room }) {
     set(node, { 'data-flag': flag?.kind });
     const left = seat.turnUntil === undefined ? null : secondsUntil(seat.turnUntil);
     set(node, { 'data-turn': left === null ? null : left <= TURN_WARNING_S ? 'ending' : 'limited' });
+    set(tile, { 'data-action': isHost(state.self) ? 'menu' : (action?.id ?? 'none') });
     set(tile, { disabled: !action, 'aria-label': described(seat, mute, speaking, mine, action, flag), 'aria-haspopup': isHost(state.self) ? 'dialog' : null });
   }
 
@@ -72,7 +73,7 @@ function muteOf(seat) {
 function drawFace(face, seat, mute) {
   const glyph = seat.identity && seat.state !== 'open' ? null : seat.state === 'locked' ? 'lock' : seat.state === 'reserved' ? 'clock' : 'plus';
   const badge = mute === 'none' ? null : mute === 'self' ? 'micOff' : 'lock';
-  const wanted = `${glyph} ${badge} ${seat.name ?? seat.identity ?? ''}`;
+  const wanted = [glyph ?? '-', badge ?? '-', seat.name ?? seat.identity ?? ''].join(' ');
   if (face.dataset.shown === wanted) return;
   face.dataset.shown = wanted;
   face.replaceChildren(glyph ? icon(ICONS[glyph]) : el('span.letters', { text: initials(seat.name ?? seat.identity) }));
@@ -89,7 +90,7 @@ function nameOf(seat, state, action) {
 }
 
 function statusOf(seat, mute, flag) {
-  if (seat.state === 'reserved') return [t(`why.${seat.why}`), seat.until === undefined ? null : t('stage.seconds', { seconds: secondsUntil(seat.until) })].filter(Boolean).join(' · ');
+  if (seat.state === 'reserved') return [said(`why.${seat.why}`) ?? t('stage.reserved'), seat.until === undefined ? null : t('stage.seconds', { seconds: secondsUntil(seat.until) })].filter(Boolean).join(' · ');
   if (seat.state === 'occupied' && seat.connected === false) return t('stage.reconnecting');
   if (mute !== 'none') return t(`mute.${mute}`);
   if (flag) return flag.label;
@@ -101,7 +102,7 @@ function statusOf(seat, mute, flag) {
 function described(seat, mute, speaking, mine, action, flag) {
   const name = seat.name ?? seat.identity;
   const who = seat.identity ? (mine ? t('people.you', { name }) : name) : null;
-  const state = { open: t('stage.is_open'), locked: t('stage.is_locked'), reserved: who ? t('stage.kept_for', { name: who }) : t('stage.is_reserved'), occupied: who }[seat.state];
+  const state = who ? (seat.state === 'reserved' ? t('stage.kept_for', { name: who }) : who) : said(`seat_state.${seat.state}`);
   const heard = mute === 'none' ? (speaking ? t('stage.speaking') : null) : t(`muted.${mute}`);
   return [seatName(seat.index), state, heard, flag?.more, action?.label].filter(Boolean).join(', ');
 }
