@@ -104,7 +104,39 @@ impl Browser {
         let center = "document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })";
         self.run(center, json!([selector(test_id)])).await;
         let id = element.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned();
-        self.command(&format!("element/{id}/click"), json!({})).await;
+        // The page takes no press for a moment after a button has changed. A person would press again, and so does this.
+        loop {
+            let early = self.run(EARLY, json!([])).await;
+            self.command(&format!("element/{id}/click"), json!({})).await;
+            if self.run(EARLY, json!([])).await == early {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Presses an element twice with a finger's speed, at the same place, whatever lies there the second time.
+    pub(crate) async fn double_tap(&self, test_id: &str, gap: Duration) {
+        self.sees(test_id).await;
+        let center = "document.querySelector(arguments[0]).scrollIntoView({ block: 'center' });
+            const box = document.querySelector(arguments[0]).getBoundingClientRect();
+            return { x: Math.round(box.x + box.width / 2), y: Math.round(box.y + box.height / 2) }";
+        let at = self.run(center, json!([selector(test_id)])).await;
+        let down = json!({ "type": "pointerDown", "button": 0 });
+        let up = json!({ "type": "pointerUp", "button": 0 });
+        let pause = json!({ "type": "pause", "duration": u64::try_from(gap.as_millis()).unwrap() });
+        let to = json!({ "type": "pointerMove", "duration": 0, "x": at["x"], "y": at["y"] });
+        let steps = json!([to, down, up, pause, down, up]);
+        let mouse =
+            json!({ "type": "pointer", "id": "mouse", "parameters": { "pointerType": "mouse" }, "actions": steps });
+        self.command("actions", json!({ "actions": [mouse] })).await;
+    }
+
+    /// Runs a script in every page that is opened from now on, before the page's own.
+    pub(crate) async fn before_each_page(&self, script: &str) {
+        let params = json!({ "source": script });
+        let command = json!({ "cmd": "Page.addScriptToEvaluateOnNewDocument", "params": params });
+        self.command("goog/cdp/execute", command).await;
     }
 
     /// Waits until an element with this test id is on the page and shown.
@@ -149,6 +181,13 @@ impl Browser {
     pub(crate) async fn resize(&self, (width, height): (u32, u32)) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.command("goog/cdp/execute", json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": size })).await;
+    }
+
+    /// As if the system had forced colours of its own upon pages.
+    pub(crate) async fn forces_colors(&self, on: bool) {
+        let value = if on { "active" } else { "none" };
+        let media = json!({ "features": [{ "name": "forced-colors", "value": value }] });
+        self.command("goog/cdp/execute", json!({ "cmd": "Emulation.setEmulatedMedia", "params": media })).await;
     }
 
     /// As if the person preferred pages to be `light` or `dark`.
@@ -260,6 +299,9 @@ async fn value_of(response: reqwest::Response, path: &str) -> Value {
 fn selector(test_id: &str) -> String {
     format!("[data-testid=\"{test_id}\"]")
 }
+
+/// How many presses the page has not taken.
+const EARLY: &str = "return document.body?.dataset.earlyPresses ?? '0'";
 
 /// Where screenshots and profiles go.
 pub(crate) fn scratch() -> PathBuf {

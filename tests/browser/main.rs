@@ -11,6 +11,9 @@ mod far;
 mod line;
 mod listener;
 mod live;
+mod manners;
+mod proxy;
+mod truth;
 mod words;
 
 use std::net::SocketAddr;

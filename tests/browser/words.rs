@@ -1,7 +1,6 @@
 //! Words and their direction: every text in every language, Chinese, and a layout from right to left.
 
-use podium_signaling::room::Refusal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::driver::{Browser, programs, tone_file};
 use super::{HOST_HZ, brings, join, serve};
@@ -54,12 +53,60 @@ async fn says_the_same_in_both(host: &Browser) {
         const keys = [...new Set([...Object.keys(en), ...Object.keys(zh)])];
         return keys.filter((key) => !en[key] || !zh[key] || blanks(en[key]) !== blanks(zh[key]));";
     assert_eq!(host.run_async(script, json!([])).await, json!([]), "in one only, or with other blanks");
-    let mut wanted: Vec<String> = Refusal::ALL.iter().map(|refusal| format!("error.{}", refusal.code())).collect();
-    for (prefix, codes) in CODES {
-        wanted.extend(codes.iter().map(|code| format!("{prefix}.{code}")));
+    let wanted: Vec<String> = words_of_the_schema();
+    let missing = "
+        const dictionaries = (await Promise.all(['en', 'zh', 'pseudo'].map((name) => import(`/words/${name}.js`)))).map((words) => words.default);
+        return args[0].filter((key) => !dictionaries.every((words) => words[key]))";
+    assert_eq!(host.run_async(missing, json!([wanted])).await, json!([]), "values of the schema without a text");
+}
+
+/// The keys for every value of every enumeration in the JSON Schema, so that a new value, or a new enumeration, wants its words.
+fn words_of_the_schema() -> Vec<String> {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let definitions = schema["$defs"].as_object().unwrap();
+    let mut keys = Vec::new();
+    for (name, definition) in definitions {
+        let values = values_of(definition);
+        if values.is_empty() {
+            continue;
+        }
+        let (_, prefixes) = TEXTS.iter().find(|(known, _)| known == name).unwrap_or_else(|| {
+            panic!("{name} is a new enumeration: say in TEXTS where the page has words for {values:?}")
+        });
+        keys.extend(prefixes.iter().flat_map(|prefix| values.iter().map(move |value| format!("{prefix}.{value}"))));
     }
-    let missing = "const { has } = await import('/words.js'); return args[0].filter((key) => !has(key))";
-    assert_eq!(host.run_async(missing, json!([wanted])).await, json!([]), "codes without a text");
+    let unnamed = unnamed_enumerations(&schema["$defs"]);
+    assert_eq!(unnamed, [""; 0], "an enumeration without a name of its own has no place in TEXTS");
+    assert!(keys.len() > 150, "the schema was read: {}", keys.len());
+    keys
+}
+
+/// The values of an enumeration, which may be an open one: `anyOf` the values and any string.
+fn values_of(definition: &Value) -> Vec<String> {
+    let parts = definition["anyOf"].as_array().or_else(|| definition["oneOf"].as_array());
+    let own = definition["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+    own.chain(parts.into_iter().flatten().flat_map(values_of)).collect()
+}
+
+/// Enumerations of strings that stand within another definition.
+fn unnamed_enumerations(definitions: &Value) -> Vec<String> {
+    fn walk(value: &Value, path: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Object(fields) => {
+                if fields.contains_key("enum") && path.matches('/').count() > 1 && !path.contains("/anyOf") {
+                    found.push(path.to_owned());
+                }
+                for (name, field) in fields {
+                    walk(field, &format!("{path}/{name}"), found);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| walk(item, path, found)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let mut found = Vec::new();
+    walk(definitions, "", &mut found);
+    found
 }
 
 /// Nothing sticks out at the side.
@@ -69,53 +116,35 @@ async fn fits(host: &Browser, size: (u32, u32)) {
     assert_eq!(host.run(excess, json!([])).await, json!(0), "wider than the screen");
 }
 
-/// What else the server says by a code, and where the page has a text for it.
-const CODES: &[(&str, &[&str])] = &[
-    ("end", &["left", "kicked", "banned", "duplicate", "room_closed"]),
-    (
-        "cause",
-        &[
-            "taken",
-            "confirmed",
-            "reserved",
-            "released",
-            "left",
-            "kicked_off",
-            "locked",
-            "unlocked",
-            "muted",
-            "unmuted",
-            "member_muted",
-            "member_unmuted",
-            "self_muted",
-            "self_unmuted",
-            "taken_over",
-            "interrupted",
-            "restored",
-            "lost",
-            "rank",
-            "moved",
-            "swapped",
-            "turn_over",
-        ],
-    ),
-    ("hand", &["raised", "changed", "lowered", "approved", "denied", "cleared", "expired", "gone"]),
-    ("invite", &["sent", "accepted", "declined", "expired", "revoked"]),
-    ("rank_cause", &["given", "transferred", "promoted"]),
-    ("left", &["left", "kicked", "banned", "gone"]),
-    ("outcome", &["accepted", "declined", "expired", "withdrawn"]),
-    ("cannot", &["forbidden", "already_seated", "cooling_down", "hands_off"]),
-    ("why", &["approved", "invited", "offered", "assigned", "reconnect"]),
-    ("phase", &["scheduled", "live", "hostless", "closing", "closed"]),
-    ("mode", &["free", "apply", "invite_only"]),
-    ("interrupt", &["off", "duck", "hold"]),
-    ("promote", &["cohost", "longest_seated", "none"]),
-    ("duplicates", &["takeover", "reject", "allow"]),
-    ("rank", &["host", "cohost", "member"]),
-    ("delay", &["natural", "ok", "laggy"]),
-    ("term", &["uplink", "framing", "residence", "downlink", "jitter_buffer", "device"]),
-    ("side.your", &["hearing", "speaking"]),
-    ("side.their", &["hearing", "speaking"]),
-    ("quality", &["excellent", "good", "poor", "lost"]),
-    ("error", &["kicked", "duplicate", "slow_consumer"]),
+const SCHEMA: &str = include_str!("../../signaling/schema/podium.v1.schema.json");
+
+/// Each enumeration of the schema, and where the page has a text for each of its values. Those without are not said in words.
+const TEXTS: &[(&str, &[&str])] = &[
+    ("ByeAction", &[]), // what to do, not what to say
+    ("ByeReason", &["error"]),
+    ("CanJoin", &["cue"]),
+    ("CannotJoin", &["cannot"]),
+    ("ConnectionQuality", &["quality"]),
+    ("DelayClass", &["delay"]),
+    ("DelaySide", &["side.your", "side.their"]),
+    ("DelayTerm", &["term"]),
+    ("Duplicates", &["duplicates"]),
+    ("ErrorCode", &["error"]),
+    ("HandChange", &["hand"]),
+    ("Interrupt", &["interrupt"]),
+    ("InviteChange", &["invite"]),
+    ("LeftReason", &["left"]),
+    ("OfferOutcome", &["outcome"]),
+    ("OnOff", &[]),        // a switch
+    ("OwnSeatState", &[]), // what one can do says it
+    ("Phase", &["phase"]),
+    ("Promote", &["promote"]),
+    ("Rank", &["rank"]),
+    ("RankCause", &["rank_cause"]),
+    ("ReservedWhy", &["why"]),
+    ("Role", &["role"]),
+    ("SeatCause", &["cause"]),
+    ("SeatMode", &["mode"]),
+    ("SeatState", &["seat_state"]),
+    ("WantedPhase", &["phase"]),
 ];
