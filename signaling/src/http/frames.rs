@@ -255,9 +255,12 @@ mod tests {
         }
         let (mut incoming, _) = begun();
         let endless: Vec<_> = std::iter::once(frame(0x01, b"")).chain(vec![frame(0x00, b""); 1_000]).collect();
-        let taken = endless.iter().take_while(|part| incoming.take(part, now).is_ok()).count();
-        assert_eq!(taken, 128);
-        assert_eq!(incoming.take(&frame(0x00, b""), now), Err(FrameFault::TooManyParts));
+        let mut taken = 0;
+        let fault = endless.iter().find_map(|part| {
+            taken += 1;
+            incoming.take(part, now).err()
+        });
+        assert_eq!((fault, taken), (Some(FrameFault::TooManyParts), 129));
     }
 
     #[test]
