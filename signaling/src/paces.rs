@@ -170,7 +170,7 @@ impl Paces {
             paced: Paced::ALL.map(|paced| paced.rate(limits)),
         };
         let people = People { rooms: HashMap::new(), len: 0, sweep_at: SWEEP_MIN, swept_at: now };
-        let people_max = limits.sessions_max.saturating_mul(PEOPLE_PER_SESSION);
+        let people_max = limits.sessions_max.saturating_mul(PEOPLE_PER_SESSION).max(PEOPLE_MIN);
         Self { people: Mutex::new(people), rates, people_max, sessions_max: limits.sessions_per_identity }
     }
 
@@ -276,7 +276,10 @@ impl Person {
 }
 
 /// So many people are known for each session that may be: those who are there, and those who were a few seconds ago.
-const PEOPLE_PER_SESSION: usize = 2;
+const PEOPLE_PER_SESSION: usize = 4;
+
+/// However few sessions there may be, so many people may come and go.
+const PEOPLE_MIN: usize = 1_024;
 
 /// Fewer people are not worth a search.
 const SWEEP_MIN: usize = 1_024;
@@ -368,7 +371,7 @@ mod tests {
 
     #[test]
     fn a_crowd_is_forgotten_when_its_paces_are_whole_and_not_before() {
-        let (paces, start) = paces(|limits| limits.sessions_max = 1_000);
+        let (paces, start) = paces(|limits| limits.sessions_max = 500);
         let held = session(&paces, "held", start);
         for number in 1..1_000 {
             let person = session(&paces, &format!("p{number}"), start);
@@ -389,7 +392,7 @@ mod tests {
     #[test]
     fn all_rooms_together_have_a_bound() {
         let (paces, start) = paces(|limits| limits.sessions_max = 10);
-        let held: Vec<_> = (0..20)
+        let held: Vec<_> = (0..PEOPLE_MIN)
             .map(|number| paces.of_session(&room(&format!("r{number}")), &identity("ada"), start).unwrap())
             .collect();
         let late = start + Duration::from_secs(60);

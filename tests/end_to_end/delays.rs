@@ -4,12 +4,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::{SinkExt, StreamExt};
 use podium::runtime::clock;
 use podium_loadtest::participant::{JoinOptions, Participant};
 use podium_loadtest::server::ServerProcess;
 use podium_loadtest::token::dev_token;
 use podium_loadtest::tone::Voice;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::world::{ROOM, SOON, World, hears};
 
@@ -115,8 +117,11 @@ async fn when_descriptors_run_short_listeners_are_refused_and_hosts_are_not_unti
     let open = page["gate"]["pressure"]["descriptors"].as_f64().unwrap() * DESCRIPTORS as f64;
     // From 0.85 on listeners are refused, from 0.92 on guests.
     let more = (DESCRIPTORS as f64 * 0.875 - open) as usize;
-    let address = format!("127.0.0.1:{}", server.http_port());
-    let idle: Vec<_> = (0..more).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
+    // Connections that ask for nothing give way. These are people.
+    let mut consoles = Vec::new();
+    for number in 0..more {
+        consoles.push(console(&server, &format!("console-{number}")).await);
+    }
     let page = page_when(&admin, |page| page["gate"]["step"] == json!("refuse_listeners")).await;
     assert!(page["gate"]["retry_after_s"].as_u64().is_some_and(|seconds| (2..=15).contains(&seconds)), "{page}");
     let act = |page: &Value| (page["acts"][0]["act"].clone(), page["acts"][0]["why"].clone());
@@ -127,11 +132,25 @@ async fn when_descriptors_run_short_listeners_are_refused_and_hosts_are_not_unti
         Participant::join(JoinOptions::new(&url, ROOM, token).with_slots(2)).await.err().expect("no listener");
     assert!(refused.to_string().contains("node_full"), "{refused}");
     let _host = join(&server, "ada", "host", 1).await;
-    drop(idle);
+    drop(consoles);
     let page = page_when(&admin, |page| page["gate"]["step"] == json!("everyone")).await;
     assert_eq!(act(&page), (json!("admit_listeners"), json!("descriptors")));
     let _ben = join(&server, "ben", "member", 2).await;
     let _gone = std::fs::remove_file(&wrapper);
+}
+
+type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+
+/// A host without media.
+async fn console(server: &ServerProcess, identity: &str) -> Socket {
+    let token = dev_token(&server.http_url(), ROOM, identity, "host").await.unwrap();
+    let url = server.http_url().replace("http://", "ws://");
+    let url = format!("{url}/v1/rooms/{ROOM}/session?access_token={token}");
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    socket.send(Message::text(r#"{"type":"join","request_id":"1"}"#)).await.unwrap();
+    let first = socket.next().await.unwrap().unwrap().into_text().unwrap();
+    assert!(first.contains("welcome"), "{first}");
+    socket
 }
 
 async fn join(server: &ServerProcess, identity: &str, rank: &str, source: u32) -> Participant {
@@ -175,6 +194,6 @@ fn faketime() -> Option<PathBuf> {
 }
 
 /// Enough for a server of one worker, and soon used.
-const DESCRIPTORS: usize = 200;
+const DESCRIPTORS: usize = 400;
 /// Enough for a server of two workers and the kinds of joins that these people have; more would be a label that is not closed.
 const SERIES_MAX: usize = 500;
