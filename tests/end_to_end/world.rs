@@ -70,6 +70,9 @@ pub(crate) fn config() -> Config {
     config.media.pin = false;
     // All these stories share one process with their clients: what it uses is not the server's doing.
     config.latency.enforce = false;
+    // Stories act faster than people do, and come again and again.
+    (config.limits.commands_per_second, config.limits.commands_burst) = (1_000, 1_000);
+    (config.limits.identity_joins_per_second, config.limits.identity_joins_burst) = (100, 100);
     config
 }
 
