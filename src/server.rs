@@ -113,6 +113,7 @@ impl Server {
             Mode::Configured => {}
         }
         check(&config, mode)?;
+        clock::watch()?;
         let http = listen(config.http.listen, "http").await?;
         let admin = listen(config.admin.listen, "admin").await?;
         let certificate = Certificate::generate()?;
@@ -227,10 +228,10 @@ impl Server {
         self.signaling.drain();
         let emptied = async {
             while self.signaling.counters().sessions.value() > 0 {
-                tokio::time::sleep(DRAIN_LOOK).await;
+                clock::sleep(DRAIN_LOOK).await;
             }
         };
-        if tokio::time::timeout(DRAIN_MAX, emptied).await.is_err() {
+        if clock::timeout(DRAIN_MAX, emptied).await.is_err() {
             tracing::warn!("sessions are still there after the time for draining");
         }
     }
@@ -243,7 +244,7 @@ impl Server {
         }
         self.stop.cancel();
         self.tasks.close();
-        if tokio::time::timeout(STOP_PATIENCE, self.tasks.wait()).await.is_err() {
+        if clock::timeout(STOP_PATIENCE, self.tasks.wait()).await.is_err() {
             tracing::warn!("some parts did not end in time");
         }
         tracing::info!("stopped");

@@ -23,7 +23,7 @@ const PODIUM: Imports = &[
     ("runtime", &["engine", "transport::certificate", "latency::histogram", "wire"]),
     ("config", &[]),
     ("development", &["config"]),
-    ("telemetry", &[]),
+    ("telemetry", &["runtime::clock"]),
     ("listener", &["runtime"]),
     ("metrics", &["engine::counters", "latency", "runtime"]),
     ("admin", &["metrics", "monitor", "runtime"]),
@@ -50,8 +50,9 @@ const PODIUM: Imports = &[
 
 /// The same for signaling.
 const SIGNALING: Imports = &[
-    ("clock", &[]),
+    ("clock", &["standstill"]),
     ("random", &[]),
+    ("standstill", &[]),
     ("limit", &[]),
     ("ids", &[]),
     ("room", &["ids"]),
@@ -139,6 +140,10 @@ const IMPURE: &[&[&str]] = &[
 ];
 
 const CLOCK_DOORS: &[&[&str]] = &[&["Instant", "now"], &["SystemTime", "now"], &["Utc", "now"], &["Local", "now"]];
+
+/// A standstill of the process counts against those who go by these timers. The clock has its own ones.
+const TIMERS: &[&[&str]] =
+    &[&["time", "sleep"], &["time", "sleep_until"], &["time", "timeout"], &["time", "timeout_at"]];
 
 const UNBOUNDED: &[&[&str]] = &[
     &["unbounded_channel"],
@@ -277,6 +282,7 @@ fn crates_of_ours(file: &Source) -> Vec<String> {
             "src/admin",
             "src/bridge",
             "src/listener",
+            "src/runtime/clock.rs",
             "src/monitor",
             "src/server",
             "src/metrics",
@@ -339,7 +345,12 @@ fn clock_doors(file: &Source) -> Vec<String> {
     if file.path.ends_with("/clock.rs") {
         return Vec::new();
     }
-    breaches_of(file, &file.named, CLOCK_DOORS, "clocks are read in files named clock.rs, in tests as well")
+    let mut breaches =
+        breaches_of(file, &file.named, CLOCK_DOORS, "clocks are read in files named clock.rs, in tests as well");
+    if file.path.starts_with("src/") || file.path.starts_with("signaling/src/") {
+        breaches.extend(breaches_of(file, &file.named_in_production, TIMERS, "whoever waits goes by the clock"));
+    }
+    breaches
 }
 
 fn unbounded_queues(file: &Source) -> Vec<String> {
@@ -551,6 +562,7 @@ mod the_scanner {
     fn sees_clocks_queues_length_docs_and_names() {
         assert_eq!(lines(super::clock_doors, "signaling/src/room/tests/mod.rs", "fn f() {\nInstant::now() }"), ["2"]);
         assert!(lines(super::clock_doors, "src/runtime/clock.rs", "Instant::now()").is_empty());
+        assert_eq!(lines(super::clock_doors, "src/a.rs", "use tokio::time::sleep;"), ["1"]);
         assert_eq!(
             lines(super::unbounded_queues, "src/a.rs", "use std::sync::mpsc;\nlet (a, b) = mpsc::channel();"),
             ["2"]

@@ -21,6 +21,7 @@ pub mod webhook;
 mod http;
 mod paces;
 mod random;
+mod standstill;
 
 pub use config::{DevMode, Limits, SignalingConfig};
 pub use rooms::directory::Creation;

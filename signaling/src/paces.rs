@@ -10,9 +10,10 @@ use std::{
 };
 
 use crate::{
+    clock,
     config::Limits,
     ids::{Identity, RoomId},
-    limit::{FloodGate, TokenBucket, Verdict},
+    limit::{Excused, FloodGate, TokenBucket, Verdict},
     room::Act,
 };
 
@@ -43,6 +44,7 @@ pub(crate) struct Person {
 struct OwnPaces {
     commands: FloodGate,
     buckets: [TokenBucket; Paced::ALL.len()],
+    excused: Excused,
 }
 
 /// Acts that have a pace of their own beside that of all commands.
@@ -252,7 +254,17 @@ impl Person {
         let Rates { commands, patience, paced } = rates;
         let commands = FloodGate::new(commands.per_second, commands.burst, *patience, now);
         let buckets = paced.map(|Rate { per_second, burst }| TokenBucket::new(per_second, burst, now));
-        Self { paces: Mutex::new(OwnPaces { commands, buckets }) }
+        let excused = Excused::all(clock::stood_still());
+        Self { paces: Mutex::new(OwnPaces { commands, buckets, excused }) }
+    }
+
+    /// What was sent while the process stood still comes all at once, and is no flood. It is told of all standstills so far.
+    pub(crate) fn excuse(&self, stood_still: Duration) {
+        let mut paces = self.lock();
+        if let Some(more) = paces.excused.take(stood_still) {
+            paces.commands.excuse(more);
+            paces.buckets.iter_mut().for_each(|bucket| bucket.excuse(more));
+        }
     }
 
     /// Judges one frame that arrived at `now`, whatever it asks for.

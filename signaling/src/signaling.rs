@@ -215,7 +215,7 @@ impl Signaling {
         self.drain();
         self.shared.shutdown.cancel();
         self.shared.tasks.close();
-        let is_over = tokio::time::timeout(patience, self.shared.tasks.wait()).await.is_ok();
+        let is_over = clock::timeout(patience, self.shared.tasks.wait()).await.is_ok();
         let store = self.shared.store.clone();
         // It is bounded by itself; if it cannot even begin, the process ends as if it were killed, and that loses nothing either.
         let _closed = tokio::task::spawn_blocking(move || store.close()).await;

@@ -174,7 +174,7 @@ impl Bridge {
         };
         let mailbox = &self.pool.workers()[usize::from(place.worker)].mailbox;
         let opened = mailbox.open(open).map_err(|_| MediaRefusal::Full)?;
-        match tokio::time::timeout(OPEN_TIMEOUT, opened).await {
+        match clock::timeout(OPEN_TIMEOUT, opened).await {
             Ok(Ok(())) => {
                 self.registry.stands(transport, agreement);
                 Ok(Opened { answer: answer.text })

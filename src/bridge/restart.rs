@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::registry::Standing;
 use super::{Bridge, OPEN_TIMEOUT, invalid};
 use crate::engine::command::Restart;
+use crate::runtime::clock;
 use crate::sdp::{Offer, OurSide};
 use crate::transport::ice_lite::Credentials;
 
@@ -16,7 +17,7 @@ impl Bridge {
         let standing = self.registry.standing_of(&request.session).ok_or(MediaRefusal::Gone)?;
         let offer = Offer::parse(&request.offer).map_err(|error| invalid(&error))?;
         let (answer, restarted) = self.post_restart(&standing, offer)?;
-        match tokio::time::timeout(OPEN_TIMEOUT, restarted).await {
+        match clock::timeout(OPEN_TIMEOUT, restarted).await {
             Ok(Ok(true)) => Ok(Opened { answer }),
             Ok(Ok(false)) => Err(MediaRefusal::Gone),
             // Closed meanwhile, or a newer restart took its place.

@@ -60,7 +60,7 @@ impl Connections {
         }
         self.make_room().then_some(())?;
         // It is closed by its own task.
-        let freed = tokio::time::timeout(CLOSED_WITHIN, Arc::clone(&self.places).acquire_owned());
+        let freed = clock::timeout(CLOSED_WITHIN, Arc::clone(&self.places).acquire_owned());
         freed.await.ok()?.ok()
     }
 

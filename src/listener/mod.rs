@@ -7,6 +7,7 @@ mod connections;
 mod heads;
 mod progress;
 mod spare;
+mod timer;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -21,7 +22,7 @@ use axum::http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
@@ -31,6 +32,8 @@ pub use self::connections::Bounds;
 use self::connections::Connections;
 use self::progress::{NotedStream, Progress, WAITING_TIME_MAX};
 use self::spare::Spare;
+use self::timer::ClockTimer;
+use crate::runtime::clock;
 
 /// Serves until `stop`; then no more connections are taken, and those that are there end with it.
 pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: CancellationToken) {
@@ -52,7 +55,7 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: 
                 // Most often no descriptor is left. The spare one is for the next connection; one that waits makes room for those after it.
                 spare.give_up(&error);
                 connections.make_room();
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                clock::sleep(ACCEPT_PAUSE).await;
             }
         }
         spare.restore();
@@ -84,7 +87,7 @@ async fn converse(
     let service = service_fn(move |request| answer(Arc::clone(&answering), routed.clone(), request));
     let mut http = http1::Builder::new();
     // The times are kept by the progress; this one is behind it.
-    http.timer(TokioTimer::new())
+    http.timer(ClockTimer)
         .header_read_timeout(WAITING_TIME_MAX + ACCEPT_PAUSE)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX);

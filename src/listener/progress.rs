@@ -110,7 +110,7 @@ impl Progress {
                 return;
             }
             tokio::select! {
-                () = tokio::time::sleep_until(due_at.into()) => {}
+                () = clock::sleep_until(due_at) => {}
                 () = self.sooner.notified() => {}
             }
         }

@@ -1,12 +1,11 @@
 //! The only door to the clock in this crate: everything else is told the time.
+//!
+//! The monotonic clock is the one of signaling: there is one in a process, and it leaves out the time in which the process stood still.
 #![allow(clippy::disallowed_methods, reason = "this file is the door")]
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The monotonic clock.
-pub fn now() -> Instant {
-    Instant::now()
-}
+pub use podium_signaling::clock::{now, ran_of, sleep, sleep_until, stood_still, timeout, watch};
 
 /// The wall clock as an NTP timestamp (RFC 3550 section 4): seconds since 1900 in the upper, fractions in the lower half.
 pub fn ntp_now() -> u64 {

@@ -126,14 +126,14 @@ struct Worker {
 
 impl Worker {
     fn run(mut self) {
-        let mut last = clock::now();
+        let mut stood = clock::stood_still();
         loop {
             let ready = self.wait();
             let began = clock::now();
-            if began.saturating_duration_since(last) > PAUSE {
+            let stood_before = std::mem::replace(&mut stood, clock::stood_still());
+            if stood > stood_before {
                 self.catch_up();
             }
-            last = began;
             self.sent = false;
             self.stats.beat(began);
             if !self.take_mail(began) {
@@ -210,19 +210,20 @@ impl Worker {
         for index in 0..taken {
             let (remote, datagram) = self.sockets[socket].datagram(index);
             let path = Path::udp(local, remote);
-            let came_at = match wire::classify(datagram) {
+            let age = match wire::classify(datagram) {
                 DatagramKind::Dtls if self.engine.knows(&path) => {
-                    let came_at = before(now, self.ages.of(self.sockets[socket].stamp(index)));
-                    self.handshakes.push(path, datagram, came_at);
+                    let age = self.ages.of(self.sockets[socket].stamp(index));
+                    self.handshakes.push(path, datagram, before(now, clock::ran_of(age)));
                     continue;
                 }
-                DatagramKind::Rtp => Some(before(now, self.ages.of(self.sockets[socket].stamp(index)))),
+                DatagramKind::Rtp => Some(self.ages.of(self.sockets[socket].stamp(index))),
                 DatagramKind::Stun | DatagramKind::Dtls | DatagramKind::Rtcp | DatagramKind::Unknown => None,
             };
             let made = Made::by(&mut self.engine);
-            self.engine.take_datagram(path, datagram, came_at.unwrap_or(now), now);
-            if let Some(came_at) = came_at {
-                self.residence.handled(came_at, made, Made::by(&mut self.engine));
+            // A voice is too old for an ear whatever kept it. We have kept it for as long as we ran.
+            self.engine.take_datagram(path, datagram, before(now, age.unwrap_or_default()), now);
+            if let Some(age) = age {
+                self.residence.handled(before(now, clock::ran_of(age)), made, Made::by(&mut self.engine));
             }
             // Not later than this: the first listener must not wait for the last speaker, nor memory grow with the batch.
             if self.engine.outbox().len() >= FLUSH_AT {
@@ -261,7 +262,7 @@ impl Worker {
         }
     }
 
-    /// After a pause (the process was stopped, the machine slept) what waits in the kernel is heard before anyone is taken for silent.
+    /// After a standstill of the process what waits in the kernel is heard before anyone is taken for silent.
     fn catch_up(&mut self) {
         for socket in 0..self.sockets.len() {
             for _ in 0..CATCH_UP_BATCHES {
@@ -370,8 +371,6 @@ const FLUSH_AT: usize = 256;
 const BATCHES_A_TURN: usize = 4;
 /// A turn spends no longer on the audience before it looks for voices again, for the stage's sake; the copies begun are finished.
 const AUDIENCE_A_TURN: Duration = Duration::from_millis(5);
-/// Between two turns this much means that this thread did not run.
-const PAUSE: Duration = Duration::from_secs(3);
 /// What the kernel's buffer holds, in batches.
 const CATCH_UP_BATCHES: usize = 256;
 /// A worker turns at least this often, so that a stalled one can be told from an idle one.

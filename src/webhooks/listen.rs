@@ -52,7 +52,7 @@ pub async fn listen(options: Options, mut print: impl FnMut(&str) -> bool) -> st
         }
     }
     // The last answer is on its way.
-    tokio::time::sleep(LAST_ANSWER).await;
+    clock::sleep(LAST_ANSWER).await;
     serving.abort();
     Ok(())
 }

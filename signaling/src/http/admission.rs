@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     auth::{Access, NAME_CHARS_MAX},
+    clock,
     config::Limits,
     ids::{Identity, RequestId, RoomId, SessionId},
     media::{MediaRefusal, OpenTransport},
@@ -74,7 +75,7 @@ impl Admission {
             hidden: access.hidden,
         };
         let media = &shared.media;
-        let Ok(opened) = tokio::time::timeout(shared.config.limits.open_timeout, media.open(request)).await else {
+        let Ok(opened) = clock::timeout(shared.config.limits.open_timeout, media.open(request)).await else {
             // It may still open after we have given up.
             media.close(room, session);
             return Err(MediaRefusal::Unavailable);

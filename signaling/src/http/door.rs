@@ -54,7 +54,7 @@ pub(super) async fn admit(
 
 /// What the room knows of them, if it says so in time.
 async fn find(handle: &RoomHandle, asker: Asker) -> Option<Found> {
-    tokio::time::timeout(FIND_WITHIN, handle.find(asker)).await.ok()?.ok()
+    clock::timeout(FIND_WITHIN, handle.find(asker)).await.ok()?.ok()
 }
 
 /// As what they come: by the room's record, else by their token's claim.

@@ -13,7 +13,10 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::{clock, limit::TokenBucket};
+use crate::{
+    clock,
+    limit::{Excused, TokenBucket},
+};
 
 /// A socket whose incoming frames are counted.
 pub(super) struct CountedFrames<S> {
@@ -45,6 +48,7 @@ struct Incoming {
     since: Option<Instant>,
     control: TokenBucket,
     more_parts: TokenBucket,
+    excused: Excused,
     fault: Option<FrameFault>,
 }
 
@@ -81,7 +85,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for CountedFrames<S> {
         let read = match Pin::new(socket).poll_read(context, into) {
             // Only now is everything read that had come in time.
             Poll::Pending => incoming.judge_time(clock::now()).map_or(Poll::Pending, Poll::Ready),
-            Poll::Ready(Ok(())) => Poll::Ready(incoming.take(&into.filled()[before..], clock::now())),
+            Poll::Ready(Ok(())) => {
+                incoming.excuse(clock::stood_still());
+                Poll::Ready(incoming.take(&into.filled()[before..], clock::now()))
+            }
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
         };
         Poll::Ready(ready!(read).map_err(|fault| {
@@ -126,7 +133,16 @@ impl Incoming {
             since: None,
             control: TokenBucket::new(CONTROL_PER_SECOND, CONTROL_BURST, now),
             more_parts: TokenBucket::new(PARTS_PER_SECOND, PARTS_BURST, now),
+            excused: Excused::all(clock::stood_still()),
             fault: None,
+        }
+    }
+
+    /// What was sent while the process stood still comes all at once, and is no flood. It is told of all standstills so far.
+    fn excuse(&mut self, stood_still: Duration) {
+        if let Some(more) = self.excused.take(stood_still) {
+            self.control.excuse(more);
+            self.more_parts.excuse(more);
         }
     }
 

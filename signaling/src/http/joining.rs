@@ -184,7 +184,7 @@ impl Session {
             if clock::now() + wait > end {
                 return Break(Ending::later(Refusal::RateLimited, wait));
             }
-            tokio::time::sleep(wait).await;
+            clock::sleep(wait).await;
         }
         Continue(())
     }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::{
+    clock,
     ids::RequestId,
     media::{MediaPlane, MediaRefusal, RestartIce},
 };
@@ -44,9 +45,9 @@ impl Restarts {
         }
         let timeout = self.timeout;
         self.running = Some(Box::pin(async move {
-            let result = match tokio::time::timeout(timeout, media.restart(ask)).await {
+            let result = match clock::timeout(timeout, media.restart(ask)).await {
                 Ok(restarted) => restarted.map(|opened| opened.answer),
-                Err(_elapsed) => Err(MediaRefusal::Unavailable),
+                Err(clock::TooLate) => Err(MediaRefusal::Unavailable),
             };
             Restart { request, result }
         }));

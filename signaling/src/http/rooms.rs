@@ -174,7 +174,7 @@ fn json_of<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 /// Reads a whole body, which may be so long and take so long.
 pub(super) async fn read_bytes(body: Body) -> Result<Bytes, Problem> {
     let reading = axum::body::to_bytes(body, BODY_BYTES_MAX);
-    match tokio::time::timeout(BODY_TIMEOUT, reading).await {
+    match clock::timeout(BODY_TIMEOUT, reading).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if is_too_long(&error) => Err(Refusal::TooLarge.into()),
         Ok(Err(_)) => Err(Problem::from(Refusal::InvalidArgument).detail("the body could not be read")),

@@ -67,6 +67,8 @@ pub(super) struct Session {
     pub(super) opened_at: Instant,
     /// When something was last read from it.
     pub(super) heard_at: Instant,
+    /// It was silent for too long, and is looked at once more.
+    is_doubted: bool,
     ticks: Interval,
     /// Its place among those that have not joined yet.
     pub(super) pending: Option<PendingPlace>,
@@ -137,6 +139,7 @@ impl Session {
             requested_at,
             opened_at: now,
             heard_at: now,
+            is_doubted: false,
             ticks,
             pending,
             attached: None,
@@ -235,6 +238,10 @@ impl Session {
         };
         let now = clock::now();
         self.heard_at = now;
+        self.is_doubted = false;
+        if let Some(person) = &self.person {
+            person.excuse(clock::stood_still());
+        }
         self.shared.counters.frames_in.add_one();
         if shows_welcome(&message) {
             self.show().await;
@@ -466,8 +473,13 @@ impl Session {
 
     async fn tick(&mut self, now: Instant) -> Flow {
         if now.saturating_duration_since(self.heard_at) >= self.shared.config.limits.silence_max {
-            debug!("nothing heard for too long");
-            return Break(Ending::gone());
+            if std::mem::replace(&mut self.is_doubted, true) {
+                debug!("nothing heard for too long");
+                return Break(Ending::gone());
+            }
+            // A late tick may come before what waits to be read. It has so long to be read.
+            self.ticks.reset_after(LAST_LOOK.min(self.shared.config.limits.ping_interval));
+            return Continue(());
         }
         self.write_message(Message::Ping(Vec::new().into())).await
     }
@@ -479,7 +491,7 @@ impl Session {
     /// Writes one message, for as long as the other end may be silent and the room does not cut it off.
     pub(super) async fn write_message(&mut self, message: Message) -> Flow {
         self.shared.counters.frames_out.add_one();
-        let writing = tokio::time::timeout(self.shared.config.limits.silence_max, self.socket.send(message));
+        let writing = clock::timeout(self.shared.config.limits.silence_max, self.socket.send(message));
         let written = tokio::select! {
             () = cut_of(self.attached.as_ref()) => None,
             written = writing => Some(written),
@@ -503,10 +515,10 @@ impl Session {
             }
             Ok::<(), tungstenite::Error>(())
         };
-        let is_said = matches!(tokio::time::timeout(FAREWELL_TIMEOUT, farewell).await, Ok(Ok(())));
+        let is_said = matches!(clock::timeout(FAREWELL_TIMEOUT, farewell).await, Ok(Ok(())));
         if is_said && ending.close_code.is_some() {
             // The time is the bound; what still comes is not looked at.
-            let _late = tokio::time::timeout(FAREWELL_TIMEOUT, self.hear_out()).await;
+            let _late = clock::timeout(FAREWELL_TIMEOUT, self.hear_out()).await;
         }
     }
 
@@ -515,7 +527,7 @@ impl Session {
             match self.socket.next().await {
                 Some(Ok(_)) => {}
                 None if self.socket.get_ref().fault().is_none() => return,
-                Some(Err(_)) | None => return tokio::time::sleep(LINGER).await,
+                Some(Err(_)) | None => return clock::sleep(LINGER).await,
             }
         }
     }
@@ -557,10 +569,13 @@ async fn cut_of(attached: Option<&Attached>) {
 
 async fn at(when: Option<Instant>) {
     match when {
-        Some(when) => tokio::time::sleep_until(when.into()).await,
+        Some(when) => clock::sleep_until(when).await,
         None => pending().await,
     }
 }
 
+/// A socket that was silent for too long is read for so long before it is closed.
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
 /// How a join ended whose client had gone before it was answered.
-const ABORTED: &str = "aborted";
+pub(super) const ABORTED: &str = "aborted";

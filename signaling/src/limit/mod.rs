@@ -33,7 +33,8 @@ impl TokenBucket {
     /// Takes one token, or says how long until there is one.
     pub fn take(&mut self, now: Instant) -> Result<(), Duration> {
         let elapsed = now.saturating_duration_since(self.filled_at);
-        self.tokens = (self.tokens + elapsed.as_secs_f64() * self.per_second).min(self.burst);
+        let full = self.burst.max(self.tokens);
+        self.tokens = (self.tokens + elapsed.as_secs_f64() * self.per_second).min(full);
         self.filled_at = self.filled_at.max(now);
         if self.tokens >= 1.0 {
             self.tokens -= 1.0;
@@ -47,6 +48,30 @@ impl TokenBucket {
     pub fn is_full(&self, now: Instant) -> bool {
         let elapsed = now.saturating_duration_since(self.filled_at);
         self.tokens + elapsed.as_secs_f64() * self.per_second >= self.burst
+    }
+
+    /// Nobody took from it for so long, because the process stood still: what was sent meanwhile comes at once. It may hold more than the burst then.
+    pub fn excuse(&mut self, stood_still: Duration) {
+        self.tokens += stood_still.min(EXCUSED_MAX).as_secs_f64() * self.per_second;
+    }
+}
+
+/// How much of the process's standstills is excused already. What was sent meanwhile comes at once, and is taken as if it had come then.
+#[derive(Debug, Clone, Copy)]
+pub struct Excused(Duration);
+
+impl Excused {
+    /// Nothing before `stood_still` is to be excused: all standstills so far.
+    #[must_use]
+    pub fn all(stood_still: Duration) -> Self {
+        Self(stood_still)
+    }
+
+    /// What is to be excused now, of all standstills so far.
+    pub fn take(&mut self, stood_still: Duration) -> Option<Duration> {
+        let more = stood_still.checked_sub(self.0).filter(|more| !more.is_zero())?;
+        self.0 = stood_still;
+        Some(more)
     }
 }
 
@@ -121,7 +146,15 @@ impl FloodGate {
         let is_over = self.flood.is_none_or(|flood| now.saturating_duration_since(flood.refused_at) >= CALM);
         is_over && self.bucket.is_full(now) && self.answers.is_full(now)
     }
+
+    /// Takes what was sent during a standstill of the process as if it had come then.
+    pub fn excuse(&mut self, stood_still: Duration) {
+        self.bucket.excuse(stood_still);
+    }
 }
+
+/// More than this is not excused at once: a socket holds no more than its buffers.
+pub const EXCUSED_MAX: Duration = Duration::from_secs(60);
 
 /// A flood is over when so much time has passed without a refused frame.
 pub const CALM: Duration = Duration::from_secs(1);

@@ -537,7 +537,7 @@ impl RoomTask {
 
 async fn at(when: Option<Instant>) {
     match when {
-        Some(when) => tokio::time::sleep_until(when.into()).await,
+        Some(when) => clock::sleep_until(when).await,
         None => pending().await,
     }
 }

@@ -58,7 +58,7 @@ use self::{
     person::Person,
     writer::{ReadJob, Writer},
 };
-use crate::ids::Identity;
+use crate::{clock, ids::Identity};
 
 /// The store. Cloning shares it; the last one to go closes it.
 #[derive(Debug, Clone)]
@@ -257,7 +257,7 @@ impl Store {
 impl Threads {
     /// The right to look through a log. Few look at once, so that there is always room for whoever reads a row or two, as webhooks do.
     async fn turn(&self) -> Result<SemaphorePermit<'_>, StoreError> {
-        match tokio::time::timeout(TURN_PATIENCE, self.turns.acquire()).await {
+        match clock::timeout(TURN_PATIENCE, self.turns.acquire()).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) => Err(StoreError::Closed),
             Err(_) => Err(busy()),

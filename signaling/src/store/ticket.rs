@@ -49,7 +49,7 @@ impl Ticket {
         match &mut self.0 {
             Fate::Known(is_durable) => *is_durable,
             Fate::Awaited(fate) => {
-                let known = tokio::time::timeout_at(deadline.into(), fate.wait_for(Option::is_some)).await;
+                let known = clock::timeout_at(deadline, fate.wait_for(Option::is_some)).await;
                 known.is_ok_and(|fate| fate.is_ok_and(|fate| *fate == Some(true)))
             }
         }

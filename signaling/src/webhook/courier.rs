@@ -25,6 +25,7 @@ pub(super) struct Courier {
     client: Client,
     url: Url,
     secrets: Arc<[WebhookSecret]>,
+    try_max: Duration,
 }
 
 /// How a try ended.
@@ -54,12 +55,11 @@ impl Courier {
             .no_proxy()
             .redirect(redirect::Policy::none())
             .referer(false)
-            .timeout(try_max)
             .pool_max_idle_per_host(PARALLEL)
             .dns_resolver(Arc::new(Resolver { allow_private }))
             .build()
             .map_err(|error| reasons(&error))?;
-        Ok(Self { client, url, secrets: target.secrets.clone().into() })
+        Ok(Self { client, url, secrets: target.secrets.clone().into(), try_max })
     }
 
     /// Makes one try.
@@ -74,14 +74,17 @@ impl Courier {
             .header(TIMESTAMP_HEADER, timestamp_s)
             .header(SIGNATURE_HEADER, signature)
             .body(body);
-        match request.send().await {
-            Ok(response) => {
+        match clock::timeout(self.try_max, request.send()).await {
+            Err(clock::TooLate) => {
+                Attempt { outcome: TryOutcome::Timeout, status: None, fault: Some(NO_ANSWER.to_owned()) }
+            }
+            Ok(Ok(response)) => {
                 let status = response.status();
                 let outcome = if status.is_success() { TryOutcome::Delivered } else { TryOutcome::Status };
                 discard(response).await;
                 Attempt { outcome, status: Some(status.as_u16()), fault: None }
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 let error = error.without_url();
                 Attempt { outcome: outcome_of(&error), status: None, fault: Some(reasons(&error)) }
             }
@@ -101,7 +104,7 @@ async fn discard(mut response: Response) {
         }
     };
     // Whether it came to its end in time matters to nobody.
-    let _ = tokio::time::timeout(REPLY_MAX, read).await;
+    let _ = clock::timeout(REPLY_MAX, read).await;
 }
 
 fn outcome_of(error: &reqwest::Error) -> TryOutcome {
@@ -175,3 +178,4 @@ const REPLY_MAX: Duration = Duration::from_secs(1);
 /// How many addresses of a name are tried.
 const ADDRESSES_MAX: usize = 8;
 const REASON_CHARS_MAX: usize = 300;
+const NO_ANSWER: &str = "no answer in time";

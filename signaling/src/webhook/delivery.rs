@@ -115,7 +115,7 @@ impl<O: Outbox> Delivery<O> {
             tokio::select! {
                 Some(ended) = self.tries.join_next_with_id() => self.settle(ended),
                 () = self.outbox.news(&self.target), if has_place => {}
-                () = tokio::time::sleep(patience), if has_place => {}
+                () = clock::sleep(patience), if has_place => {}
             }
         }
     }
