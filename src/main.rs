@@ -178,6 +178,7 @@ fn serve(mut config: Config, mode: Mode) -> ExitCode {
             Err(StartError::Config(faults)) => return configuration_fault(&faults),
             Err(error) => return complain(&error.to_string(), EXIT_FAILURE),
         };
+        tokio::spawn(telemetry::tell_suppressed());
         if let Some(links) = server.links() {
             say(&format!("\nPodium is running in development mode. Open these in two tabs:\n\n  as a host      {}\n  as a listener  {}\n", links.host, links.listener));
         }

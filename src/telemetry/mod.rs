@@ -1,8 +1,12 @@
 //! Logs: readable lines, with colours on a terminal, or JSON objects with a flag.
 
+mod pace;
+
 use std::ffi::OsStr;
 use std::io::IsTerminal as _;
 
+use self::pace::Paced;
+pub use self::pace::{LINES_MAX, tell_suppressed};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Starts logging to standard error. `filter` is a tracing directive such as `info` or `podium=debug`.
@@ -18,10 +22,10 @@ pub fn start(filter: &str, json: bool) {
     let has_colours = colours(std::io::stderr().is_terminal(), variable("NO_COLOR"), variable("TERM"));
     let registry = tracing_subscriber::registry().with(directives);
     let started = if json {
-        registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init()
+        registry.with(fmt::layer().json().map_event_format(Paced).with_writer(std::io::stderr)).try_init()
     } else {
-        let lines = fmt::layer().with_target(false).with_ansi(has_colours).with_writer(std::io::stderr);
-        registry.with(lines).try_init()
+        let lines = fmt::layer().with_target(false).with_ansi(has_colours).map_event_format(Paced);
+        registry.with(lines.with_writer(std::io::stderr)).try_init()
     };
     if started.is_ok()
         && let Some(why) = bad
