@@ -6,7 +6,14 @@
 //! ```
 //!
 //! The pressure is the worst of several signals, each what was measured of what it may be. Only the server's own doing counts: a client's slow
-//! network presses nothing. A step up takes a second each, so that one bad second refuses listeners and nobody else.
+//! network presses nothing.
+//!
+//! One bad second refuses listeners at most:
+//! - A step beyond them needs evidence that is newer than the last step: what was measured within the last second, and of joins and packets a second
+//!   that began a second after the last step, for what one stall delayed is measured on both sides of a look.
+//! - While the process uses less than half of its CPU, slow joins and late packets refuse no guests and no hosts. It may use its control group's quota
+//!   or all cores; a media worker may use one core.
+//! - Hosts are refused only while the last second is bad, without any calm to wait for.
 //!
 //! A pressure that comes and goes would open and close the gate all the time: a step that is taken again within a minute of being left is left
 //! after twice the calm, up to 40 s, and after 5 s again once it has not been needed for two minutes. The ladder does the same.
@@ -64,37 +71,73 @@ impl Signal {
             Self::Join | Self::Residence | Self::Cpu | Self::Media => false,
         }
     }
+
+    /// Whether it is made of what happened to people and packets: then a stall that is over is still seen in it.
+    fn is_sampled(self) -> bool {
+        match self {
+            Self::Join | Self::Residence => true,
+            Self::Cpu | Self::Media | Self::Memory | Self::Descriptors => false,
+        }
+    }
 }
 
 /// All signals at one moment; 1 is all there may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Pressures([f64; 6]);
+pub struct Pressures {
+    /// Over each signal's own while.
+    lately: [f64; 6],
+    /// Over the last second.
+    last_second: [f64; 6],
+}
 
 impl Pressures {
-    /// Sets one. What is no number presses nothing.
+    /// Sets one that is as it is at this moment. What is no number presses nothing.
     pub fn set(&mut self, signal: Signal, pressure: f64) {
-        self.0[signal as usize] = if pressure.is_finite() { pressure.max(0.0) } else { 0.0 };
+        self.set_over(signal, pressure, pressure);
     }
 
-    /// One of them.
+    /// Sets one that was measured over a while, and over the last second of it. What is no number presses nothing.
+    pub fn set_over(&mut self, signal: Signal, lately: f64, last_second: f64) {
+        let sound = |pressure: f64| if pressure.is_finite() { pressure.max(0.0) } else { 0.0 };
+        self.lately[signal as usize] = sound(lately);
+        self.last_second[signal as usize] = sound(last_second);
+    }
+
+    /// One of them, over its own while.
     pub fn of(&self, signal: Signal) -> f64 {
-        self.0[signal as usize]
+        self.lately[signal as usize]
     }
 
-    /// The worst, and how much it is. Where this process uses little of its CPU, packets are late by others' doing: then that weighs no more than
-    /// `others_max`, for to refuse people would not make it better.
-    fn worst(&self, others_max: f64) -> (Signal, f64) {
-        let is_own = self.of(Signal::Cpu).max(self.of(Signal::Media)) >= OWN_FROM;
-        let mut worst = (Signal::Join, self.of(Signal::Join));
-        for signal in Signal::ALL {
-            let most = if signal == Signal::Residence && !is_own { others_max } else { f64::INFINITY };
-            let pressure = self.of(signal).min(most);
-            if pressure > worst.1 {
-                worst = (signal, pressure);
-            }
-        }
-        worst
+    /// The worst lately, and how much it is.
+    fn lately(&self, others_max: f64) -> (Signal, f64) {
+        worst(&self.lately, others_max, true)
     }
+
+    /// The worst of the last second, and how much it is. What is sampled counts only if all of it is newer than the last step.
+    fn last_second(&self, others_max: f64, are_samples_new: bool) -> (Signal, f64) {
+        worst(&self.last_second, others_max, are_samples_new)
+    }
+}
+
+/// The worst of these, and how much it is. Where this process uses little of its CPU, joins and packets are late by others' doing: then that weighs no
+/// more than `others_max`, for to refuse people would not make it better.
+fn worst(pressures: &[f64; 6], others_max: f64, do_samples_count: bool) -> (Signal, f64) {
+    let of = |signal: Signal| pressures[signal as usize];
+    let is_own = of(Signal::Cpu).max(of(Signal::Media)) >= OWN_FROM;
+    let sampled_max = match (do_samples_count, is_own) {
+        (false, _) => 0.0,
+        (true, false) => others_max,
+        (true, true) => f64::INFINITY,
+    };
+    let mut worst = (Signal::Join, 0.0);
+    for signal in Signal::ALL {
+        let most = if signal.is_sampled() { sampled_max } else { f64::INFINITY };
+        let pressure = of(signal).min(most);
+        if pressure > worst.1 {
+            worst = (signal, pressure);
+        }
+    }
+    worst
 }
 
 /// Who may come in, in the order in which people are refused.
@@ -259,6 +302,8 @@ pub struct Gate {
     step: Step,
     /// What pressed most when someone was last refused anew.
     cause: Signal,
+    /// When the last step was taken, up or down.
+    stepped_at: Option<Instant>,
     calm_since: Option<Instant>,
     /// By step.
     patience: [Patience; 4],
@@ -274,6 +319,7 @@ impl Gate {
             refuse_at,
             step: Step::Everyone,
             cause: Signal::Join,
+            stepped_at: None,
             calm_since: None,
             patience: Default::default(),
             slots: None,
@@ -285,17 +331,33 @@ impl Gate {
     /// Takes the pressures of this second and says what it does about them, and why.
     pub fn press(&mut self, pressures: &Pressures, now: Instant) -> Vec<(Act, Signal)> {
         let mut acts = Vec::new();
-        let (worst, pressure) = pressures.worst(self.refuse_at);
+        let lately = pressures.lately(self.refuse_at);
+        let are_samples_new = self.stepped_at.is_none_or(|at| now.saturating_duration_since(at) >= SAMPLES_NEW_AFTER);
+        let last_second = pressures.last_second(self.refuse_at, are_samples_new);
         let next = self.step.higher();
-        let calm = self.step != Step::Everyone && pressure < self.step.threshold(self.refuse_at) - EASED_BY;
+        let (worst, pressure) = match next {
+            Step::Everyone | Step::RefuseListeners => lately,
+            Step::RefuseGuests | Step::RefuseHosts => last_second,
+        };
+        let (is_calm, calm_for) = match self.step {
+            Step::Everyone => (false, CALM_FOR),
+            Step::RefuseListeners | Step::RefuseGuests => {
+                let below = self.step.threshold(self.refuse_at) - EASED_BY;
+                (lately.1 < below, self.patience[self.step as usize].calm_for())
+            }
+            Step::RefuseHosts => {
+                let (_, pressure) = pressures.last_second(self.refuse_at, true);
+                (pressure < Step::RefuseGuests.threshold(self.refuse_at), Duration::ZERO)
+            }
+        };
         if next != self.step && pressure >= next.threshold(self.refuse_at) {
-            (self.step, self.cause, self.calm_since) = (next, worst, None);
+            (self.step, self.cause, self.calm_since, self.stepped_at) = (next, worst, None, Some(now));
             self.patience[next as usize].taken(now);
             acts.push((next.refusing(), worst));
-        } else if lasted(&mut self.calm_since, calm, now, self.patience[self.step as usize].calm_for()) {
+        } else if lasted(&mut self.calm_since, is_calm, now, calm_for) {
             acts.push((self.step.admitting(), self.cause));
             self.patience[self.step as usize].left(now);
-            (self.step, self.calm_since) = (self.step.lower(), None);
+            (self.step, self.calm_since, self.stepped_at) = (self.step.lower(), None, Some(now));
         }
         acts.extend(self.climb(pressures, now));
         acts
@@ -357,6 +419,8 @@ const GUESTS_SHARE: f64 = 7.0 / 15.0;
 const HOSTS_SHARE: f64 = 12.0 / 15.0;
 /// From this share of its CPU on, what is late is the process's own doing.
 const OWN_FROM: f64 = 0.5;
+/// A look a second: the second look after a step sees a second that began after it, with a second between.
+const SAMPLES_NEW_AFTER: Duration = Duration::from_millis(1_500);
 /// How far below its threshold a step is left.
 const EASED_BY: f64 = 0.15;
 /// And for how long it is there before.
@@ -413,11 +477,50 @@ mod tests {
         assert_eq!((trial.gate.step(), trial.gate.audience_slots()), (Step::Everyone, None));
     }
 
+    /// Seconds of a process that uses so much of its CPU.
+    fn sampled(trial: &mut Trial, signal: Signal, cpu: f64, seconds: &[(f64, f64)]) -> Vec<(usize, Act)> {
+        let mut acts = Vec::new();
+        for (second, (lately, last_second)) in seconds.iter().enumerate() {
+            let mut pressures = Pressures::default();
+            pressures.set(Signal::Cpu, cpu);
+            pressures.set_over(signal, *lately, *last_second);
+            trial.now += Duration::from_secs(1);
+            acts.extend(trial.gate.press(&pressures, trial.now).into_iter().map(|(act, _)| (second, act)));
+        }
+        acts.retain(|(_, act)| !matches!(act, Act::FewerSlots | Act::MoreSlots));
+        acts
+    }
+
     #[test]
-    fn one_bad_second_refuses_no_host_and_no_guest() {
+    fn what_was_bad_before_the_last_step_takes_no_further_one() {
+        for signal in [Signal::Join, Signal::Residence] {
+            // A stall is measured before and after a look, and stays in the window for ten seconds. The process is busy.
+            let stall = [[(50.0, 50.0); 2].as_slice(), &[(50.0, 0.1); 8], &[(0.1, 0.1); 6]].concat();
+            let acts = sampled(&mut Trial::new(), signal, 0.6, &stall);
+            assert_eq!(acts, [(0, Act::RefuseListeners), (15, Act::AdmitListeners)], "{signal:?}");
+            let lasting = sampled(&mut Trial::new(), signal, 0.6, &[(50.0, 50.0); 5]);
+            assert_eq!(lasting, [(0, Act::RefuseListeners), (2, Act::RefuseGuests), (4, Act::RefuseHosts)]);
+        }
+    }
+
+    #[test]
+    fn a_process_that_uses_little_of_its_cpu_refuses_listeners_and_nobody_else() {
+        for signal in [Signal::Join, Signal::Residence] {
+            let acts = sampled(&mut Trial::new(), signal, 0.49, &[(99.0, 99.0); 60]);
+            assert_eq!(acts, [(0, Act::RefuseListeners)], "{signal:?}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_refused_only_while_the_last_second_is_bad() {
         let mut trial = Trial::new();
-        assert_eq!(trial.second(Signal::Join, 50.0), [Act::RefuseListeners]);
-        assert_eq!(trial.seconds(Signal::Join, 0.1, 10), [Act::AdmitListeners]);
+        let acts = sampled(&mut trial, Signal::Join, 0.6, &[(50.0, 50.0); 6]);
+        assert_eq!((acts.len(), trial.gate.step()), (3, Step::RefuseHosts));
+        assert_eq!(sampled(&mut trial, Signal::Join, 0.6, &[(50.0, 0.9)]), [(0, Act::AdmitHosts)]);
+        trial.seconds(Signal::Memory, 0.98, 2);
+        assert_eq!(trial.gate.step(), Step::RefuseHosts, "space is short as long as it is");
+        assert_eq!(trial.second(Signal::Memory, 0.93), []);
+        assert_eq!(trial.second(Signal::Memory, 0.91), [Act::AdmitHosts]);
     }
 
     #[test]
@@ -443,6 +546,7 @@ mod tests {
         let mut trial = Trial::new();
         assert_eq!(trial.seconds(Signal::Residence, 9.0, 10), [Act::RefuseListeners, Act::FewerSlots]);
         let mut busy = Pressures::default();
+        // It was late all the time.
         busy.set(Signal::Residence, 9.0);
         busy.set(Signal::Media, 0.6);
         let acts = trial.gate.press(&busy, trial.now + Duration::from_secs(1));

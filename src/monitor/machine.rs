@@ -14,10 +14,14 @@ use crate::runtime::descriptors;
 pub(super) struct Usage {
     /// Cores used by the process, over the last two seconds.
     pub(super) cores_used: f64,
+    /// The same since the last reading.
+    pub(super) cores_used_now: f64,
     /// Cores it may use.
     pub(super) cores: f64,
     /// Of one core, what the busiest media worker used over the last two seconds.
     pub(super) worker: f64,
+    /// The same since the last reading.
+    pub(super) worker_now: f64,
     /// Of what it may have: memory.
     pub(super) memory: f64,
     /// Of what it may have: descriptors.
@@ -50,19 +54,22 @@ impl Machine {
         while self.past.get(1).is_some_and(|(at, _, _)| now.saturating_duration_since(*at) >= CPU_OVER) {
             self.past.pop_front();
         }
-        let (mut cores_used, mut worker) = (0.0, 0.0f64);
-        if let Some((at, before, workers_before)) = self.past.front() {
-            let passed = now.saturating_duration_since(*at).as_secs_f64().max(0.001);
-            let share = |now: Duration, before: Duration| now.saturating_sub(before).as_secs_f64() / passed;
-            cores_used = share(used, *before);
-            worker = by_worker.iter().zip(workers_before).map(|(now, before)| share(*now, *before)).fold(0.0, f64::max);
-        }
+        // Of the process, and of its busiest worker.
+        let since = |past: Option<&(Instant, Duration, Vec<Duration>)>| {
+            past.map_or((0.0, 0.0f64), |(at, before, workers_before)| {
+                let passed = now.saturating_duration_since(*at).as_secs_f64().max(0.001);
+                let share = |now: Duration, before: Duration| now.saturating_sub(before).as_secs_f64() / passed;
+                let workers = by_worker.iter().zip(workers_before).map(|(now, before)| share(*now, *before));
+                // A worker of a process that may use half a core has half a core at most.
+                (share(used, *before), workers.fold(0.0, f64::max) / cores.min(1.0))
+            })
+        };
+        let (cores_used, worker) = since(self.past.front());
+        let (cores_used_now, worker_now) = since(self.past.back());
         self.past.push_back((now, used, by_worker));
-        // A worker of a process that may use half a core has half a core at most.
-        let worker = worker / cores.min(1.0);
         let memory = share_of(resident_bytes(), least(limits.memory, machine_bytes()));
         let descriptors = share_of(descriptors::open(), descriptors::most());
-        Usage { cores_used, cores, worker, memory, descriptors }
+        Usage { cores_used, cores_used_now, cores, worker, worker_now, memory, descriptors }
     }
 
     fn worker_cpu(&mut self) -> Vec<Duration> {
