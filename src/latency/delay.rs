@@ -4,6 +4,9 @@
 //! mouth ─device─ encoder ─uplink─► server ─downlink─► jitter buffer ─device─ ear
 //!                framing          residence
 //! ```
+//!
+//! A client's word counts at its own ear only. So the mouth is made of what was measured, and the speaking side of a delay ends at an ear that is the same
+//! for everyone: no word of a listener changes what a speaker is told, and no word of a speaker what a listener is told.
 
 /// A part of the way, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,8 +50,6 @@ pub struct Mouth {
     pub uplink_ms: f64,
     /// How much audio a packet holds, in milliseconds.
     pub frame_ms: f64,
-    /// What its microphone adds and, by the same word, its loudspeaker; if it told.
-    pub device_ms: Option<f64>,
 }
 
 /// The listener's part: what it takes from the server, whoever speaks.
@@ -62,6 +63,11 @@ pub struct Ear {
     pub jitter_ms: f64,
     /// What its devices add, if it told.
     pub device_ms: Option<f64>,
+}
+
+impl Ear {
+    /// An ear beside the server, with a quiet network and usual devices. What goes on from the server to a listener is the listener's.
+    pub const NEAR: Self = Self { downlink_ms: 0.0, jitter_buffer_ms: None, jitter_ms: 0.0, device_ms: None };
 }
 
 /// One delay, term by term, in milliseconds.
@@ -79,8 +85,8 @@ impl Delay {
         let framing = frame_ms + LOOK_AHEAD_MS;
         // A buffer that nobody told of holds what its keeper needs: two jitters and a packet, and browsers never much less than 40 ms.
         let guess = JITTER_BUFFER_MIN_MS.max(2.0 * sound(ear.jitter_ms) + framing);
-        // A half of each, as the way begins at one and ends at the other.
-        let half = |told: Option<f64>| told.map_or(DEVICE_MS, sound) / 2.0;
+        // A half of each, as the way begins at one and ends at the other. What the mouth's adds only its owner could tell.
+        let devices = DEVICE_MS / 2.0 + ear.device_ms.map_or(DEVICE_MS, sound) / 2.0;
         Self {
             terms: [
                 sound(mouth.uplink_ms),
@@ -88,7 +94,7 @@ impl Delay {
                 sound(residence_ms),
                 sound(ear.downlink_ms),
                 ear.jitter_buffer_ms.map_or(guess, sound),
-                half(mouth.device_ms) + half(ear.device_ms),
+                devices,
             ],
             estimated: ear.jitter_buffer_ms.is_none(),
         }
@@ -142,7 +148,7 @@ mod tests {
 
     fn near() -> (Mouth, Ear) {
         (
-            Mouth { uplink_ms: 30.0, frame_ms: 20.0, device_ms: None },
+            Mouth { uplink_ms: 30.0, frame_ms: 20.0 },
             Ear { downlink_ms: 25.0, jitter_buffer_ms: Some(50.0), jitter_ms: 2.0, device_ms: None },
         )
     }
@@ -171,15 +177,15 @@ mod tests {
     proptest! {
         #[test]
         fn no_word_of_a_client_makes_a_delay_something_else_than_a_number(
-            numbers in proptest::array::uniform7(proptest::num::f64::ANY), told in any::<[bool; 3]>(),
+            numbers in proptest::array::uniform7(proptest::num::f64::ANY), told in any::<[bool; 2]>(),
         ) {
             let [up, frame, residence, down, jitter, buffer, device] = numbers;
-            let mouth = Mouth { uplink_ms: up, frame_ms: frame, device_ms: told[0].then_some(device) };
+            let mouth = Mouth { uplink_ms: up, frame_ms: frame };
             let ear = Ear {
                 downlink_ms: down,
-                jitter_buffer_ms: told[1].then_some(buffer),
+                jitter_buffer_ms: told[0].then_some(buffer),
                 jitter_ms: jitter,
-                device_ms: told[2].then_some(device),
+                device_ms: told[1].then_some(device),
             };
             let delay = Delay::between(&mouth, residence, &ear);
             prop_assert!(delay.total_ms().is_finite() && delay.total_ms() >= 0.0);

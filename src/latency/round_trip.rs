@@ -33,6 +33,14 @@ impl Source {
         }
     }
 
+    /// Whether the server measured it, by what it sent and what came back.
+    fn is_measured(self) -> bool {
+        match self {
+            Self::Reports | Self::ReferenceTime | Self::Handshake => true,
+            Self::Client => false,
+        }
+    }
+
     /// How old a measurement may be. Reports come every few seconds; a handshake comes once, and is all there is until one comes.
     fn age_max(self) -> Duration {
         match self {
@@ -72,7 +80,16 @@ impl RoundTrip {
 
     /// The best that is known and fresh.
     pub fn best(&self, now: Instant) -> Option<(Duration, Source)> {
-        Source::ALL.into_iter().find_map(|source| {
+        self.best_of(Source::ALL, now)
+    }
+
+    /// The best that is known and fresh without the client's word.
+    pub fn measured_best(&self, now: Instant) -> Option<(Duration, Source)> {
+        self.best_of(Source::ALL.into_iter().filter(|source| source.is_measured()), now)
+    }
+
+    fn best_of(&self, sources: impl IntoIterator<Item = Source>, now: Instant) -> Option<(Duration, Source)> {
+        sources.into_iter().find_map(|source| {
             let estimate = self.estimates[source as usize]?;
             (now.saturating_duration_since(estimate.at) <= source.age_max()).then_some((estimate.smoothed, source))
         })
@@ -86,8 +103,17 @@ impl RoundTrip {
 
     /// What one way takes, in milliseconds.
     pub fn one_way_ms(&self, now: Instant) -> Option<f64> {
-        self.best(now).map(|(round_trip, _)| round_trip.as_secs_f64() * 500.0)
+        self.best(now).map(one_way)
     }
+
+    /// The same without the client's word: what others are told of this way.
+    pub fn measured_one_way_ms(&self, now: Instant) -> Option<f64> {
+        self.measured_best(now).map(one_way)
+    }
+}
+
+fn one_way((round_trip, _): (Duration, Source)) -> f64 {
+    round_trip.as_secs_f64() * 500.0
 }
 
 impl Estimate {
@@ -137,6 +163,7 @@ mod tests {
         round_trip.measured(ms(141), Source::Client, now + ms(19_000));
         let later = now + ms(20_001);
         assert_eq!(round_trip.best(later).map(|(_, source)| source), Some(Source::Client), "reports are too old");
+        assert_eq!(round_trip.measured_one_way_ms(later), Some(90.0), "the client's word is left out");
         assert_eq!(round_trip.best(now + ms(40_000)).map(|(_, source)| source), Some(Source::Handshake));
         assert_eq!(round_trip.best(now + ms(90_000)), None);
     }

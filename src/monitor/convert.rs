@@ -134,7 +134,7 @@ mod tests {
         for theirs in JoinKind::ALL {
             assert_eq!(kind(theirs).label(), theirs.label());
         }
-        let mouth = Mouth { uplink_ms: 150.4, frame_ms: 20.0, device_ms: None };
+        let mouth = Mouth { uplink_ms: 150.4, frame_ms: 20.0 };
         let ear = Ear { downlink_ms: 10.0, jitter_buffer_ms: None, jitter_ms: 0.0, device_ms: None };
         let delay = Delay::between(&mouth, 0.0, &ear);
         for class in Class::ALL {

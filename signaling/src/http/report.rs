@@ -1,4 +1,4 @@
-//! Reports are what the client of one socket says it measured: taken if they can be, refused with a reason if not.
+//! Reports are what the client of one socket says it measured: taken if they can be, refused with a reason if not. A time beyond what it can be is cut.
 //!
 //! Pure: the time is an argument. What a report is good for is the latency monitor's business.
 
@@ -66,12 +66,12 @@ impl Reports {
         self.compare(stats, now)?;
         let tells_join_again = stats.join_ms.is_some() && self.has_told_join;
         self.has_told_join |= stats.join_ms.is_some();
-        let time = |ms: Option<f64>| ms.map(|ms| Duration::from_secs_f64(ms / 1000.0));
+        let time = |ms: Option<f64>, most: Duration| ms.map(|ms| Duration::from_secs_f64(ms / 1000.0).min(most));
         let report = ClientReport {
-            rtt: time(stats.rtt_ms),
-            jitter_buffer: time(stats.jitter_buffer_ms),
-            device: time(stats.device_ms),
-            join: time(stats.join_ms).filter(|_| !tells_join_again),
+            rtt: time(stats.rtt_ms, ROUND_TRIP_MAX),
+            jitter_buffer: time(stats.jitter_buffer_ms, JITTER_BUFFER_MAX),
+            device: time(stats.device_ms, DEVICE_MAX),
+            join: time(stats.join_ms, JOIN_MAX).filter(|_| !tells_join_again),
             lost: stats.lost,
             received: stats.received,
         };
@@ -133,6 +133,18 @@ impl NotTaken {
     }
 }
 
+/// Nobody talks by a path that takes longer.
+const ROUND_TRIP_MAX: Duration = Duration::from_secs(10);
+
+/// Browsers' jitter buffers hold 200 packets of 20 ms at most.
+const JITTER_BUFFER_MAX: Duration = Duration::from_secs(4);
+
+/// The slowest wireless headsets add a third of this.
+const DEVICE_MAX: Duration = Duration::from_secs(1);
+
+/// A transport that has no keys by then is given up.
+const JOIN_MAX: Duration = Duration::from_secs(40);
+
 /// What no listener can be sent in a second: 32 seats with a packet each 2.5 ms, the shortest that Opus has.
 const PACKETS_PER_SECOND_MAX: u64 = 32 * 400;
 
@@ -169,6 +181,16 @@ mod tests {
         assert_eq!(reports.judge(&stats, true, || Ok(()), now), Ok(Taken { report, tells_join_again: false }));
         let again = Taken { report: ClientReport { join: None, ..report }, tells_join_again: true };
         assert_eq!(reports.judge(&stats, true, || Ok(()), now), Ok(again));
+    }
+
+    #[test]
+    fn a_time_beyond_what_it_can_be_is_cut() {
+        let (mut reports, now) = begun();
+        let most = Some(60_000.0);
+        let stats = Stats { rtt_ms: most, jitter_buffer_ms: most, device_ms: most, join_ms: most, ..Stats::default() };
+        let report = reports.judge(&stats, true, || Ok(()), now).unwrap().report;
+        let told = [report.rtt, report.jitter_buffer, report.device, report.join];
+        assert_eq!(told, [10, 4, 1, 40].map(|seconds| Some(Duration::from_secs(seconds))));
     }
 
     #[test]

@@ -2,6 +2,9 @@
 //!
 //! It is told facts as they come and looks at everyone once a second. What it then answers is news only: a state that has changed for the one
 //! who has it, and those on stage who begin or cease to lag.
+//!
+//! What a client says of itself counts for the delay that this client is told, as it hears others. It counts for nobody else: neither how a speaker is
+//! heard, nor what a room's figures are.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -117,7 +120,7 @@ pub struct Seated {
 pub struct Look {
     /// What has changed.
     pub news: Vec<News>,
-    /// The delay of each one who hears someone, in milliseconds.
+    /// The delay of each one who hears someone, in milliseconds, without any client's word.
     pub heard_ms: Vec<u32>,
 }
 
@@ -128,7 +131,7 @@ pub struct RoomSummary {
     pub people: usize,
     /// Those who have a delay, by how it feels.
     pub classes: [u32; 3],
-    /// Median, 95th percentile and greatest, in milliseconds.
+    /// Median, 95th percentile and greatest, in milliseconds, without any client's word.
     pub mouth_to_ear_ms: Option<[u32; 3]>,
 }
 
@@ -185,10 +188,18 @@ struct Room {
 struct Voice {
     csrc: u32,
     key: u64,
+    worker: u16,
     mouth: Mouth,
-    /// How those hear it who are on stage themselves, and how the others do: the delay, and the person.
-    seated: Vec<(f64, u64)>,
-    audience: Vec<(f64, u64)>,
+    /// Whether anyone hears it of whom may be known.
+    is_heard: bool,
+}
+
+/// How someone hears: the worst of the voices that they hear.
+#[derive(Clone, Copy)]
+struct Hearing {
+    delay: Delay,
+    /// The worst without their client's word, if their own way was measured.
+    measured_ms: Option<f64>,
 }
 
 impl Book {
@@ -240,6 +251,11 @@ impl Book {
     /// Those in a room who have media.
     pub fn in_room(&self, room: u64) -> Vec<u64> {
         self.rooms.get(&room).map(|room| room.people.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// How many in a room have media, the hidden too.
+    pub fn people_in(&self, room: u64) -> usize {
+        self.rooms.get(&room).map_or(0, |room| room.people.len())
     }
 
     /// A room is over, and with it whoever is still in it.
@@ -337,29 +353,29 @@ impl Book {
         entry.joins.forget(now);
         let stage: HashSet<u64> = entry.stage.iter().map(|seated| seated.key).collect();
         let mut voices = voices(&self.people, &entry.stage, now);
-        let mut hearing: HashMap<u64, Delay> = HashMap::with_capacity(entry.people.len());
+        let mut hearing: HashMap<u64, Hearing> = HashMap::with_capacity(entry.people.len());
         for &key in &entry.people {
-            let Some((person, ear)) = self.people.get(&key).and_then(|person| Some((person, person.ear(now)?))) else {
+            let Some(person) = self.people.get(&key) else {
                 continue;
             };
-            if let Some(worst) = listen(&mut voices, key, person, &ear, stage.contains(&key), residence_ms) {
+            if let Some(worst) = listen(&mut voices, key, person, residence_ms, now) {
                 hearing.insert(key, worst);
             }
         }
-        let speaking: HashMap<u64, Delay> = voices
-            .into_iter()
-            .filter_map(|voice| Some((voice.key, as_heard(&self.people, voice, residence_ms, now)?)))
+        let heard = voices.into_iter().filter(|voice| voice.is_heard);
+        let speaking: HashMap<u64, Delay> = heard
+            .map(|voice| (voice.key, Delay::between(&voice.mouth, of_worker(residence_ms, voice.worker), &Ear::NEAR)))
             .collect();
         let mut news = Vec::new();
         for &key in &entry.people {
-            let (heard, spoken) = (hearing.get(&key), speaking.get(&key));
+            let (heard, spoken) = (hearing.get(&key).map(|heard| &heard.delay), speaking.get(&key));
             if let Some(person) = self.people.get_mut(&key) {
                 person.judge(worse(heard, spoken), self.edges, now);
                 news.extend(person.news(key, stage.contains(&key), self.edges, now));
             }
         }
         entry.summary = summary(&entry.people, &self.people, &hearing);
-        Look { news, heard_ms: hearing.values().map(whole_ms).collect() }
+        Look { news, heard_ms: hearing.values().filter_map(|heard| heard.measured_ms).map(whole_ms).collect() }
     }
 
     /// The rooms there are.
@@ -408,6 +424,12 @@ impl Book {
 }
 
 impl Person {
+    /// The ear as it was measured, without the client's word.
+    fn measured_ear(&self, now: Instant) -> Option<Ear> {
+        let downlink_ms = self.round_trip.measured_one_way_ms(now)?;
+        Some(Ear { downlink_ms, jitter_buffer_ms: None, jitter_ms: self.jitter_ms, device_ms: None })
+    }
+
     fn ear(&self, now: Instant) -> Option<Ear> {
         let fresh = |(ms, at): (f64, Instant)| (now.saturating_duration_since(at) <= REPORT_AGE_MAX).then_some(ms);
         Some(Ear {
@@ -477,51 +499,36 @@ impl Person {
 fn voices(people: &HashMap<u64, Person>, stage: &[Seated], now: Instant) -> Vec<Voice> {
     let voice = |seated: &Seated| {
         let person = people.get(&seated.key)?;
-        let mouth = Mouth {
-            uplink_ms: person.round_trip.one_way_ms(now)?,
-            frame_ms: person.frame_ms,
-            device_ms: person.device_ms,
-        };
-        Some(Voice { csrc: seated.csrc, key: seated.key, mouth, seated: Vec::new(), audience: Vec::new() })
+        let mouth = Mouth { uplink_ms: person.round_trip.measured_one_way_ms(now)?, frame_ms: person.frame_ms };
+        Some(Voice { csrc: seated.csrc, key: seated.key, worker: person.worker, mouth, is_heard: false })
     };
     stage.iter().filter_map(voice).collect()
 }
 
 /// Lets someone hear the voices that their slots carry, and answers with the worst delay among them. Of who is hidden the voices do not know.
-fn listen(
-    voices: &mut [Voice],
-    key: u64,
-    person: &Person,
-    ear: &Ear,
-    is_on_stage: bool,
-    residence_ms: &[f64],
-) -> Option<Delay> {
+fn listen(voices: &mut [Voice], key: u64, person: &Person, residence_ms: &[f64], now: Instant) -> Option<Hearing> {
+    let ear = person.ear(now)?;
+    let measured_ear = person.measured_ear(now);
     let residence = of_worker(residence_ms, person.worker);
     let mut worst: Option<(f64, Delay)> = None;
+    let mut measured_ms = None;
     for csrc in &person.hears {
         // A stage has at most 32 seats.
         let Some(voice) = voices.iter_mut().find(|voice| voice.csrc == *csrc && voice.key != key) else {
             continue;
         };
-        let delay = Delay::between(&voice.mouth, residence, ear);
+        let delay = Delay::between(&voice.mouth, residence, &ear);
         let total = delay.total_ms();
-        if !person.hidden {
-            if is_on_stage { &mut voice.seated } else { &mut voice.audience }.push((total, key));
+        voice.is_heard |= !person.hidden;
+        if let Some(ear) = &measured_ear {
+            let total = Delay::between(&voice.mouth, residence, ear).total_ms();
+            measured_ms = Some(measured_ms.map_or(total, |worst: f64| worst.max(total)));
         }
         if worst.is_none_or(|(most, _)| total > most) {
             worst = Some((total, delay));
         }
     }
-    worst.map(|(_, delay)| delay)
-}
-
-/// The median of how someone is heard: by those on stage, or by all if none of them does.
-fn as_heard(people: &HashMap<u64, Person>, voice: Voice, residence_ms: &[f64], now: Instant) -> Option<Delay> {
-    let mut heard = if voice.seated.is_empty() { voice.audience } else { voice.seated };
-    let middle = heard.len().checked_sub(1)? / 2;
-    let (_, &mut (_, listener), _) = heard.select_nth_unstable_by(middle, |one, other| one.0.total_cmp(&other.0));
-    let person = people.get(&listener)?;
-    Some(Delay::between(&voice.mouth, of_worker(residence_ms, person.worker), &person.ear(now)?))
+    worst.map(|(_, delay)| Hearing { delay, measured_ms })
 }
 
 fn worse(hearing: Option<&Delay>, speaking: Option<&Delay>) -> Option<(Delay, Side)> {
@@ -547,7 +554,7 @@ fn has_overtaken(delay: &Delay, told: Term) -> bool {
     greatest - before >= OVERTAKEN_MS.max(before * OVERTAKEN_SHARE)
 }
 
-fn summary(keys: &HashSet<u64>, people: &HashMap<u64, Person>, hearing: &HashMap<u64, Delay>) -> RoomSummary {
+fn summary(keys: &HashSet<u64>, people: &HashMap<u64, Person>, hearing: &HashMap<u64, Hearing>) -> RoomSummary {
     let mut summary = RoomSummary::default();
     let mut heard_ms = Vec::with_capacity(hearing.len());
     for key in keys {
@@ -558,13 +565,13 @@ fn summary(keys: &HashSet<u64>, people: &HashMap<u64, Person>, hearing: &HashMap
         if let Some(state) = person.state {
             summary.classes[state.class as usize] += 1;
         }
-        heard_ms.extend(hearing.get(key).map(whole_ms));
+        heard_ms.extend(hearing.get(key).and_then(|heard| heard.measured_ms).map(whole_ms));
     }
     RoomSummary { mouth_to_ear_ms: spread(&mut heard_ms), ..summary }
 }
 
-fn whole_ms(delay: &Delay) -> u32 {
-    delay.total_ms().round() as u32
+fn whole_ms(ms: f64) -> u32 {
+    ms.round() as u32
 }
 
 fn of_worker(residence_ms: &[f64], worker: u16) -> f64 {

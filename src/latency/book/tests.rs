@@ -70,6 +70,8 @@ const fn ms(millis: u64) -> Duration {
 
 /// What everyone has whose round trips are 60 ms: two ways, a packet, the server, a guessed buffer, devices.
 const USUAL_MS: f64 = 30.0 + 26.5 + 1.0 + 30.0 + 40.0 + 40.0;
+/// The same without the way from the server to a listener.
+const SPOKEN_MS: f64 = USUAL_MS - 30.0;
 
 #[test]
 fn everyone_is_told_their_delay_once_it_is_settled_and_then_nothing() {
@@ -124,22 +126,59 @@ fn a_speaker_far_away_lags_for_everyone_and_is_flagged_once() {
 }
 
 #[test]
-fn a_speaking_side_is_the_median_of_those_on_stage_who_hear() {
+fn a_speaking_side_is_what_was_measured_of_the_speaker_whoever_listens() {
     let mut trial = Trial::new();
-    // Two more listeners, far away: how they hear Ada is not how Ada is heard on stage.
-    for key in [14, 15] {
-        trial.book.enter(key, ROOM, 0, false);
-        trial.round_trip(key, 800);
-        trial.book.hears(key, vec![1]);
-    }
     trial.book.hears(ADA, Vec::new());
     trial.run(5);
     let ada = trial.state(ADA);
     assert_eq!(ada.side, Side::Speaking);
-    assert!((ada.delay.total_ms() - USUAL_MS).abs() < 1e-9, "as Ben hears her");
-    trial.book.hears(BEN, Vec::new());
+    assert!((ada.delay.total_ms() - SPOKEN_MS).abs() < 1e-9, "{ada:?}");
+    // All who hear her are far away, by whatever they send: they lag, and she does not.
+    for key in [BEN, CLEO] {
+        let _ = [trial.round_trip(key, 2_000), trial.round_trip(key, 2_000)];
+        let uneven = Link { loss: 0.3, jitter: ms(5_000) };
+        trial.book.measured(key, &Sample { down: Some(uneven), ..Sample::default() }, trial.now);
+    }
     trial.run(5);
-    assert!(trial.state(ADA).delay.total_ms() > 500.0, "now those who are left are far away, by the median");
+    assert!((trial.state(ADA).delay.total_ms() - SPOKEN_MS).abs() < 1e-9);
+    assert_eq!([ADA, BEN, CLEO].map(|key| trial.state(key).class), [Class::Natural, Class::Laggy, Class::Laggy]);
+}
+
+#[test]
+fn a_client_that_lies_about_itself_moves_nothing_but_what_it_is_told() {
+    let told = |trial: &Trial| {
+        let others = [ADA, BEN].map(|key| trial.book.person(key, trial.now));
+        (others, trial.book.summary(ROOM).and_then(|room| room.mouth_to_ear_ms))
+    };
+    let lie = Report { round_trip: Some(ms(60_000)), jitter_buffer: Some(ms(60_000)), device: Some(ms(60_000)) };
+    for liars in [vec![CLEO], vec![CLEO, 14, 15, 16]] {
+        let mut trial = Trial::new();
+        for &key in &liars {
+            trial.book.enter(key, ROOM, 0, false);
+            trial.round_trip(key, 60);
+            trial.book.hears(key, vec![1, 2]);
+        }
+        trial.run(6);
+        let before = told(&trial);
+        for _ in 0..10 {
+            liars.iter().for_each(|key| trial.book.reported(*key, &lie, trial.now));
+            let news = trial.run(1);
+            let liars = &liars;
+            let is_theirs = |news: &News| matches!(news, News::Delay { key, .. } if liars.contains(key));
+            assert!(news.iter().all(|(_, news)| is_theirs(news)), "{news:?}");
+        }
+        assert_eq!(told(&trial), before);
+        assert_eq!(trial.state(CLEO).class, Class::Laggy, "believed for itself");
+    }
+    // And a liar on stage is heard as before.
+    let mut trial = Trial::new();
+    trial.run(6);
+    let before = trial.book.person(CLEO, trial.now);
+    for _ in 0..10 {
+        trial.book.reported(ADA, &lie, trial.now);
+        trial.run(1);
+    }
+    assert_eq!(trial.book.person(CLEO, trial.now), before);
 }
 
 #[test]
@@ -162,7 +201,7 @@ fn who_is_hidden_hears_and_nobody_can_tell() {
     trial.round_trip(CLEO, 60);
     trial.book.hears(CLEO, vec![1]);
     trial.run(5);
-    assert!((trial.state(ADA).delay.total_ms() - USUAL_MS).abs() < 1e-9, "as Cleo hears her");
+    assert!((trial.state(ADA).delay.total_ms() - SPOKEN_MS).abs() < 1e-9, "Cleo hears her");
     let usual = USUAL_MS.round() as u32;
     let both = RoomSummary { people: 2, classes: [2, 0, 0], mouth_to_ear_ms: Some([usual; 3]) };
     assert_eq!(trial.book.summary(ROOM), Some(&both));
