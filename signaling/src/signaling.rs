@@ -23,7 +23,7 @@ use crate::{
     monitor::LatencyEvent,
     paces::Paces,
     protocol::server::{self, LimitsJson},
-    room::{Calendar, Refusal, Room, Settings},
+    room::{Calendar, Refusal, RoleCounts, Room, Settings},
     rooms::{
         directory::{Creation, Directory, RoomContext},
         handle::RoomHandle,
@@ -197,6 +197,14 @@ impl Signaling {
     #[must_use]
     pub fn population(&self) -> Population {
         self.shared.directory.population()
+    }
+
+    /// How many people are in a room, the hidden too.
+    #[must_use]
+    pub fn people_in(&self, room: &RoomId) -> usize {
+        let RoleCounts { hosts, guests, listeners } =
+            self.shared.directory.find(room).map(|handle| handle.roles.counts()).unwrap_or_default();
+        hosts + guests + listeners
     }
 
     /// From now on new sessions and rooms are refused with `draining`; what is there goes on.

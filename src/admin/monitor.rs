@@ -18,5 +18,5 @@ pub(super) async fn page() -> Response {
 }
 
 pub(super) async fn figures(State(admin): State<Arc<Admin>>) -> Json<Page> {
-    Json(admin.monitor.page())
+    Json(admin.monitor.page(&admin.signaling))
 }

@@ -82,6 +82,17 @@ impl Stage {
             Self::Played => "played",
         }
     }
+
+    /// Whether it ends by our act. All others end when a client has sent something: the newcomer, or for the first packet whoever speaks. Their time is
+    /// told, and is not the server's. How long their datagrams wait here is measured for each datagram.
+    pub fn is_servers(self) -> bool {
+        match self {
+            Self::Upgrade | Self::Answer => true,
+            Self::Join | Self::FirstCheck | Self::Ice | Self::Dtls | Self::Keys | Self::FirstPacket | Self::Played => {
+                false
+            }
+        }
+    }
 }
 
 /// What completes a join.
@@ -149,20 +160,22 @@ pub struct Joined {
     pub kind: Kind,
     /// What completed it.
     pub end: End,
+    /// Whether the newcomer has media.
+    pub has_media: bool,
     /// From its start to its end.
     pub total: Duration,
-    /// The server's own part between reading the join and having written the welcome.
+    /// The server's own part between reading the join and writing the welcome.
     pub answering: Duration,
     /// By stage, since the start.
     since_start: [Option<Duration>; 9],
 }
 
 impl Joined {
-    /// A join that ends with its welcome.
-    pub fn by_welcome(arrival: &Arrival, answered_at: Instant) -> Self {
+    /// A join that ends with its welcome: of somebody without media, or of a session that goes on.
+    pub fn by_welcome(arrival: &Arrival, has_media: bool, answered_at: Instant) -> Self {
         let mut reached = arrival.stages();
         reached[Stage::Answer as usize] = Some(answered_at);
-        Self::new(arrival, End::Welcome, answered_at, answered_at, &reached)
+        Self { has_media, ..Self::new(arrival, End::Welcome, answered_at, answered_at, &reached) }
     }
 
     fn new(
@@ -176,6 +189,7 @@ impl Joined {
         Self {
             kind: arrival.kind,
             end,
+            has_media: true,
             // The end of the engine's part may be known of earlier than the end of the welcome's writing.
             total: ended_at.max(answered_at).saturating_duration_since(start),
             answering: answered_at.saturating_duration_since(arrival.joined_at),
@@ -198,6 +212,20 @@ impl Joined {
     pub fn slowest(&self) -> (Stage, Duration) {
         let longest = self.stages().max_by_key(|(_, _, own)| *own);
         longest.map_or((Stage::Join, Duration::ZERO), |(stage, _, own)| (stage, own))
+    }
+
+    /// The server's own part: all stages that end by its act.
+    pub fn own_part(&self) -> Duration {
+        self.servers().map(|(_, own)| own).sum()
+    }
+
+    /// The stage of the server's part that took longest.
+    pub fn slowest_of_server(&self) -> Stage {
+        self.servers().max_by_key(|(_, own)| *own).map_or(Stage::Answer, |(stage, _)| stage)
+    }
+
+    fn servers(&self) -> impl Iterator<Item = (Stage, Duration)> {
+        self.stages().filter(|(stage, _, _)| stage.is_servers()).map(|(stage, _, own)| (stage, own))
     }
 }
 
@@ -434,8 +462,28 @@ mod tests {
         let warm = joined(joins.answered(1, arrival(Kind::Warm, start), start + ms(80)));
         assert_eq!(warm.total, ms(180));
         assert!(warm.stages().all(|(stage, _, _)| stage != Stage::Upgrade));
-        let resumed = Joined::by_welcome(&arrival(Kind::Resume, start), start + ms(90));
+        let resumed = Joined::by_welcome(&arrival(Kind::Resume, start), true, start + ms(90));
         assert_eq!((resumed.total, resumed.end), (ms(90), End::Welcome));
+    }
+
+    #[test]
+    fn whatever_a_client_waits_for_by_itself_is_not_the_servers_part() {
+        let start = crate::runtime::clock::now();
+        let mut joins = Joins::default();
+        joins.asked(1, start + ms(1_005));
+        // It waits before each thing that it sends: its join, its first check, its nomination, its first and its last flight.
+        let arrival =
+            Arrival { upgraded_at: start + ms(2), joined_at: start + ms(1_000), ..arrival(Kind::Cold, start) };
+        joins.answered(1, arrival, start + ms(1_008));
+        for (stage, after) in
+            [(Stage::FirstCheck, 900), (Stage::Ice, 1_900), (Stage::Dtls, 2_900), (Stage::Keys, 3_900)]
+        {
+            joins.reached(1, stage, ms(after));
+        }
+        joins.reached(1, Stage::FirstPacket, ms(8_000));
+        let joined = joined(joins.ended(1, End::Audio, ms(8_000)));
+        assert_eq!((joined.total, joined.own_part()), (ms(9_005), ms(2 + 8)));
+        assert_eq!((joined.slowest().0, joined.slowest_of_server()), (Stage::FirstPacket, Stage::Answer));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, core::Collector,
+    Counter, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, core::Collector,
 };
 
 use crate::latency::class::Class;
@@ -29,6 +29,7 @@ pub struct LatencyMetrics {
     acts: IntCounterVec,
     refused: IntCounterVec,
     residence: GaugeVec,
+    stood_still: Counter,
 }
 
 impl LatencyMetrics {
@@ -100,13 +101,17 @@ impl LatencyMetrics {
                 "From the kernel's receiving of a packet to sending what it caused, over the last 10 s.",
                 &["worker", "quantile"],
             )?,
+            stood_still: Counter::new(
+                "podium_standstill_seconds_total",
+                "Time in which the process did not run though it was there. It counts against nobody.",
+            )?,
         };
         metrics.show_all_labels();
         Ok(metrics)
     }
 
     pub(super) fn register(&self, registry: &Registry) -> prometheus::Result<()> {
-        let families: [Box<dyn Collector>; 15] = [
+        let families: [Box<dyn Collector>; 16] = [
             Box::new(self.stages.clone()),
             Box::new(self.joins.clone()),
             Box::new(self.slow.clone()),
@@ -122,6 +127,7 @@ impl LatencyMetrics {
             Box::new(self.acts.clone()),
             Box::new(self.refused.clone()),
             Box::new(self.residence.clone()),
+            Box::new(self.stood_still.clone()),
         ];
         families.into_iter().try_for_each(|family| registry.register(family))
     }
@@ -189,6 +195,11 @@ impl LatencyMetrics {
         counter.inc_by(total.saturating_sub(counter.get()));
     }
 
+    /// How long the process stood still since it was started.
+    pub fn stood_still(&self, in_all: Duration) {
+        self.stood_still.inc_by((in_all.as_secs_f64() - self.stood_still.get()).max(0.0));
+    }
+
     /// Something was done.
     pub fn acted(&self, act: Act) {
         self.acts.with_label_values(&[act.label()]).inc();
@@ -246,7 +257,7 @@ mod tests {
             for stage in Stage::ALL {
                 metrics.stages.with_label_values(&[stage.label(), kind.label()]);
             }
-            metrics.joined(&Joined::by_welcome(&arrival, now), true);
+            metrics.joined(&Joined::by_welcome(&arrival, true, now), true);
         }
         for opening in ["seated", "unmuted"] {
             metrics.on_mic(opening, Duration::ZERO);

@@ -266,13 +266,16 @@ impl Monitor {
     fn joined(&self, known: &mut Known, joined: &Joined, now: Instant) {
         let is_slow = joined.total > Duration::from_millis(self.config.join_ms);
         self.metrics.joined(joined, is_slow);
-        known.recent.joined(joined, is_slow, now);
+        known.recent.joined(joined, now);
+        let own_part = joined.own_part();
+        known.recent.served(joined, own_part > Duration::from_millis(self.config.server_ms), now);
         if is_slow {
             let (stage, own) = joined.slowest();
             tracing::info!(
                 kind = joined.kind.label(),
                 end = joined.end.label(),
                 total_ms = joined.total.as_millis(),
+                server_ms = own_part.as_millis(),
                 stage = stage.label(),
                 stage_ms = own.as_millis(),
                 answer_ms = joined.answering.as_millis(),
@@ -382,7 +385,10 @@ impl LatencyMonitor for Monitor {
                 self.settle(&mut known, key, outcome, at);
             }
             // A resume has its media, and who offers none wants none.
-            None => self.joined(&mut known, &Joined::by_welcome(&arrival, at), at),
+            None => {
+                let has_media = known.people.key_of(session).is_some();
+                self.joined(&mut known, &Joined::by_welcome(&arrival, has_media, at), at);
+            }
         }
     }
 

@@ -4,12 +4,13 @@
 //! {
 //!   "budgets": { "join_ms": 600, "natural_ms": 200, "laggy_ms": 500, "server_ms": 150, "residence_ms": 20 },
 //!   "rooms": [
-//!     { "room": "demo", "people": 12, "classes": [10, 1, 1], "mouth_to_ear_ms": [120, 180, 230], "joins": [14, 1], "join_ms": [180, 300, 420] }
+//!     { "room": "demo", "people": 12, "without_audio": 3, "classes": [10, 1, 1], "mouth_to_ear_ms": [120, 180, 230], "joins": [14, 1], "join_ms": [180, 300, 420] }
 //!   ],
 //!   "rooms_total": 1,
 //!   "classes": [10, 1, 1],
 //!   "qualities": [9, 2, 1, 0],
-//!   "joins": [{ "kind": "cold", "stage": "answer", "count": 14, "p50_ms": 12.5, "p95_ms": 30.0 }],
+//!   "people": { "with_audio": 12, "without_audio": 3 },
+//!   "joins": [{ "kind": "cold", "media": true, "stage": "answer", "count": 14, "p50_ms": 12.5, "p95_ms": 30.0 }],
 //!   "workers": [
 //!     { "index": 0, "busy": 0.12, "residence_p50_ms": 0.05, "residence_p95_ms": 0.2, "transports": 12, "packets_per_s": 1500.0, "silent_ms": 12 }
 //!   ],
@@ -24,9 +25,10 @@
 //!
 //! `rooms` holds the worst [`ROOMS_SHOWN`], the worst first. `classes` counts natural, ok, laggy; `qualities` excellent, good, poor, lost.
 //! `mouth_to_ear_ms` and `join_ms` are median, 95th percentile and greatest; `joins` of a room is how many came to an end in the last hour and how
-//! many failed. The `joins` of the whole server are those of the last 10 minutes: `kind` is `cold`, `warm` or `resume`; `stage` is `upgrade`, `join`,
-//! `answer`, `first_check`, `ice`, `dtls`, `keys`, `first_packet`, each its own time since the stage before, `played`, by the client's word and since
-//! the start, or `total`. `step` is
+//! many failed. `people` of a room are those with media, `without_audio` all others in it. The `joins` of the whole server are those of the last 10
+//! minutes: `kind` is `cold`, `warm` or `resume`; `media` is whether the newcomer has media; `stage` is `upgrade`, `join`, `answer`, `first_check`,
+//! `ice`, `dtls`, `keys`, `first_packet`, each its own time since the stage before, `played`, by the client's word and since the start, `server`, all
+//! stages that end by the server's act (`upgrade` and `answer`), or `total`. `step` is
 //! `everyone`, `refuse_listeners`, `refuse_guests` or `refuse_hosts`. `acts` are those of the last hour, the newest first.
 
 use serde::Serialize;
@@ -44,7 +46,9 @@ pub struct Page {
     pub classes: [u32; 3],
     /// Everyone whose connection is known: excellent, good, poor, lost.
     pub qualities: [u32; 4],
-    /// Joins of the last 10 minutes by kind and stage.
+    /// How many there are.
+    pub people: People,
+    /// Joins of the last 10 minutes by kind, media and stage.
     pub joins: Vec<JoinRow>,
     /// The media workers.
     pub workers: Vec<WorkerRow>,
@@ -69,6 +73,15 @@ pub struct Budgets {
     pub residence_ms: u64,
 }
 
+/// Everyone in all rooms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct People {
+    /// Those who have media.
+    pub with_audio: usize,
+    /// All others.
+    pub without_audio: usize,
+}
+
 /// A room.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct RoomRow {
@@ -76,6 +89,8 @@ pub struct RoomRow {
     pub room: String,
     /// Those in it who have media.
     pub people: usize,
+    /// All others in it.
+    pub without_audio: usize,
     /// By how it feels: natural, ok, laggy.
     pub classes: [u32; 3],
     /// Median, 95th percentile, greatest.
@@ -91,7 +106,9 @@ pub struct RoomRow {
 pub struct JoinRow {
     /// `cold`, `warm`, `resume`.
     pub kind: &'static str,
-    /// Which stage, or `total`.
+    /// Whether the newcomers have media.
+    pub media: bool,
+    /// Which stage, or `server`, or `total`.
     pub stage: &'static str,
     /// How many.
     pub count: u64,

@@ -69,6 +69,11 @@ impl People {
         Some(number)
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.named.len()
+    }
+
     pub(super) fn of(&self, key: u64) -> Option<&Named> {
         self.named.get(&key)
     }

@@ -9,79 +9,94 @@ use crate::latency::window::Window;
 /// Windows over the joins that came to an end.
 #[derive(Debug)]
 pub(super) struct Recent {
-    /// By kind: the whole, then each stage.
+    /// By kind, and with media or without: the whole, the server's part, then each stage.
     shown: Vec<Window>,
-    /// The server's own part, for the gate.
+    /// The server's part until the welcome, for the gate: over its while, and over the last second.
     answering: Window,
-    /// The whole, for the budget.
-    totals: Window,
+    answering_now: Window,
+    /// The server's part of whole joins, for the budget.
+    own_parts: Window,
     slowest: Option<Stage>,
 }
 
 impl Recent {
     pub(super) fn new() -> Self {
         Self {
-            shown: vec![Window::new(SHOWN); Kind::ALL.len() * ROWS],
+            shown: vec![Window::new(SHOWN); Kind::ALL.len() * MEDIA.len() * ROWS],
             answering: Window::new(GATE_OVER),
-            totals: Window::new(BUDGET_OVER),
+            answering_now: Window::new(SECOND),
+            own_parts: Window::new(BUDGET_OVER),
             slowest: None,
         }
     }
 
-    pub(super) fn joined(&mut self, joined: &Joined, is_slow: bool, now: Instant) {
-        let first = joined.kind as usize * ROWS;
+    /// A join came to its end.
+    pub(super) fn joined(&mut self, joined: &Joined, now: Instant) {
+        let first = first_row(joined.kind, joined.has_media);
         self.shown[first].record(joined.total, now);
+        self.shown[first + 1].record(joined.own_part(), now);
         for (stage, _, own) in joined.stages() {
-            self.shown[first + 1 + stage as usize].record(own, now);
+            self.shown[first + WHOLES + stage as usize].record(own, now);
         }
+    }
+
+    /// The server's part of a join that came to its end. `is_slow` if it is beyond its budget.
+    pub(super) fn served(&mut self, joined: &Joined, is_slow: bool, now: Instant) {
         match joined.kind {
             // A resume is no way to the first packet.
             Kind::Resume => {}
-            Kind::Cold | Kind::Warm => self.totals.record(joined.total, now),
+            Kind::Cold | Kind::Warm => self.own_parts.record(joined.own_part(), now),
         }
         if is_slow {
-            self.slowest = Some(joined.slowest().0);
+            self.slowest = Some(joined.slowest_of_server());
         }
     }
 
     /// A welcome was written so long after its join was read.
     pub(super) fn answered(&mut self, took: Duration, now: Instant) {
         self.answering.record(took, now);
+        self.answering_now.record(took, now);
     }
 
     /// A newcomer heard the first packet so long after the start, by their own word.
     pub(super) fn played(&mut self, kind: Kind, after: Duration, now: Instant) {
-        self.shown[kind as usize * ROWS + 1 + Stage::Played as usize].record(after, now);
+        self.shown[first_row(kind, true) + WHOLES + Stage::Played as usize].record(after, now);
     }
 
     pub(super) fn advance(&mut self, now: Instant) {
-        self.shown.iter_mut().chain([&mut self.answering, &mut self.totals]).for_each(|window| window.advance(now));
+        let judged = [&mut self.answering, &mut self.answering_now, &mut self.own_parts];
+        self.shown.iter_mut().chain(judged).for_each(|window| window.advance(now));
     }
 
-    /// The 95th percentile of the server's own part, if there were enough to say so: one slow join is no storm.
+    /// The 95th percentile of the server's part until the welcome, if there were enough to say so: one slow join is no storm.
     pub(super) fn answering_p95(&self) -> Option<Duration> {
-        self.answering.percentile(0.95).filter(|_| self.answering.count() >= JOINS_MIN)
+        p95_of_many(&self.answering)
     }
 
-    /// The 95th percentile of whole joins, if there were enough to say so.
-    pub(super) fn total_p95(&self) -> Option<Duration> {
-        self.totals.percentile(0.95).filter(|_| self.totals.count() >= JOINS_MIN)
+    /// The same over the last second.
+    pub(super) fn answering_p95_now(&self) -> Option<Duration> {
+        p95_of_many(&self.answering_now)
     }
 
-    /// The stage that took longest of the last slow join.
+    /// The 95th percentile of the server's part of whole joins, if there were enough to say so.
+    pub(super) fn own_part_p95(&self) -> Option<Duration> {
+        p95_of_many(&self.own_parts)
+    }
+
+    /// The stage of the server's part that took longest in the last join that the server made slow.
     pub(super) fn slowest(&self) -> Option<Stage> {
         self.slowest
     }
 
     pub(super) fn rows(&self) -> Vec<JoinRow> {
-        let named = std::iter::once("total").chain(Stage::ALL.map(Stage::label)).collect::<Vec<_>>();
+        let named = ["total", "server"].into_iter().chain(Stage::ALL.map(Stage::label)).collect::<Vec<_>>();
         let mut rows = Vec::new();
-        for kind in Kind::ALL {
+        for (kind, media) in Kind::ALL.into_iter().flat_map(|kind| MEDIA.map(|media| (kind, media))) {
             for (offset, &stage) in named.iter().enumerate() {
-                let window = &self.shown[kind as usize * ROWS + offset];
+                let window = &self.shown[first_row(kind, media) + offset];
                 let ms = |share| window.percentile(share).map(|value| value.as_secs_f64() * 1e3);
                 if let (Some(p50_ms), Some(p95_ms)) = (ms(0.5), ms(0.95)) {
-                    rows.push(JoinRow { kind: kind.label(), stage, count: window.count(), p50_ms, p95_ms });
+                    rows.push(JoinRow { kind: kind.label(), media, stage, count: window.count(), p50_ms, p95_ms });
                 }
             }
         }
@@ -89,10 +104,21 @@ impl Recent {
     }
 }
 
-/// The whole and its stages.
-const ROWS: usize = 1 + Stage::ALL.len();
+fn first_row(kind: Kind, has_media: bool) -> usize {
+    (kind as usize * MEDIA.len() + usize::from(!has_media)) * ROWS
+}
+
+fn p95_of_many(window: &Window) -> Option<Duration> {
+    window.percentile(0.95).filter(|_| window.count() >= JOINS_MIN)
+}
+
+const MEDIA: [bool; 2] = [true, false];
+/// The whole, and the server's part of it.
+const WHOLES: usize = 2;
+const ROWS: usize = WHOLES + Stage::ALL.len();
 const SHOWN: Duration = Duration::from_secs(600);
 const GATE_OVER: Duration = Duration::from_secs(10);
+const SECOND: Duration = Duration::from_secs(1);
 const BUDGET_OVER: Duration = Duration::from_secs(60);
 /// Fewer joins within a window say nothing.
 const JOINS_MIN: u64 = 20;
@@ -107,21 +133,37 @@ mod tests {
     fn one_slow_join_is_seen_but_presses_nobody() {
         let (now, mut recent) = (clock::now(), Recent::new());
         let arrival = Arrival { kind: Kind::Warm, requested_at: now, upgraded_at: now, joined_at: now };
-        let slow = Joined::by_welcome(&arrival, now + Duration::from_secs(2));
+        let slow = Joined::by_welcome(&arrival, false, now + Duration::from_secs(2));
         for _ in 0..JOINS_MIN {
-            assert_eq!((recent.answering_p95(), recent.total_p95()), (None, None));
-            recent.joined(&slow, true, now);
+            assert_eq!((recent.answering_p95(), recent.own_part_p95()), (None, None));
+            recent.joined(&slow, now);
+            recent.served(&slow, true, now);
             recent.answered(slow.answering, now);
         }
-        assert_eq!(recent.answering_p95(), Some(Duration::from_secs(2)));
+        assert_eq!([recent.answering_p95(), recent.answering_p95_now()], [Some(Duration::from_secs(2)); 2]);
         assert_eq!(recent.slowest(), Some(Stage::Answer));
         let rows = recent.rows();
         assert_eq!(
-            rows.iter().map(|row| (row.kind, row.stage)).collect::<Vec<_>>(),
-            [("warm", "total"), ("warm", "join"), ("warm", "answer")]
+            rows.iter().map(|row| (row.kind, row.media, row.stage)).collect::<Vec<_>>(),
+            ["total", "server", "join", "answer"].map(|stage| ("warm", false, stage))
         );
+        recent.advance(now + Duration::from_millis(1_100));
+        assert_eq!([recent.answering_p95_now(), recent.answering_p95()], [None, Some(Duration::from_secs(2))]);
         recent.advance(now + Duration::from_secs(11));
         assert_eq!(recent.answering_p95(), None);
-        assert!(recent.total_p95().is_some());
+        assert!(recent.own_part_p95().is_some());
+    }
+
+    #[test]
+    fn those_with_media_and_those_without_are_told_apart() {
+        let (now, mut recent) = (clock::now(), Recent::new());
+        let arrival = |kind| Arrival { kind, requested_at: now, upgraded_at: now, joined_at: now };
+        for (kind, media, times) in [(Kind::Cold, true, 3), (Kind::Cold, false, 2), (Kind::Resume, false, 1)] {
+            let joined = Joined::by_welcome(&arrival(kind), media, now + Duration::from_millis(10));
+            (0..times).for_each(|_| recent.joined(&joined, now));
+        }
+        let totals: Vec<_> = recent.rows().into_iter().filter(|row| row.stage == "total").collect();
+        let told: Vec<_> = totals.iter().map(|row| (row.kind, row.media, row.count)).collect();
+        assert_eq!(told, [("cold", true, 3), ("cold", false, 2), ("resume", false, 1)]);
     }
 }

@@ -2,10 +2,12 @@
 
 use std::time::Instant;
 
+use podium_signaling::Signaling;
 use podium_signaling::ids::RoomId;
 use podium_signaling::monitor::{RoomFigures, SessionFigures};
+use podium_signaling::room::RoleCounts;
 
-use super::page::{ActRow, Budgets, GateView, Page, Pressures, ROOMS_SHOWN, RoomRow};
+use super::page::{ActRow, Budgets, GateView, Page, People, Pressures, ROOMS_SHOWN, RoomRow};
 use super::{Known, Monitor, convert};
 use crate::latency::delay::Term;
 use crate::latency::gate::{Signal, Step};
@@ -29,12 +31,16 @@ impl Monitor {
         })
     }
 
-    /// What the live page shows.
-    pub fn page(&self) -> Page {
+    /// What the live page shows. Signaling knows of those without media.
+    pub fn page(&self, signaling: &Signaling) -> Page {
+        let RoleCounts { hosts, guests, listeners } = signaling.population().roles;
         let (known, now) = (self.lock(), clock::now());
         let (classes, qualities) = known.book.totals();
-        let rooms = worst_rooms(&known);
+        let rooms = worst_rooms(&known, signaling);
+        let with_audio = known.people.count();
         Page {
+            // Both sides count by themselves: somebody may be on their way in or out.
+            people: People { with_audio, without_audio: (hosts + guests + listeners).saturating_sub(with_audio) },
             budgets: Budgets {
                 join_ms: self.config.join_ms,
                 natural_ms: self.config.natural_ms,
@@ -101,7 +107,7 @@ fn session_figures(known: &Known, key: u64, now: Instant) -> Option<SessionFigur
 }
 
 /// Those with the greatest delays, then those with the most people.
-fn worst_rooms(known: &Known) -> Vec<RoomRow> {
+fn worst_rooms(known: &Known, signaling: &Signaling) -> Vec<RoomRow> {
     let mut rooms: Vec<_> = known
         .people
         .rooms()
@@ -118,6 +124,7 @@ fn worst_rooms(known: &Known) -> Vec<RoomRow> {
         Some(RoomRow {
             room: room.to_string(),
             people: summary.people,
+            without_audio: signaling.people_in(room).saturating_sub(known.book.people_in(number)),
             classes: summary.classes,
             mouth_to_ear_ms: summary.mouth_to_ear_ms,
             joins,

@@ -12,9 +12,12 @@ use tokio::time::MissedTickBehavior;
 
 use super::machine::{Machine, Usage};
 use super::page::WorkerRow;
+use super::recent::Recent;
 use super::{Done, Known, Monitor};
+use crate::config::Latency;
 use crate::engine::command::Ladder;
 use crate::latency::gate::{Act, Pressures, Signal, Step};
+use crate::latency::histogram::Histogram;
 use crate::latency::watch::{Change, Watch};
 use crate::latency::window::Gained;
 use crate::runtime::clock;
@@ -41,13 +44,20 @@ pub(super) struct Ticking {
 #[derive(Debug)]
 struct Worker {
     index: u16,
-    residence: Gained,
-    handshakes: Gained,
+    residence: [Gained; 2],
+    handshakes: [Gained; 2],
     busy: Duration,
     datagrams_out: u64,
 }
 
-/// How long packets stayed with one worker over the last 10 s.
+/// How long packets stayed with one worker: over the last 10 s, and over the last second.
+#[derive(Clone, Copy, Debug, Default)]
+struct Residences {
+    lately: Residence,
+    last_second: Residence,
+}
+
+/// How long packets stayed with one worker over a while.
 #[derive(Clone, Copy, Debug, Default)]
 struct Residence {
     quantiles: Option<[Duration; 2]>,
@@ -58,6 +68,15 @@ struct Residence {
 }
 
 impl Residence {
+    fn of(voices: &Histogram, handshakes: &Histogram) -> Self {
+        Self {
+            quantiles: voices.percentile(0.5).zip(voices.percentile(0.95)).map(|(median, p95)| [median, p95]),
+            count: voices.count(),
+            handshake: handshakes.percentile(0.95),
+            handshakes: handshakes.count(),
+        }
+    }
+
     /// The 95th percentile of voices' datagrams, if there were enough to say so.
     fn p95(&self) -> Option<Duration> {
         self.quantiles.filter(|_| self.count >= RESIDENCES_MIN).map(|[_, p95]| p95)
@@ -79,12 +98,32 @@ fn own_part(answering: Option<Duration>, workers: &[Residence]) -> Option<Durati
     Some(answering.unwrap_or_default() + waits.unwrap_or_default() * HANDSHAKE_DATAGRAMS)
 }
 
+/// What presses on the gate: all that was measured, of what it may be.
+fn pressures(recent: &Recent, residences: &[Residences], usage: &Usage, budgets: &Latency) -> Pressures {
+    let part = |value: Option<Duration>, budget_ms: u64| value.map_or(0.0, |value| ms(value) / budget_ms.max(1) as f64);
+    let lately: Vec<Residence> = residences.iter().map(|worker| worker.lately).collect();
+    let last_second: Vec<Residence> = residences.iter().map(|worker| worker.last_second).collect();
+    let join = [own_part(recent.answering_p95(), &lately), own_part(recent.answering_p95_now(), &last_second)];
+    let residence = [lately, last_second].map(|workers| workers.iter().filter_map(Residence::p95).max());
+    let [join, join_now] = join.map(|value| part(value, budgets.server_ms));
+    let [residence, residence_now] = residence.map(|value| part(value, budgets.residence_ms));
+    let cores = usage.cores.max(0.001);
+    let mut pressures = Pressures::default();
+    pressures.set_over(Signal::Join, join, join_now);
+    pressures.set_over(Signal::Residence, residence, residence_now);
+    pressures.set_over(Signal::Cpu, usage.cores_used / cores, usage.cores_used_now / cores);
+    pressures.set_over(Signal::Media, usage.worker, usage.worker_now);
+    pressures.set(Signal::Memory, usage.memory);
+    pressures.set(Signal::Descriptors, usage.descriptors);
+    pressures
+}
+
 impl Ticking {
     pub(super) fn new(pool: &Pool) -> Self {
         let worker = |index| Worker {
             index,
-            residence: Gained::new(RESIDENCE_OVER),
-            handshakes: Gained::new(RESIDENCE_OVER),
+            residence: OVER.map(Gained::new),
+            handshakes: OVER.map(Gained::new),
             busy: Duration::ZERO,
             datagrams_out: 0,
         };
@@ -131,7 +170,7 @@ impl Monitor {
         let residences = ticking.look_at_workers(&published, now);
         let rows = self.rows(&mut ticking, &published, &residences, passed);
         let residence_ms: Vec<f64> =
-            residences.iter().map(|residence| residence.quantiles.map_or(0.0, |[median, _]| ms(median))).collect();
+            residences.iter().map(|worker| worker.lately.quantiles.map_or(0.0, |[median, _]| ms(median))).collect();
         let mut known = self.lock();
         known.workers = rows;
         self.judge(&mut known, &mut ticking, &usage, &residences, passed, now);
@@ -165,14 +204,14 @@ impl Monitor {
         &self,
         ticking: &mut Ticking,
         published: &[Published],
-        residences: &[Residence],
+        residences: &[Residences],
         passed: Duration,
     ) -> Vec<WorkerRow> {
         let seconds = passed.as_secs_f64().max(0.001);
         let handles = self.pool.workers().iter().zip(&mut ticking.workers);
-        let row = |((handle, worker), (stats, residence)): (
+        let row = |((handle, worker), (stats, Residences { lately: residence, .. })): (
             (&crate::runtime::worker::WorkerHandle, &mut Worker),
-            (&Published, &Residence),
+            (&Published, &Residences),
         )| {
             let busy = stats.busy.saturating_sub(std::mem::replace(&mut worker.busy, stats.busy));
             let out = stats.engine.datagrams_out;
@@ -197,28 +236,20 @@ impl Monitor {
         known: &mut Known,
         ticking: &mut Ticking,
         usage: &Usage,
-        residences: &[Residence],
+        residences: &[Residences],
         passed: Duration,
         now: Instant,
     ) {
         known.recent.advance(now);
-        let residence = residences.iter().filter_map(Residence::p95).max();
-        let join = own_part(known.recent.answering_p95(), residences);
-        let part =
-            |value: Option<Duration>, budget_ms: u64| value.map_or(0.0, |value| ms(value) / budget_ms.max(1) as f64);
-        let mut pressures = Pressures::default();
-        pressures.set(Signal::Join, part(join, self.config.server_ms));
-        pressures.set(Signal::Residence, part(residence, self.config.residence_ms));
-        pressures.set(Signal::Cpu, usage.cores_used / usage.cores.max(0.001));
-        pressures.set(Signal::Media, usage.worker);
-        pressures.set(Signal::Memory, usage.memory);
-        pressures.set(Signal::Descriptors, usage.descriptors);
+        let residence = residences.iter().filter_map(|worker| worker.lately.p95()).max();
+        let pressures = pressures(&known.recent, residences, usage, &self.config);
         known.pressures = pressures;
         let joins = known.asked - std::mem::replace(&mut ticking.asked, known.asked);
         known.cost.learn(usage.cores_used, joins as f64 / passed.as_secs_f64().max(0.001));
         known.joins_per_s = known.cost.joins_per_s(usage.cores * self.config.refuse_at);
-        let total = known.recent.total_p95();
-        self.watch(known, ticking, &pressures, (total, residence), now);
+        let own_part = known.recent.own_part_p95();
+        self.watch(known, ticking, &pressures, (own_part, residence), now);
+        self.metrics.stood_still(clock::stood_still());
         self.press(known, ticking, &pressures, now);
         let (classes, qualities) = known.book.totals();
         self.metrics.people(&classes, &qualities);
@@ -256,7 +287,7 @@ impl Monitor {
     ) {
         for (signal, watch) in &mut ticking.watches {
             let (value, limit, unit) = match signal {
-                Signal::Join => (join.map(ms), self.config.join_ms as f64, "ms"),
+                Signal::Join => (join.map(ms), self.config.server_ms as f64, "ms"),
                 Signal::Residence => (residence.map(ms), self.config.residence_ms as f64, "ms"),
                 Signal::Cpu | Signal::Media | Signal::Memory | Signal::Descriptors => {
                     (Some(pressures.of(*signal)), self.config.refuse_at, "ratio")
@@ -340,17 +371,15 @@ impl Monitor {
 }
 
 impl Ticking {
-    fn look_at_workers(&mut self, published: &[Published], now: Instant) -> Vec<Residence> {
+    fn look_at_workers(&mut self, published: &[Published], now: Instant) -> Vec<Residences> {
         let each = self.workers.iter_mut().zip(published);
         each.map(|(worker, stats)| {
-            let gained = worker.residence.advance(&stats.residence, now);
-            let quantiles = gained.percentile(0.5).zip(gained.percentile(0.95)).map(|(median, p95)| [median, p95]);
-            let handshakes = worker.handshakes.advance(&stats.handshakes, now);
-            Residence {
-                quantiles,
-                count: gained.count(),
-                handshake: handshakes.percentile(0.95),
-                handshakes: handshakes.count(),
+            let [lately, last_second] = worker.residence.each_mut().map(|gained| gained.advance(&stats.residence, now));
+            let [handshakes, handshakes_now] =
+                worker.handshakes.each_mut().map(|gained| gained.advance(&stats.handshakes, now));
+            Residences {
+                lately: Residence::of(&lately, &handshakes),
+                last_second: Residence::of(&last_second, &handshakes_now),
             }
         })
         .collect()
@@ -362,7 +391,8 @@ fn ms(duration: Duration) -> f64 {
 }
 
 const EVERY: Duration = Duration::from_secs(1);
-const RESIDENCE_OVER: Duration = Duration::from_secs(10);
+/// Residence is looked at over a while, and over the time since the look before.
+const OVER: [Duration; 2] = [Duration::from_secs(10), Duration::from_millis(900)];
 /// Fewer samples of residence within a window say nothing.
 const RESIDENCES_MIN: u64 = 100;
 /// What a join waits for in its engine: checks, and the flights of DTLS.

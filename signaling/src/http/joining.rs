@@ -15,7 +15,7 @@ use super::{
     door::{self, Barred},
     ending::Ending,
     pending::PendingPlace,
-    session::{Attached, Flow, Session},
+    session::{ABORTED, Attached, Flow, Session},
 };
 use crate::{
     clock,
@@ -231,17 +231,25 @@ impl Session {
     pub(super) async fn welcome(&mut self, welcomed: Welcomed) -> Flow {
         let Welcomed { session, welcome, missed, has_media, resumed } = welcomed;
         self.pending = None;
-        self.write(welcome).await?;
+        // A client that does not read keeps itself waiting, and not us it.
+        let answered_at = clock::now();
+        let arrival = self.attached.as_mut().and_then(|attached| attached.joining.take());
+        if let Break(ending) = self.write(welcome).await {
+            if let Some(arrival) = arrival {
+                self.shared.counters.joins_aborted.add_one();
+                self.shared.media.monitor().not_joined(arrival, ABORTED, answered_at);
+            }
+            return Break(ending);
+        }
         if resumed {
             self.reports.resumed();
         }
+        if let Some(arrival) = arrival {
+            self.shared.counters.join_answer.observe(answered_at.saturating_duration_since(arrival.joined_at));
+            self.shared.media.monitor().answered(&session, arrival, answered_at);
+        }
         if let Some(attached) = &mut self.attached {
             Span::current().record("session", session.as_str());
-            if let Some(arrival) = attached.joining.take() {
-                let now = clock::now();
-                self.shared.counters.join_answer.observe(now.saturating_duration_since(arrival.joined_at));
-                self.shared.media.monitor().answered(&session, arrival, now);
-            }
             attached.session = Some(session);
             attached.has_media = has_media;
             attached.is_unshown = resumed;
