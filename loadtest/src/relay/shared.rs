@@ -1,6 +1,7 @@
 //! What a relay's handle and its threads share: the lines as they are set, what is asked, and what was counted.
 
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -151,6 +152,13 @@ impl Shared {
 
     pub(super) fn figures(&self) -> MutexGuard<'_, Figures> {
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection is not relayed. It is counted before its client can see that it is closed.
+    pub(super) fn refused(&self, client: TcpStream, error: &io::Error) {
+        tracing::debug!(%error, "a connection was not relayed");
+        self.figures().flows_refused += 1;
+        drop(client);
     }
 
     /// Changes what is asked.

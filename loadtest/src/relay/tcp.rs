@@ -69,14 +69,11 @@ impl TcpShell {
                 continue;
             };
             // Each is there from before it is connected on until all its threads are gone.
-            let has_room = threads.len() < self.connections_max;
-            match self.begin(client, address, has_room) {
-                Ok(thread) => threads.push(thread),
-                Err(error) => {
-                    tracing::debug!(%error, "a connection was not relayed");
-                    self.shared.figures().flows_refused += 1;
-                }
+            if threads.len() >= self.connections_max {
+                self.shared.refused(client, &io::Error::other("there is no room for another"));
+                continue;
             }
+            threads.extend(self.begin(client, address));
         }
         self.open.cut();
         for thread in threads {
@@ -91,11 +88,7 @@ impl TcpShell {
         poll(&mut ready, PollTimeout::from(IDLE_MS)).is_ok_and(|count| count > 0)
     }
 
-    fn begin(&mut self, client: TcpStream, address: SocketAddr, has_room: bool) -> io::Result<JoinHandle<()>> {
-        if !has_room {
-            return Err(io::Error::other("there is no room for another"));
-        }
-        client.set_nonblocking(false)?;
+    fn begin(&mut self, client: TcpStream, address: SocketAddr) -> Option<JoinHandle<()>> {
         let number = self.accepted;
         self.accepted += 1;
         let connection = Connection {
@@ -106,7 +99,20 @@ impl TcpShell {
             client: address,
         };
         let to = self.to;
-        spawn("relay", move || connection.run(client, to))
+        // The thread gets the client when it is there: if it cannot be had, the refusal is counted before the client is closed.
+        let (give, given) = sync_channel(1);
+        let thread = spawn("relay", move || given.iter().take(1).for_each(|client| connection.run(client, to)));
+        match client.set_nonblocking(false).and(thread) {
+            Ok(thread) => {
+                // It waits for this.
+                let _ = give.send(client);
+                Some(thread)
+            }
+            Err(error) => {
+                self.shared.refused(client, &error);
+                None
+            }
+        }
     }
 }
 
@@ -146,12 +152,11 @@ struct Connection {
 }
 
 impl Connection {
-    fn run(self, client: TcpStream, to: SocketAddr) {
+    fn run(&self, client: TcpStream, to: SocketAddr) {
         let number = self.number;
         let mut threads = Vec::new();
-        if let Err(error) = self.carry(client, to, &mut threads) {
-            tracing::debug!(%error, "a connection was not relayed");
-            self.shared.figures().flows_refused += 1;
+        if let Err(error) = self.carry(&client, to, &mut threads) {
+            self.shared.refused(client, &error);
             // Threads that were begun nevertheless would wait for ever.
             if let Some(ends) = self.open.ends().get(&number) {
                 ends.shut();
@@ -165,20 +170,20 @@ impl Connection {
     }
 
     /// Connects, and begins the threads that carry.
-    fn carry(&self, client: TcpStream, to: SocketAddr, threads: &mut Vec<JoinHandle<()>>) -> io::Result<()> {
+    fn carry(&self, client: &TcpStream, to: SocketAddr, threads: &mut Vec<JoinHandle<()>>) -> io::Result<()> {
         let server = TcpStream::connect_timeout(&to, CONNECT_TIMEOUT)?;
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
-        let ends = Ends { client, server };
+        let ends = Ends { client: client.try_clone()?, server };
+        let [up, down] = [ends.try_clone()?, ends.try_clone()?];
         self.open.ends().insert(self.number, ends.try_clone()?);
+        // Counted before a byte of it can be seen at its other end.
+        self.shared.figures().flows += 1;
         if self.shared.is_stopped() {
             ends.shut();
         }
-        let [up, down] = [ends.try_clone()?, ends.try_clone()?];
         self.pump(Direction::Up, up.client, up.server, &ends, threads)?;
-        self.pump(Direction::Down, down.server, down.client, &ends, threads)?;
-        self.shared.figures().flows += 1;
-        Ok(())
+        self.pump(Direction::Down, down.server, down.client, &ends, threads)
     }
 
     /// Starts both threads of one direction.
@@ -283,7 +288,8 @@ mod tests {
     use super::super::line::Line;
     use super::*;
 
-    const TRIES: usize = 200;
+    /// A connection that is not refused is there within this time, or another is tried.
+    const TRY_FOR: Duration = Duration::from_millis(500);
 
     #[test]
     fn there_is_room_again_when_the_threads_of_a_connection_are_gone() {
@@ -306,16 +312,22 @@ mod tests {
         assert!(matches!(second.read(&mut [0; 1]), Ok(0) | Err(_)), "there is no room for it");
         assert_eq!(shared.figures().flows_refused, 1);
         drop((first, server_end));
-        // Its threads find that out by and by.
-        for _ in 0..TRIES {
-            let _third = connect();
-            thread::sleep(Duration::from_millis(50));
-            if shared.figures().flows == 2 {
-                break;
-            }
-        }
-        assert_eq!(shared.figures().flows, 2);
+        // Its threads find that out by and by; until then others are refused.
+        let third = std::iter::repeat_with(connect).find_map(|mut third| {
+            third.write_all(b"hello").ok()?;
+            let (mut server_end, _) = accepted_within(&server, TRY_FOR)?;
+            server_end.read_exact(&mut [0; 5]).unwrap();
+            Some(third)
+        });
+        assert_eq!((third.is_some(), shared.figures().flows), (true, 2));
         shared.stop();
         relay.join().unwrap();
+    }
+
+    /// The next connection, if one comes in time.
+    fn accepted_within(server: &TcpListener, time: Duration) -> Option<(TcpStream, SocketAddr)> {
+        let mut ready = [PollFd::new(server.as_fd(), PollFlags::POLLIN)];
+        let count = poll(&mut ready, PollTimeout::try_from(time).unwrap()).unwrap();
+        (count > 0).then(|| server.accept().unwrap())
     }
 }
