@@ -13,6 +13,7 @@ mod lines;
 mod process;
 mod restarts;
 mod seats;
+mod standstills;
 mod starting;
 mod voices;
 mod world;
