@@ -9,7 +9,7 @@ use podium_loadtest::relay::{Line, Relay};
 use podium_loadtest::server::free_udp_address;
 use podium_loadtest::tone::Voice;
 
-use crate::world::{World, a_while, config, hears};
+use crate::world::{World, a_while, config, eventually, hears};
 
 const PITCH_HZ: u32 = 440;
 
@@ -17,13 +17,13 @@ const PITCH_HZ: u32 = 440;
 async fn over_a_bad_line_people_join_and_are_heard() {
     let (world, relay) = through("delay=60,jitter=30,loss=5,burst=0.5:30,reorder=3,duplicate=3").await;
     let (host, listener) = one_speaks(&world).await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    eventually("a second's packets are heard", || listener.heard().sources[&1].packets > 50).await;
     let heard = listener.heard();
     let source = heard.sources[&1];
-    assert!(source.packets > 50 && source.missed() < host.packets_sent() / 3, "{source:?}");
+    assert!(source.missed() < host.packets_sent() / 3, "{source:?}");
     assert!(source.transit_mean() >= Duration::from_millis(60), "{source:?}");
-    let figures = relay.figures();
-    assert!(figures.up.counts.lost > 0 && figures.down.counts.doubled > 0, "{figures:?}");
+    let is_bad = || relay.figures().up.counts.lost > 0 && relay.figures().down.counts.doubled > 0;
+    eventually("the line loses and doubles", is_bad).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +65,7 @@ async fn after_a_blackout_the_voice_comes_back_by_itself() {
     let dark = a_while().await;
     assert!(listener.listen_since(dark).is_empty(), "nothing passes");
     hears(&listener, PITCH_HZ).await;
-    assert!(relay.figures().up.counts.in_blackout > 0);
+    eventually("something was lost in it", || relay.figures().up.counts.in_blackout > 0).await;
 }
 
 /// A server whose media is reached through a relay whose line is the same both ways.

@@ -46,10 +46,21 @@ impl World {
         self.join(identity, "member", source).await
     }
 
-    /// One series of the admin page, all workers together.
+    /// Waits until one series of the admin page, all workers together, is as it should be. What a client has seen is counted a moment later.
+    pub(crate) async fn counts(&self, series: &str, holds: impl Fn(f64) -> bool) {
+        let deadline = clock::now() + SOON;
+        loop {
+            let value = self.metric(series).await;
+            if holds(value) {
+                return;
+            }
+            assert!(clock::now() < deadline, "not within {SOON:?}: {series} is {value}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// One series of the admin page as it is now, all workers together. Workers publish their counts every 100 ms.
     pub(crate) async fn metric(&self, series: &str) -> f64 {
-        // Workers publish their counts every 100 ms.
-        tokio::time::sleep(Duration::from_millis(250)).await;
         let page = reqwest::get(format!("http://{}/metrics", self.server.admin())).await.unwrap().text().await.unwrap();
         let value = |line: &str| line.rsplit_once(' ').and_then(|(_, value)| value.parse::<f64>().ok());
         page.lines().filter(|line| line.starts_with(series)).filter_map(value).sum()
