@@ -120,17 +120,10 @@ fn pressures(recent: &Recent, residences: &[Residences], usage: &Usage, budgets:
 
 impl Ticking {
     pub(super) fn new(pool: &Pool) -> Self {
-        let worker = |index| Worker {
-            index,
-            residence: OVER.map(Gained::new),
-            handshakes: OVER.map(Gained::new),
-            busy: Duration::ZERO,
-            datagrams_out: 0,
-        };
         let watched = [Signal::Join, Signal::Residence, Signal::Cpu, Signal::Memory, Signal::Descriptors];
         Self {
             machine: Machine::new(pool.workers().iter().map(|worker| format!("media-{}", worker.index)).collect()),
-            workers: pool.workers().iter().map(|handle| worker(handle.index)).collect(),
+            workers: pool.workers().iter().map(|handle| Worker::new(handle.index)).collect(),
             watches: watched.map(|signal| (signal, Watch::default())),
             asked: 0,
             last: None,
@@ -373,16 +366,29 @@ impl Monitor {
 impl Ticking {
     fn look_at_workers(&mut self, published: &[Published], now: Instant) -> Vec<Residences> {
         let each = self.workers.iter_mut().zip(published);
-        each.map(|(worker, stats)| {
-            let [lately, last_second] = worker.residence.each_mut().map(|gained| gained.advance(&stats.residence, now));
-            let [handshakes, handshakes_now] =
-                worker.handshakes.each_mut().map(|gained| gained.advance(&stats.handshakes, now));
-            Residences {
-                lately: Residence::of(&lately, &handshakes),
-                last_second: Residence::of(&last_second, &handshakes_now),
-            }
-        })
-        .collect()
+        each.map(|(worker, stats)| worker.look(&stats.residence, &stats.handshakes, now)).collect()
+    }
+}
+
+impl Worker {
+    fn new(index: u16) -> Self {
+        Self {
+            index,
+            residence: OVER.map(Gained::new),
+            handshakes: OVER.map(Gained::new),
+            busy: Duration::ZERO,
+            datagrams_out: 0,
+        }
+    }
+
+    /// How long datagrams of voices and of handshakes stayed, by what was counted so far.
+    fn look(&mut self, voices: &Histogram, handshakes: &Histogram, now: Instant) -> Residences {
+        let [voices, voices_now] = self.residence.each_mut().map(|gained| gained.advance(voices, now));
+        let [handshakes, handshakes_now] = self.handshakes.each_mut().map(|gained| gained.advance(handshakes, now));
+        Residences {
+            lately: Residence::of(&voices, &handshakes),
+            last_second: Residence::of(&voices_now, &handshakes_now),
+        }
     }
 }
 
@@ -411,6 +417,8 @@ pub const FOUND_MAX: usize = 4;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::latency::gate::Gate;
+    use crate::latency::histogram::TRANSIT_EDGES;
 
     const fn millis(millis: u64) -> Duration {
         Duration::from_millis(millis)
@@ -429,5 +437,109 @@ mod tests {
         assert_eq!(own_part(Some(millis(50)), &[worker(30, 1_000, 700, 3)]), Some(millis(170)), "as long as voices");
         assert_eq!(own_part(Some(millis(50)), &[worker(30, 3, 700, 3)]), Some(millis(50)));
         assert_eq!(own_part(None, &[worker(30, 1_000, 700, 3)]), None, "nobody joins");
+    }
+
+    /// What is measured, and the gate that judges it, a second at a time.
+    struct Trial {
+        recent: Recent,
+        worker: Worker,
+        voices: Histogram,
+        handshakes: Histogram,
+        gate: Gate,
+        now: Instant,
+        second: u64,
+        acts: Vec<(u64, Act)>,
+    }
+
+    /// How long everything of one kind takes in one second.
+    #[derive(Clone, Copy)]
+    struct Second {
+        answers: Duration,
+        voices: Duration,
+        handshakes: Duration,
+        /// Of all cores.
+        cpu: f64,
+    }
+
+    const QUICK: Second = Second { answers: millis(1), voices: millis(1), handshakes: millis(1), cpu: 0.003 };
+
+    impl Trial {
+        fn new() -> Self {
+            Self {
+                recent: Recent::new(),
+                worker: Worker::new(0),
+                voices: Histogram::new(TRANSIT_EDGES),
+                handshakes: Histogram::new(TRANSIT_EDGES),
+                gate: Gate::new(0.85),
+                now: clock::now(),
+                second: 0,
+                acts: Vec::new(),
+            }
+        }
+
+        /// Sixty people join, and some speak. What was delayed comes in two halves, one before the look and one after it.
+        fn seconds(&mut self, second: Second, times: usize) {
+            for _ in 0..times {
+                self.half(second);
+                self.second += 1;
+                self.now += millis(500);
+                self.recent.advance(self.now);
+                let residences = self.worker.look(&self.voices, &self.handshakes, self.now);
+                let usage = Usage {
+                    cores_used: second.cpu * 2.0,
+                    cores_used_now: second.cpu * 2.0,
+                    cores: 2.0,
+                    ..Usage::default()
+                };
+                let pressures = pressures(&self.recent, &[residences], &usage, &Latency::default());
+                let acts = self.gate.press(&pressures, self.now).into_iter().map(|(act, _)| (self.second, act));
+                self.acts.extend(acts.filter(|(_, act)| !matches!(act, Act::FewerSlots | Act::MoreSlots)));
+                self.half(second);
+                self.now += millis(500);
+            }
+        }
+
+        fn half(&mut self, second: Second) {
+            (0..30).for_each(|_| self.recent.answered(second.answers, self.now));
+            (0..100).for_each(|_| self.voices.record(second.voices));
+            (0..120).for_each(|_| self.handshakes.record(second.handshakes));
+        }
+
+        fn acts_after(mut self, seconds: &[(Second, usize)]) -> Vec<(u64, Act)> {
+            seconds.iter().for_each(|(second, times)| self.seconds(*second, *times));
+            self.acts
+        }
+    }
+
+    #[test]
+    fn whatever_was_slow_for_a_second_refuses_listeners_and_nobody_else() {
+        let slow = millis(1_500);
+        let stalls = [
+            Second { answers: slow, ..QUICK },
+            Second { voices: slow, ..QUICK },
+            Second { handshakes: slow, ..QUICK },
+            Second { answers: slow, voices: slow, handshakes: slow, ..QUICK },
+        ];
+        for cpu in [0.003, 0.3, 0.6, 0.8] {
+            for stall in stalls {
+                let quick = Second { cpu, ..QUICK };
+                let acts = Trial::new().acts_after(&[(quick, 20), (Second { cpu, ..stall }, 1), (quick, 30)]);
+                let [(21 | 22, Act::RefuseListeners), (back, Act::AdmitListeners)] = acts[..] else {
+                    panic!("{acts:?}")
+                };
+                assert!(back <= 21 + 17, "{acts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_slow_for_long_refuses_everyone_if_it_is_the_processs_own_doing() {
+        let slow = Second { answers: millis(1_500), voices: millis(1_500), handshakes: millis(1_500), cpu: 0.003 };
+        assert_eq!(Trial::new().acts_after(&[(QUICK, 5), (slow, 60)]), [(6, Act::RefuseListeners)], "a neighbour");
+        let busy = Second { cpu: 0.6, ..slow };
+        let acts = Trial::new().acts_after(&[(QUICK, 5), (busy, 60), (QUICK, 3)]);
+        let refused = [(6, Act::RefuseListeners), (8, Act::RefuseGuests), (10, Act::RefuseHosts)];
+        // Hosts come in as soon as it is over.
+        assert_eq!(acts, [refused.as_slice(), &[(66, Act::AdmitHosts)]].concat());
     }
 }
