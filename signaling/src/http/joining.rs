@@ -156,9 +156,10 @@ impl Session {
         last_seq: u64,
         admission: &Admission,
     ) -> Flow {
-        let arrival = Arrival { kind: JoinKind::Resume, ..self.arrival(self.heard_at) };
         self.begin_joining()?;
         self.await_resume().await?;
+        // The wait for its turn is the client's: it came too often.
+        let arrival = Arrival { kind: JoinKind::Resume, ..self.arrival(clock::now()) };
         let Some(handle) = self.shared.directory.find(&admission.room) else {
             return Break(self.refuse_resume(arrival));
         };
