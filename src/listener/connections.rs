@@ -10,6 +10,8 @@ use podium_signaling::limit::{ClientAddress, Waiting};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use crate::runtime::clock;
+
 /// The connections of one listener.
 #[derive(Debug)]
 pub(super) struct Connections {
