@@ -346,7 +346,7 @@ fn clock_doors(file: &Source) -> Vec<String> {
         return Vec::new();
     }
     let mut breaches =
-        breaches_of(file, &file.named, CLOCK_DOORS, "clocks are read in files named clock.rs, in tests as well");
+        breaches_of(file, &file.named, CLOCK_DOORS, "only files named clock.rs read clocks, also in tests");
     if file.path.starts_with("src/") || file.path.starts_with("signaling/src/") {
         breaches.extend(breaches_of(file, &file.named_in_production, TIMERS, "whoever waits goes by the clock"));
     }
