@@ -158,8 +158,8 @@ async fn what_may_be_said_of_a_microphone_follows_from_the_room_and_the_device()
         const { microphoneState } = await import('/view/actions.js');
         const { Liveness } = await import('/podium/liveness.js');
         const { browserName } = await import('/view/notices.js');
-        const of = (self, seat, outgoing, interruption = null) => microphoneState(
-            { self: { rank: 'member', seat_state: 'occupied', seat: 1, ...self }, room: { seats: [{}, seat] }, interruption }, outgoing);
+        const of = (self, seat, outgoing, interruption = null, server = {}) => microphoneState(
+            { self: { rank: 'member', seat_state: 'occupied', seat: 1, ...self }, room: { seats: [{}, seat] }, interruption, ...server }, outgoing);
         let now = 0;
         const life = new Liveness(() => now);
         const seen = () => [life.hears, life.sends, life.hasPath];
@@ -170,8 +170,10 @@ async fn what_may_be_said_of_a_microphone_follows_from_the_room_and_the_device()
         alive.push(seen());
         now = 2000; life.figures({ received: 20, sent: 30, arrived: 11 }, now);
         alive.push(seen());
-        now = 4000; alive.push(seen());
-        now = 9000; alive.push(seen());
+        now = 4000; life.figures({ received: 20, sent: 30, arrived: 11 }, now);
+        alive.push(seen());
+        now = 6000; alive.push(seen());
+        now = 9100; alive.push(seen());
         const agents = ['Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
             'Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/126.0 Mobile Safari/537.36',
             'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/17.5 Safari/605.1.15',
@@ -183,17 +185,21 @@ async fn what_may_be_said_of_a_microphone_follows_from_the_room_and_the_device()
                 of({ self_muted: true }, {}, 'sent'), of({ host_muted: true, self_muted: true }, {}, 'none'),
                 of({}, { muted_by_host: true }, 'sent'), of({ self_muted: true }, { muted_by_host: true }, 'sent'),
                 of({}, {}, 'sent', { mode: 'hold' }), of({}, {}, 'none', { mode: 'hold' }),
+                of({}, {}, 'sent', null, { unheard: 'ssrc' }), of({}, {}, 'sent', null, { quality: 'lost' }),
             ],
             alive,
             browsers: agents.map((userAgent) => browserName({ userAgent })),
         });";
     let told = browser.run_async(script, json!([])).await;
     let told: serde_json::Value = serde_json::from_str(told.as_str().unwrap()).unwrap();
-    let expected =
-        json!([null, "on", "none", "silenced", "unsent", "off", "host", "seat_on", "seat_off", "held", "none"]);
+    let expected = json!([
+        null, "on", "none", "silenced", "unsent", "off", "host", "seat_on", "seat_off", "held", "none", "unheard",
+        "unsent"
+    ]);
     assert_eq!(told["microphone"], expected);
     let (no, yes) = (false, true);
-    let expected = json!([[no, no, no], [no, no, no], [yes, no, yes], [yes, yes, yes], [no, yes, yes], [no, no, no]]);
+    let none = [no, no, no];
+    let expected = json!([none, none, [yes, no, yes], [yes, yes, yes], [no, yes, yes], [no, yes, yes], none]);
     assert_eq!(told["alive"], expected, "hears, sends, has a path");
     assert_eq!(told["browsers"], json!(["firefox", "android", "safari", "ios", "chrome", "other"]));
     server.stop().await;
@@ -231,6 +237,8 @@ async fn a_silent_server_is_not_said_to_be_heard_and_rings_go_out() {
     let dead: Line = Line { up: "loss=100".parse().unwrap(), down: "loss=100".parse().unwrap() };
     relay.set(dead).unwrap();
     guest.holds("no sound comes any more", &format!("{banner}.includes('no sound comes')")).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(guest.run(&format!("return {banner}.includes('still hear')"), json!([])).await, json!(false));
     guest.screenshot("truth-silent-server").await;
 
     relay.set(Line::default()).unwrap();

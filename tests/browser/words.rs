@@ -146,5 +146,6 @@ const TEXTS: &[(&str, &[&str])] = &[
     ("SeatCause", &["cause"]),
     ("SeatMode", &["mode"]),
     ("SeatState", &["seat_state"]),
+    ("UnheardWhy", &["unheard"]),
     ("WantedPhase", &["phase"]),
 ];

@@ -7,6 +7,7 @@
 export class Liveness {
   #clock;
   #sums = null;
+  #readAt = -Infinity; // the last reading of the media path
   #receivedAt = -Infinity;
   #sentAt = -Infinity;
   #pathAt = -Infinity;
@@ -31,6 +32,7 @@ export class Liveness {
   figures({ received, sent, arrived }, now) {
     const before = this.#sums;
     this.#sums = { received, sent, arrived };
+    this.#readAt = now;
     if (!before) return;
     if (received > before.received) this.#receivedAt = now;
     if (sent > before.sent) this.#sentAt = now;
@@ -44,15 +46,15 @@ export class Liveness {
   }
 
   get hears() {
-    return this.#within(this.#receivedAt, HEARD_MS);
+    return this.#wasRead(this.#receivedAt, HEARD_MS);
   }
 
   get sends() {
-    return this.#within(this.#sentAt, SENT_MS);
+    return this.#wasRead(this.#sentAt, SENT_MS);
   }
 
   get hasPath() {
-    return this.#within(this.#pathAt, PATH_MS);
+    return this.#wasRead(this.#pathAt, PATH_MS);
   }
 
   /** The last word of the server is not old. Audio is a word, too: it comes from the same server. */
@@ -65,6 +67,11 @@ export class Liveness {
     return !this.hears && !this.#within(this.#signAt, DOUBT_MS) && !this.#within(this.#askedAt, CURRENT_MS);
   }
 
+  /** Counted from the last reading: a device that is slow to read has not lost its sound. */
+  #wasRead(at, ms) {
+    return this.#readAt - at < ms && this.#within(this.#readAt, READ_MS);
+  }
+
   #within(at, ms) {
     return this.#clock() - at < ms;
   }
@@ -73,5 +80,6 @@ export class Liveness {
 const HEARD_MS = 2_500; // figures are read once a second
 const SENT_MS = 3_500;
 const PATH_MS = 6_000; // a browser checks a quiet path every few seconds
+const READ_MS = 5_000; // an older reading says nothing of the present
 const DOUBT_MS = 3_000;
 const CURRENT_MS = 6_000;

@@ -82,14 +82,16 @@ function seatActionFromStage({ self, room: { seat_mode } }, seat, room) {
 /**
  * Why one's microphone is not heard, or that it is; null off stage. By others' word: `host`, `held`, and `seat_on` or `seat_off`, which
  * tell one's own switch under a muted seat. By one's own: `off`, `on`. By the device or the line, as `outgoing` of the room tells:
- * `none`, `silenced`, `unsent`.
+ * `none`, `silenced`, `unsent`; and by the server's word on what comes of it: `unsent` where nothing does, `unheard` where it drops all.
  */
-export function microphoneState({ self, room, interruption }, outgoing) {
+export function microphoneState({ self, room, interruption, quality, unheard }, outgoing) {
   if (self.seat_state !== 'occupied') return null;
   if (self.host_muted) return 'host';
   if (room.seats[self.seat]?.muted_by_host) return self.self_muted ? 'seat_off' : 'seat_on';
   if (self.self_muted) return 'off';
   if (outgoing !== 'sent') return outgoing;
+  if (unheard) return 'unheard';
+  if (quality === 'lost') return 'unsent';
   return interruption?.mode === 'hold' && !isHost(self) ? 'held' : 'on';
 }
 
@@ -154,7 +156,7 @@ export function actionBar(root, { run, room }) {
 }
 
 /** One's own switch is on: pressing it mutes. */
-const OPEN = new Set(['on', 'held', 'silenced', 'unsent', 'seat_on']);
+const OPEN = new Set(['on', 'held', 'silenced', 'unsent', 'unheard', 'seat_on']);
 
 function countdown({ hint, until }) {
   return until === undefined ? hint : t('act.seconds', { hint, seconds: secondsUntil(until) });

@@ -229,6 +229,8 @@ export default {
   'mic.silenced.hint': 'Nobody hears you: your device gives no sound. Look for a mute switch, or at the system’s settings.',
   'mic.unsent': 'Mic on',
   'mic.unsent.hint': 'Your sound is not on its way to the others yet.',
+  'mic.unheard': 'Mic on',
+  'mic.unheard.hint': 'Nobody hears you: the server cannot pass your sound on. Joining again may help.',
   'mic.held': 'Held',
   'mic.held.hint': '{name} has the floor. You are heard again after that.',
   'mic.is': 'Microphone, {state}',

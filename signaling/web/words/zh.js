@@ -221,6 +221,8 @@ export default {
   'mic.silenced.hint': '没有人能听到你：设备没有给出声音。请看看静音开关或系统设置。',
   'mic.unsent': '麦克风开',
   'mic.unsent.hint': '你的声音还没有传给别人。',
+  'mic.unheard': '麦克风开',
+  'mic.unheard.hint': '没有人能听到你：服务器无法转发你的声音。重新加入也许有用。',
   'mic.held': '暂停',
   'mic.held.hint': '{name} 正在发言，之后会恢复你的声音。',
   'mic.is': '麦克风，{state}',
