@@ -24,7 +24,7 @@ import { backoff, doorstep, patience } from './podium/backoff.js';
 import { commands } from './podium/commands.js';
 import { PodiumError } from './podium/errors.js';
 import { tellable } from './podium/figures.js';
-import { fold, fromResume, fromWelcome, order, someoneIsOnAir } from './podium/fold.js';
+import { fold, fromResume, fromWelcome, isSoundDue, order, someoneIsOnAir } from './podium/fold.js';
 import { Link } from './podium/link.js';
 import { Liveness } from './podium/liveness.js';
 import { Media, microphonePermission } from './podium/media.js';
@@ -227,6 +227,11 @@ export class Room {
   /** Audio of others arrives just now. */
   get hears() {
     return this.#life.hears;
+  }
+
+  /** Someone has spoken for a while, and none of it has arrived. */
+  get isDeaf() {
+    return this.phase === 'joined' && this.#life.isDeaf;
   }
 
   /** The server gives signs of life over the media path. */
@@ -508,6 +513,7 @@ export class Room {
 
   async #tick(count) {
     this.#listen();
+    this.#life.expects(this.phase === 'joined' && isSoundDue(this.state), performance.now());
     if (!this.#options.media && count % PROBE_EVERY === 0) return this.#probe('ping');
     const figures = await this.#media.sample('view');
     if (figures) this.#life.figures(figures, performance.now());

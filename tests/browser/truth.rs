@@ -174,6 +174,14 @@ async fn what_may_be_said_of_a_microphone_follows_from_the_room_and_the_device()
         alive.push(seen());
         now = 6000; alive.push(seen());
         now = 9100; alive.push(seen());
+        const { isSoundDue } = await import('/podium/fold.js');
+        const due = (speakers, interruption = null) => isSoundDue({ speakers: new Map(speakers.map((who) => [who, -30])), slots: [{ identity: 'ada' }, { identity: 'ben' }], interruption, self: { identity: 'me' } });
+        const deaf = [];
+        for (const [at, isDue] of [[20000, false], [21000, true], [24000, true], [26500, true], [27000, false], [28000, true]]) {
+            now = at;
+            life.expects(isDue, now);
+            deaf.push(life.isDeaf);
+        }
         const agents = ['Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
             'Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/126.0 Mobile Safari/537.36',
             'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/17.5 Safari/605.1.15',
@@ -188,6 +196,8 @@ async fn what_may_be_said_of_a_microphone_follows_from_the_room_and_the_device()
                 of({}, {}, 'sent', null, { unheard: 'ssrc' }), of({}, {}, 'sent', null, { quality: 'lost' }),
             ],
             alive,
+            deaf,
+            due: [due([]), due(['me']), due(['ada']), due(['zoe']), due(['ada'], { mode: 'hold', by: 'ben' }), due(['ben'], { mode: 'hold', by: 'ben' })],
             browsers: agents.map((userAgent) => browserName({ userAgent })),
         });";
     let told = browser.run_async(script, json!([])).await;
@@ -201,6 +211,8 @@ async fn what_may_be_said_of_a_microphone_follows_from_the_room_and_the_device()
     let none = [no, no, no];
     let expected = json!([none, none, [yes, no, yes], [yes, yes, yes], [no, yes, yes], [no, yes, yes], none]);
     assert_eq!(told["alive"], expected, "hears, sends, has a path");
+    assert_eq!(told["deaf"], json!([no, no, no, yes, no, no]));
+    assert_eq!(told["due"], json!([no, no, yes, no, no, yes]));
     assert_eq!(told["browsers"], json!(["firefox", "android", "safari", "ios", "chrome", "other"]));
     server.stop().await;
 }

@@ -175,6 +175,12 @@ const concerns = (swap, seat) =>
 export const someoneIsOnAir = ({ room, self }) => room.seats.some((seat) =>
   seat.state === 'occupied' && seat.identity !== self.identity && !seat.self_muted && !seat.host_muted && !seat.muted_by_host);
 
+/** Should audio of a speaker arrive here just now? Someone who speaks while a host holds the floor is not sent. */
+export function isSoundDue({ speakers, slots, interruption, self }) {
+  const isHeld = (identity) => interruption?.mode === 'hold' && interruption.by !== identity;
+  return slots.some(({ identity }) => identity !== self.identity && speakers.has(identity) && !isHeld(identity));
+}
+
 /** People are listed for their rank or their seat; who has neither is part of the audience and only counted. */
 function participantsAfter(participants, seats, before, seat) {
   let people = participants;

@@ -13,6 +13,7 @@ export class Liveness {
   #pathAt = -Infinity;
   #signAt = -Infinity;
   #askedAt = -Infinity;
+  #dueSince = null; // since when audio should arrive
 
   constructor(clock = () => performance.now()) {
     this.#clock = clock;
@@ -39,6 +40,11 @@ export class Liveness {
     if (received > before.received || arrived > before.arrived) this.#pathAt = now;
   }
 
+  /** Whether audio should arrive just now. */
+  expects(isDue, now) {
+    this.#dueSince = isDue ? (this.#dueSince ?? now) : null;
+  }
+
   /** The media path is closed. */
   closed() {
     this.#sums = null;
@@ -47,6 +53,11 @@ export class Liveness {
 
   get hears() {
     return this.#wasRead(this.#receivedAt, HEARD_MS);
+  }
+
+  /** Audio should have arrived for a while, and none has. */
+  get isDeaf() {
+    return this.#dueSince !== null && !this.#within(this.#dueSince, DEAF_MS) && !this.hears;
   }
 
   get sends() {
@@ -78,6 +89,7 @@ export class Liveness {
 }
 
 const HEARD_MS = 2_500; // figures are read once a second
+const DEAF_MS = 5_000; // who speaks is told before their first packet has come, and for a moment after the last
 const SENT_MS = 3_500;
 const PATH_MS = 6_000; // a browser checks a quiet path every few seconds
 const READ_MS = 5_000; // an older reading says nothing of the present

@@ -144,6 +144,7 @@ export default {
   'banner.attempt': 'Try {n}.',
   'banner.next': 'Next in {seconds} s.',
   'banner.audio': 'The sound is interrupted. Finding another way…',
+  'banner.deaf': 'Someone speaks, but no sound arrives here.',
   'banner.scheduled': 'Only hosts are here before the room opens.',
   'banner.scheduled_in': 'The room opens in {time}. Until then only hosts are here.',
   'banner.go_live': 'Go live now',

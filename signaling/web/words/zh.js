@@ -138,6 +138,7 @@ export default {
   'banner.attempt': '第 {n} 次尝试。',
   'banner.next': '{seconds} 秒后再试。',
   'banner.audio': '声音中断了，正在另找线路…',
+  'banner.deaf': '有人在说话，但这里没有收到声音。',
   'banner.scheduled': '房间开放之前，只有主持人在这里。',
   'banner.scheduled_in': '房间将在 {time} 后开放，在此之前只有主持人在这里。',
   'banner.go_live': '现在开放',
