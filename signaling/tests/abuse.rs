@@ -82,6 +82,7 @@ async fn a_flood_is_slowed_down_and_then_cut_off() {
     let server = server_with(|config| config.limits.flood_patience = Duration::from_millis(600)).await;
     let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;
     let (mut ben, _) = server.join("demo", "ben", Rank::Member).await;
+    let begun = clock::now();
     for _ in 0..100 {
         ada.send(json!({"type": "ping"})).await;
     }
@@ -94,15 +95,17 @@ async fn a_flood_is_slowed_down_and_then_cut_off() {
             assert!(reply["error"]["details"]["retry_after_ms"].is_u64());
         }
     }
-    assert!((38..=42).contains(&answered), "{answered}");
+    // Forty at once and twenty a second: on a busy machine more seconds go by.
+    let most = 42 + usize::try_from((clock::now() - begun).as_millis()).unwrap() / 50;
+    assert!((38..=most).contains(&answered), "{answered} of {most}");
     let started = clock::now();
     let mut is_cut = false;
-    while !is_cut && clock::now() - started < Duration::from_secs(5) {
+    while !is_cut && clock::now() - started < Duration::from_secs(30) {
         is_cut = ada.socket.send(Message::text(r#"{"type":"ping","request_id":"f"}"#)).await.is_err();
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     assert!(is_cut);
-    assert_eq!(server.signaling.counters().floods.value(), 1);
+    until(|| server.signaling.counters().floods.value() == 1).await;
     assert!(ben.ask(json!({"type": "ping"})).await.get("ok").is_some());
 }
 

@@ -64,7 +64,7 @@ async fn whoever_is_refused_is_told_when_to_come_again_and_nothing_was_spent_on_
     let (mut cy, bye) = try_join(&server, "cy", Rank::Host).await;
     let told = json!({"type": "bye", "reason": "node_full", "action": "retry", "retry_after_ms": 9870});
     assert_eq!(bye, told);
-    assert!(clock::now() - begun < Duration::from_secs(2), "it is answered at once");
+    assert!(clock::now() - begun < Duration::from_secs(4), "it is answered before the time to join is over");
     assert_eq!(cy.closed().await, 1000);
     assert_eq!(server.media.opened.lock().unwrap().len(), opened, "no transport was opened");
 

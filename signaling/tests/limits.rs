@@ -4,7 +4,7 @@
 mod support;
 
 use podium_signaling::{
-    Limits,
+    Limits, clock,
     room::{Duplicates, Rank, Settings},
 };
 use serde_json::{Value, json};
@@ -15,15 +15,18 @@ async fn commands_at_once() {
     let server = limited(|limits| (limits.commands_per_second, limits.burst) = (1, 6)).await;
     let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;
     // The join was the first of them.
+    let begun = clock::now();
     let mut ids = Vec::new();
-    for _ in 0..8 {
+    for _ in 0..40 {
         ids.push(ada.send(json!({"type": "ping"})).await);
     }
     let mut allowed = 0;
     while ada.answer(&ids[allowed]).await.get("ok").is_some() {
         allowed += 1;
     }
-    assert!((5..=6).contains(&allowed), "{allowed}");
+    // One a second more: on a busy machine some seconds may go by.
+    let most = 7 + usize::try_from((clock::now() - begun).as_secs()).unwrap();
+    assert!((5..=most).contains(&allowed), "{allowed} of {most}");
     assert!(server.signaling.counters().refusals.value(podium_signaling::room::Refusal::RateLimited) > 0);
 }
 
