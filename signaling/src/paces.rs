@@ -157,7 +157,7 @@ impl Paced {
             Self::Message => Rate { per_second: 1, burst: MESSAGES_BURST },
             // Few kinds fit into one tally, so nobody may send them all at once.
             Self::Reaction => Rate { per_second: (limits.commands_per_second / 2).max(1), ..share(8) },
-            Self::Hand | Self::Seat => share(10),
+            Self::Hand | Self::Seat => Rate { per_second: (limits.commands_per_second / 10).max(1), ..share(4) },
             Self::Mute => share(4),
         }
     }
@@ -358,8 +358,8 @@ mod tests {
             (Paced::Stats, 3, 60),
             (Paced::Message, 5, 60),
             (Paced::Reaction, 10, 600),
-            (Paced::Hand, 8, 120),
-            (Paced::Seat, 8, 120),
+            (Paced::Hand, 20, 120),
+            (Paced::Seat, 20, 120),
             (Paced::Mute, 20, 300),
         ] {
             let ada = session(&paces, "ada", start);

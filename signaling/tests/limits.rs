@@ -248,7 +248,7 @@ async fn files_of_an_address() {
 
 #[tokio::test]
 async fn joins_of_an_identity() {
-    let server = limited(|_| {}).await;
+    let server = limited(|limits| (limits.identity_joins_per_second, limits.identity_joins_burst) = (1, 5)).await;
     let (_ada, _) = server.join("demo", "ada", Rank::Host).await;
     for _ in 0..5 {
         leave(server.join("demo", "ben", Rank::Member).await.0).await;

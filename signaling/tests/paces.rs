@@ -14,7 +14,7 @@ use support::{Client, server, server_with, token_with};
 
 #[tokio::test]
 async fn leaving_and_joining_again_resets_no_pace() {
-    let server = server_with(unpaced_joins).await;
+    let server = server_with(unpaced_commands).await;
     let (_ada, _) = server.join("demo", "ada", Rank::Host).await;
     let begun = clock::now();
     let mut told = 0;
@@ -30,7 +30,7 @@ async fn leaving_and_joining_again_resets_no_pace() {
 
 #[tokio::test]
 async fn a_takeover_a_resume_and_a_kick_reset_no_pace() {
-    let server = server_with(unpaced_joins).await;
+    let server = server_with(unpaced_commands).await;
     let (mut ada, _) = server.join("demo", "ada", Rank::Host).await;
     let begun = clock::now();
     let (mut ben, mut welcome) = server.join("demo", "ben", Rank::Member).await;
@@ -57,7 +57,7 @@ async fn a_takeover_a_resume_and_a_kick_reset_no_pace() {
 
 #[tokio::test]
 async fn the_end_of_a_room_resets_no_pace() {
-    let server = server_with(unpaced_joins).await;
+    let server = server_with(unpaced_commands).await;
     let back_end = token_with(json!({"sub": "ops", "video": {"room": "demo", "roomAdmin": true, "roomCreate": true}}));
     let begun = clock::now();
     let mut told = 0;
@@ -128,7 +128,10 @@ async fn a_line_that_breaks_often_resumes_each_time() {
 
 #[tokio::test]
 async fn a_storm_of_everybody_comes_in() {
-    let server = server().await;
+    let server = server_with(|config| {
+        (config.limits.identity_joins_per_second, config.limits.identity_joins_burst) = (1, 5);
+    })
+    .await;
     let (_ada, _) = server.join("demo", "ada", Rank::Host).await;
     let mut people = Vec::new();
     for number in 0..100 {
@@ -154,7 +157,6 @@ async fn flood(client: &mut Client) -> u64 {
     told
 }
 
-fn unpaced_joins(config: &mut podium_signaling::SignalingConfig) {
-    (config.limits.identity_joins_per_second, config.limits.identity_joins_burst) = (1_000, 1_000);
+fn unpaced_commands(config: &mut podium_signaling::SignalingConfig) {
     (config.limits.commands_per_second, config.limits.burst) = (1_000, 1_000);
 }
