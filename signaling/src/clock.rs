@@ -2,12 +2,13 @@
 //!
 //! Rooms and timers live on the monotonic clock, tokens on the wall clock: a step of the latter ends no session.
 //!
-//! The monotonic clock shows time in which the process ran. A standstill of the process is left out, so that no deadline passes by it: neither the first
-//! frame's, nor a grace, a reservation, an invite, a turn, a request's head or a try of a webhook. For the same reason nothing in production waits by
-//! tokio's own timers, but by [`sleep`], [`sleep_until`], [`timeout`] and [`timeout_at`].
+//! The monotonic clock shows the time in which the process ran. It leaves a standstill of the
+//! process out, so a standstill makes no deadline pass: of a first frame, a grace, a reservation, an
+//! invite, a turn, a request's head, a try of a webhook. For the same reason nothing in production
+//! waits by tokio's own timers, but by [`sleep`], [`sleep_until`], [`timeout`] and [`timeout_at`].
 //!
-//! Some promises are of the calendar, and a standstill does not move them: when a token expires, when a webhook is tried again and given up, how long
-//! events are kept.
+//! Some promises are of the calendar, and a standstill does not move them: the end of a token, the
+//! times of a webhook's tries and its end, how long events are kept.
 
 #![expect(clippy::disallowed_methods, reason = "this is the clock")]
 
@@ -88,7 +89,7 @@ pub async fn sleep_until(when: Instant) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLate;
 
-/// Waits for something, for so long at most. Whatever is ready is in time.
+/// Waits for something, for so long at most. A thing that is ready is in time.
 ///
 /// # Errors
 ///
@@ -97,7 +98,7 @@ pub async fn timeout<F: Future>(patience: Duration, waited_for: F) -> Result<F::
     timeout_at(now() + patience, waited_for).await
 }
 
-/// Waits for something until [`now`] shows this. Whatever is ready is in time.
+/// Waits for something until [`now`] shows this. A thing that is ready is in time.
 ///
 /// # Errors
 ///

@@ -258,7 +258,7 @@ impl Person {
         Self { paces: Mutex::new(OwnPaces { commands, buckets, excused }) }
     }
 
-    /// What was sent while the process stood still comes all at once, and is no flood. It is told of all standstills so far.
+    /// Excuses a standstill of the process: all that was sent meanwhile comes at once, and is no flood. `stood_still` is all standstills so far.
     pub(crate) fn excuse(&self, stood_still: Duration) {
         let mut paces = self.lock();
         if let Some(more) = paces.excused.take(stood_still) {

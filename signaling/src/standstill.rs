@@ -2,9 +2,10 @@
 //!
 //! Nobody can keep a promise to a process that does not run, so this time counts against nobody. The clock of this crate leaves it out.
 //!
-//! Somebody beats every [`BEAT`]. After a beat the clock goes on for [`AHEAD_MAX`] at most, then it waits for the next beat. So no thread that runs
-//! first after a standstill sees a jump, whichever it is. The next beat then counts the rest as a standstill. All times here are nanoseconds since the
-//! start of the process. The clock never goes backwards.
+//! A thread beats every [`BEAT`]. After a beat the clock goes on for [`AHEAD_MAX`] at most. Then it
+//! waits for the next beat. So no thread sees a jump, whichever runs first after a standstill. The
+//! next beat counts the rest as a standstill. All times here are nanoseconds since the start of the
+//! process. The clock never goes backwards.
 //!
 //! ```text
 //! beat ──AHEAD_MAX──┤ the clock waits                  ├ beat: it goes on from where it waited
@@ -18,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-/// What the clock leaves out. Many threads read it; one beats.
+/// The time that the clock leaves out. Many threads read it; one beats.
 #[derive(Debug)]
 pub(crate) struct Standstills {
     /// As far as the clock may go before the next beat.
@@ -42,7 +43,7 @@ impl Standstills {
         }
     }
 
-    /// What the clock shows at a moment: now, or one not before the last standstill but one.
+    /// Returns the time that the clock shows at a moment. The moment is now, or one after the last standstill but one.
     pub(crate) fn shown_at(&self, moment: u64) -> u64 {
         // The limit is read first and written last: whoever sees the new one sees the rest of that beat as well.
         let limit = self.limit.load(Ordering::Acquire);

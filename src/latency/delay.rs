@@ -66,7 +66,7 @@ pub struct Ear {
 }
 
 impl Ear {
-    /// An ear beside the server, with a quiet network and usual devices. What goes on from the server to a listener is the listener's.
+    /// An ear beside the server, with a quiet network and usual devices.
     pub const NEAR: Self = Self { downlink_ms: 0.0, jitter_buffer_ms: None, jitter_ms: 0.0, device_ms: None };
 }
 
@@ -85,7 +85,7 @@ impl Delay {
         let framing = frame_ms + LOOK_AHEAD_MS;
         // A buffer that nobody told of holds what its keeper needs: two jitters and a packet, and browsers never much less than 40 ms.
         let guess = JITTER_BUFFER_MIN_MS.max(2.0 * sound(ear.jitter_ms) + framing);
-        // A half of each, as the way begins at one and ends at the other. What the mouth's adds only its owner could tell.
+        // A half of each, as the way begins at one and ends at the other. Only its owner could tell how much the mouth's adds.
         let devices = DEVICE_MS / 2.0 + ear.device_ms.map_or(DEVICE_MS, sound) / 2.0;
         Self {
             terms: [

@@ -60,7 +60,7 @@ struct Kind {
     since: Instant,
     count: u64,
     level: Level,
-    /// What the line says, once one was left out.
+    /// The words of the line, once one was left out.
     line: Option<String>,
 }
 
@@ -108,7 +108,7 @@ fn pace() -> MutexGuard<'static, Pace> {
     PACE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a line says, without its values.
+/// Returns the words of a line, without its values.
 fn line_of(event: &Event<'_>) -> String {
     let mut message = Message(String::new());
     event.record(&mut message);
@@ -153,7 +153,7 @@ mod tests {
         }
     }
 
-    /// What is written, as lines of text and as JSON.
+    /// Returns all that is written, as lines of text and as JSON.
     fn written(log: impl Fn()) -> [String; 2] {
         let texts = [Written::default(), Written::default()];
         let [text, json] = texts.clone().map(|written| move || written.clone());

@@ -25,13 +25,18 @@ async fn the_live_page_shows_what_the_monitor_knows_and_says_when_it_is_old() {
         json!(0)
     );
     for (part, words) in [
+        ("monitor-people", "245 with audio, 5 without"),
         ("monitor-feel", "lagging 7"),
         ("monitor-lines", "poor 9"),
         ("monitor-join", "over budget"),
         ("monitor-step", "No new listeners"),
         ("monitor-gate", "come back in 5 s"),
         ("monitor-workers", "silent for 9 s"),
+        ("monitor-join", "p95 cold with audio, median 231 ms, 250 joins"),
+        ("monitor-join", "p95 cold without audio, median 5 ms, 9 joins"),
+        ("monitor-rooms", "With audio Without"),
         ("monitor-stages", "first packet"),
+        ("monitor-stages", "server’s part"),
         ("monitor-acts", "A participant no longer lags: ben in demo"),
     ] {
         let text = browser.text(part).await.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -55,7 +60,10 @@ async fn the_live_page_shows_what_the_monitor_knows_and_says_when_it_is_old() {
 
 /// A page with something of everything.
 fn everything() -> Value {
-    let join = |kind: &str, stage: &str, count: u64, p50_ms: f64, p95_ms: f64| json!({ "kind": kind, "stage": stage, "count": count, "p50_ms": p50_ms, "p95_ms": p95_ms });
+    let joined = |kind: &str, media: bool, stage: &str, count: u64, p50_ms: f64, p95_ms: f64| json!({ "kind": kind, "media": media, "stage": stage, "count": count, "p50_ms": p50_ms, "p95_ms": p95_ms });
+    let join = |kind: &str, stage: &str, count: u64, p50_ms: f64, p95_ms: f64| {
+        joined(kind, true, stage, count, p50_ms, p95_ms)
+    };
     let worker = |index: u16, busy: f64, silent_ms: u64| {
         json!({
             "index": index, "busy": busy, "residence_p50_ms": 0.05, "residence_p95_ms": if busy > 0.9 { 24.5 } else { 0.31 },
@@ -66,10 +74,11 @@ fn everything() -> Value {
     json!({
         "budgets": { "join_ms": 600, "natural_ms": 200, "laggy_ms": 500, "server_ms": 150, "residence_ms": 20 },
         "rooms": [
-            { "room": "<img src=x onerror=alert(1)>", "people": 31, "classes": [10, 14, 7], "mouth_to_ear_ms": [312, 560, 812], "joins": [44, 3], "join_ms": [310, 720, 1900] },
-            { "room": "demo", "people": 212, "classes": [190, 22, 0], "mouth_to_ear_ms": [140, 260, 410], "joins": [260, 0], "join_ms": [180, 300, 420] },
-            { "room": "quiet", "people": 2, "classes": [0, 0, 0], "mouth_to_ear_ms": null, "joins": [2, 0], "join_ms": null },
+            { "room": "<img src=x onerror=alert(1)>", "people": 31, "without_audio": 4, "classes": [10, 14, 7], "mouth_to_ear_ms": [312, 560, 812], "joins": [44, 3], "join_ms": [310, 720, 1900] },
+            { "room": "demo", "people": 212, "without_audio": 0, "classes": [190, 22, 0], "mouth_to_ear_ms": [140, 260, 410], "joins": [260, 0], "join_ms": [180, 300, 420] },
+            { "room": "quiet", "people": 2, "without_audio": 1, "classes": [0, 0, 0], "mouth_to_ear_ms": null, "joins": [2, 0], "join_ms": null },
         ],
+        "people": { "with_audio": 245, "without_audio": 5 },
         "rooms_total": 240,
         "classes": [200, 36, 7],
         "qualities": [180, 50, 9, 2],
@@ -77,7 +86,8 @@ fn everything() -> Value {
             join("cold", "upgrade", 260, 1.2, 4.8), join("cold", "join", 260, 22.0, 60.0), join("cold", "answer", 260, 2.5, 9.0),
             join("cold", "first_check", 258, 31.0, 88.0), join("cold", "ice", 258, 24.0, 70.0), join("cold", "dtls", 258, 30.5, 92.0),
             join("cold", "keys", 257, 64.0, 190.0), join("cold", "first_packet", 250, 9.0, 21.0), join("cold", "played", 240, 50.0, 130.0),
-            join("cold", "total", 250, 231.0, 655.0),
+            join("cold", "server", 250, 3.9, 12.0), join("cold", "total", 250, 231.0, 655.0),
+            joined("cold", false, "answer", 9, 1.8, 4.0), joined("cold", false, "total", 9, 5.0, 8.0),
             join("warm", "answer", 31, 2.1, 6.0), join("warm", "total", 31, 160.0, 240.0),
             join("resume", "answer", 12, 3.4, 7.7), join("resume", "total", 12, 14.0, 33.0),
         ],

@@ -138,7 +138,7 @@ impl Incoming {
         }
     }
 
-    /// What was sent while the process stood still comes all at once, and is no flood. It is told of all standstills so far.
+    /// Excuses a standstill of the process: all that was sent meanwhile comes at once, and is no flood. `stood_still` is all standstills so far.
     fn excuse(&mut self, stood_still: Duration) {
         if let Some(more) = self.excused.take(stood_still) {
             self.control.excuse(more);

@@ -50,13 +50,13 @@ impl TokenBucket {
         self.tokens + elapsed.as_secs_f64() * self.per_second >= self.burst
     }
 
-    /// Nobody took from it for so long, because the process stood still: what was sent meanwhile comes at once. It may hold more than the burst then.
+    /// Gives back the tokens of a standstill of the process: all that was sent meanwhile comes at once. The bucket may hold more than the burst then.
     pub fn excuse(&mut self, stood_still: Duration) {
         self.tokens += stood_still.min(EXCUSED_MAX).as_secs_f64() * self.per_second;
     }
 }
 
-/// How much of the process's standstills is excused already. What was sent meanwhile comes at once, and is taken as if it had come then.
+/// How much of the process's standstills is excused already. Frames that were sent meanwhile come at once. They are taken as if they had come then.
 #[derive(Debug, Clone, Copy)]
 pub struct Excused(Duration);
 
@@ -67,7 +67,7 @@ impl Excused {
         Self(stood_still)
     }
 
-    /// What is to be excused now, of all standstills so far.
+    /// Returns the time to excuse now, of all standstills so far.
     pub fn take(&mut self, stood_still: Duration) -> Option<Duration> {
         let more = stood_still.checked_sub(self.0).filter(|more| !more.is_zero())?;
         self.0 = stood_still;
@@ -237,5 +237,21 @@ mod tests {
         assert!(bucket.take(start - Duration::from_secs(5)).is_err());
         assert!(bucket.take(start).is_err());
         assert!(bucket.take(start + Duration::from_secs(1)).is_ok());
+    }
+
+    #[test]
+    fn what_was_sent_during_a_standstill_is_no_flood_and_is_excused_once() {
+        let start = crate::clock::now();
+        let allowed_after = |stood_s: u64| {
+            let mut gate = FloodGate::new(10, 5, PATIENCE, start);
+            let mut excused = Excused::all(Duration::from_secs(3));
+            for _ in 0..2 {
+                if let Some(more) = excused.take(Duration::from_secs(stood_s)) {
+                    gate.excuse(more);
+                }
+            }
+            (0..100_000).filter(|_| gate.judge(start) == Verdict::Allowed).count()
+        };
+        assert_eq!([3, 23, 3_603].map(allowed_after), [5, 5 + 200, 5 + 600], "a bucket, 20 s, and the most");
     }
 }

@@ -3,8 +3,8 @@
 //! It is told facts as they come and looks at everyone once a second. What it then answers is news only: a state that has changed for the one
 //! who has it, and those on stage who begin or cease to lag.
 //!
-//! What a client says of itself counts for the delay that this client is told, as it hears others. It counts for nobody else: neither how a speaker is
-//! heard, nor what a room's figures are.
+//! A client's word of itself counts for the delay that this client is told, as it hears others. It
+//! counts for nobody else: neither for how a speaker is heard, nor for a room's figures.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};

@@ -91,12 +91,12 @@ pub struct Pressures {
 }
 
 impl Pressures {
-    /// Sets one that is as it is at this moment. What is no number presses nothing.
+    /// Sets one that is as it is at this moment. A value that is no number presses nothing.
     pub fn set(&mut self, signal: Signal, pressure: f64) {
         self.set_over(signal, pressure, pressure);
     }
 
-    /// Sets one that was measured over a while, and over the last second of it. What is no number presses nothing.
+    /// Sets one that was measured over a while, and over the last second of it.
     pub fn set_over(&mut self, signal: Signal, lately: f64, last_second: f64) {
         let sound = |pressure: f64| if pressure.is_finite() { pressure.max(0.0) } else { 0.0 };
         self.lately[signal as usize] = sound(lately);
@@ -113,7 +113,7 @@ impl Pressures {
         worst(&self.lately, others_max, true)
     }
 
-    /// The worst of the last second, and how much it is. What is sampled counts only if all of it is newer than the last step.
+    /// The worst of the last second, and how much it is. Samples count only if all of them are newer than the last step.
     fn last_second(&self, others_max: f64, are_samples_new: bool) -> (Signal, f64) {
         worst(&self.last_second, others_max, are_samples_new)
     }
