@@ -340,7 +340,7 @@ export interface IceRestartCommand {
   offer: string;
 }
 
-/** Names a person or an agent, as its token does. No control characters, none that turn the direction of text. */
+/** Names a person or an agent, as its token does. It can be shown: no controls, no characters that format text or are invisible, no white space at its ends. Not `.` or `..`. */
 export type Identity = string;
 
 export type Interrupt = "off" | "duck" | "hold";

@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::text::{self, Lines, TextFault};
+
 /// Why a text is not an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
-    /// Nothing was given.
-    #[error("must not be empty")]
+    /// Nothing was given, or nothing that can be seen.
+    #[error("must not be blank")]
     Empty,
     /// More characters than the kind of id allows.
     #[error("must have at most {max_chars} characters")]
@@ -22,6 +24,9 @@ pub enum IdError {
     /// A character that this kind of id does not allow.
     #[error("contains a character that is not allowed here")]
     BadCharacter,
+    /// What stands for a folder in a path.
+    #[error("must not be `.` or `..`")]
+    Dots,
     /// A session id that was not made by this server.
     #[error("is not a session id")]
     NotASession,
@@ -42,8 +47,7 @@ macro_rules! text_id {
         impl $name {
             /// Takes a text for this kind of id, if it is one.
             pub fn parse(text: &str) -> Result<Self, IdError> {
-                $check(text)?;
-                Ok(Self(Arc::from(text)))
+                $check(text).map(|text| Self(Arc::from(text)))
             }
 
             /// The id as it travels.
@@ -85,7 +89,7 @@ text_id!(
     check_room
 );
 text_id!(
-    /// Names a person or an agent, as its token does: 1 to 128 characters, none of them a control or a bidirectional override.
+    /// Names a person or an agent, as its token does: a text of 1 to 128 characters that can be shown, without white space at its ends.
     Identity,
     check_identity
 );
@@ -149,6 +153,11 @@ numbered_id!(
 );
 
 impl Identity {
+    /// The name under which a back end acts whose token names nobody.
+    pub fn back_end() -> Self {
+        Self(Arc::from("back-end"))
+    }
+
     /// Stands for someone whose data was erased.
     pub fn erased() -> Self {
         Self(Arc::from("erased"))
@@ -223,27 +232,30 @@ impl<'de> Deserialize<'de> for SeatIndex {
     }
 }
 
-fn check_room(text: &str) -> Result<(), IdError> {
+fn check_room(text: &str) -> Result<&str, IdError> {
     check_length(text, ROOM_CHARS_MAX)?;
     check_chars(text, |c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
-fn check_identity(text: &str) -> Result<(), IdError> {
-    check_length(text, IDENTITY_CHARS_MAX)?;
-    check_chars(text, |c| !c.is_control() && !is_bidi_override(c))
+fn check_identity(text: &str) -> Result<&str, IdError> {
+    match text::checked(text, IDENTITY_CHARS_MAX, Lines::One)? {
+        // Whoever builds a path from it would ask for something else.
+        "." | ".." => Err(IdError::Dots),
+        identity => Ok(identity),
+    }
 }
 
-fn check_session(text: &str) -> Result<(), IdError> {
+fn check_session(text: &str) -> Result<&str, IdError> {
     let Some(random) = text.strip_prefix(SESSION_PREFIX) else {
         return Err(IdError::NotASession);
     };
     if random.len() != SESSION_CHARS || !random.bytes().all(|byte| URL_SAFE.contains(&byte)) {
         return Err(IdError::NotASession);
     }
-    Ok(())
+    Ok(text)
 }
 
-fn check_request(text: &str) -> Result<(), IdError> {
+fn check_request(text: &str) -> Result<&str, IdError> {
     check_length(text, REQUEST_CHARS_MAX)?;
     check_chars(text, |c| !c.is_control())
 }
@@ -259,13 +271,18 @@ fn check_length(text: &str, max_chars: usize) -> Result<(), IdError> {
     Ok(())
 }
 
-fn check_chars(text: &str, allowed: impl Fn(char) -> bool) -> Result<(), IdError> {
-    if text.chars().all(allowed) { Ok(()) } else { Err(IdError::BadCharacter) }
+fn check_chars(text: &str, allowed: impl Fn(char) -> bool) -> Result<&str, IdError> {
+    if text.chars().all(allowed) { Ok(text) } else { Err(IdError::BadCharacter) }
 }
 
-/// Characters that turn the direction of the text around them: with them one name can be made to look like another.
-pub fn is_bidi_override(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+impl From<TextFault> for IdError {
+    fn from(fault: TextFault) -> Self {
+        match fault {
+            TextFault::Blank => Self::Empty,
+            TextFault::TooLong { chars_max } => Self::TooLong { max_chars: chars_max },
+            TextFault::Character(_) => Self::BadCharacter,
+        }
+    }
 }
 
 /// The most seats a room can have.
@@ -304,9 +321,19 @@ mod tests {
         }
         assert_eq!(Identity::parse(&"ж".repeat(129)), Err(IdError::TooLong { max_chars: 128 }));
         assert_eq!(Identity::parse(""), Err(IdError::Empty));
-        for bad in ["a\u{0}", "a\u{7f}", "a\u{85}", "\u{202e}ada", "ada\u{2066}", "a\u{200f}"] {
+        for bad in
+            ["a\u{0}", "a\u{7f}", "a\u{85}a", "\u{202e}ada", "ada\u{2066}", "a\u{200f}", "a\u{200b}", "a\u{3164}"]
+        {
             assert_eq!(Identity::parse(bad), Err(IdError::BadCharacter), "{bad:?}");
         }
+        for blank in [" ", "\u{2800}", "\u{3000}\n", "\u{301}"] {
+            assert_eq!(Identity::parse(blank), Err(IdError::Empty), "{blank:?}");
+        }
+        for dots in [".", "..", " .. "] {
+            assert_eq!(Identity::parse(dots), Err(IdError::Dots), "{dots:?}");
+        }
+        assert!(Identity::parse("...").is_ok() && Identity::parse(".ada").is_ok());
+        assert_eq!(Identity::parse(" ada\n").map(|id| id.to_string()), Ok("ada".to_owned()));
     }
 
     #[test]
@@ -350,10 +377,12 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_parsed_is_written_as_it_was(text in any::<String>()) {
-            let room = RoomId::parse(&text).map(|id| id.to_string());
-            let identity = Identity::parse(&text).map(|id| id.to_string());
-            for written in room.into_iter().chain(identity) {
-                prop_assert_eq!(&written, &text);
+            if let Ok(room) = RoomId::parse(&text) {
+                prop_assert_eq!(room.as_str(), &text);
+            }
+            if let Ok(identity) = Identity::parse(&text) {
+                prop_assert!(text.contains(identity.as_str()));
+                prop_assert_eq!(Identity::parse(identity.as_str()), Ok(identity.clone()));
             }
         }
 

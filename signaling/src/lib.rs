@@ -1,6 +1,6 @@
 //! Rooms, roles, seats and hands: their rules, their wire, and the web client.
 //!
-//! `ids`, `room` and `protocol` are pure; the rest are thin shells around them. This crate does not know who implements its [`media::MediaPlane`].
+//! `text`, `ids`, `room` and `protocol` are pure; the rest are thin shells around them. This crate does not know who implements its [`media::MediaPlane`].
 
 pub mod auth;
 pub mod backup;
@@ -16,9 +16,11 @@ pub mod room;
 pub mod rooms;
 pub mod signaling;
 pub mod store;
+pub mod text;
 pub mod webhook;
 
 mod http;
+mod json;
 mod paces;
 mod random;
 mod standstill;

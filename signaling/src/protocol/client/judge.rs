@@ -14,6 +14,7 @@ use crate::{
         REACTION_CHARS_MAX, REASON_CHARS_MAX, RESUME_TOKEN_CHARS_MAX, STATS_COUNT_MAX, STATS_MS_MAX, TURN_MS,
     },
     room::{Act, InviteName, Rank, Refusal, RoomChange},
+    text::{self, Lines, TextFault},
 };
 
 /// What is wrong: a code, and the same in words for developers.
@@ -27,8 +28,7 @@ pub(super) fn command(frame: Frame) -> Result<Command, Wrong> {
             return Ok(Command::Join { offer, mic_ready: mic_ready.unwrap_or(false) });
         }
         Frame::Resume { resume_token, last_seq } => {
-            let resume_token = text("resume_token", resume_token, 1, RESUME_TOKEN_CHARS_MAX, char::is_control)?;
-            return Ok(Command::Resume { resume_token, last_seq });
+            return Ok(Command::Resume { resume_token: short_token(resume_token)?, last_seq });
         }
         Frame::IceRestart { offer } => return Ok(Command::IceRestart { offer: short_offer(offer)? }),
         Frame::PeopleList { after, limit, query } => return people(after, limit, query).map(Command::PeopleList),
@@ -79,13 +79,8 @@ pub(super) fn command(frame: Frame) -> Result<Command, Wrong> {
         Frame::HostDecline => Act::HostDecline,
         Frame::MuteSelf { muted } => Act::MuteSelf { muted },
         Frame::Prefs { do_not_invite } => Act::Prefs { do_not_invite },
-        Frame::Reaction { kind } => {
-            Act::Reaction { kind: text("kind", kind, 1, REACTION_CHARS_MAX, char::is_control)? }
-        }
-        Frame::Message { text: words } => {
-            let is_barred = |c: char| c.is_control() && c != '\n';
-            Act::Message { text: text("text", words, 1, MESSAGE_CHARS_MAX, is_barred)? }
-        }
+        Frame::Reaction { kind } => Act::Reaction { kind: shown("kind", &kind, REACTION_CHARS_MAX, Lines::One)? },
+        Frame::Message { text: words } => Act::Message { text: shown("text", &words, MESSAGE_CHARS_MAX, Lines::Many)? },
         Frame::RoomUpdate(update) => Act::RoomUpdate(change(update)?),
         Frame::RoomClose { notice_ms } => Act::RoomClose { notice: notice(notice_ms.unwrap_or(0))? },
     };
@@ -111,7 +106,7 @@ fn people(after: Option<Identity>, limit: Option<u64>, query: Option<String>) ->
     if !(1..=PEOPLE_PAGE_MAX).contains(&limit) {
         return Err(wrong("`limit` must be from 1 to 200"));
     }
-    let query = query.map(|query| text("query", query, 0, QUERY_CHARS_MAX, char::is_control)).transpose()?;
+    let query = query.map(short_query).transpose()?;
     let query = query.map(|query| query.trim().to_lowercase()).filter(|query| !query.is_empty());
     Ok(PeopleList { after, limit, query })
 }
@@ -142,22 +137,40 @@ fn invite_name(invite: Option<InviteId>, identity: Option<Identity>) -> Result<I
     }
 }
 
-/// No reason is as good as an empty one.
+/// A blank reason is none.
 fn reason(why: Option<String>) -> Result<Option<String>, Wrong> {
-    let why = why.map(|why| text("reason", why, 0, REASON_CHARS_MAX, char::is_control)).transpose()?;
-    Ok(why.filter(|why| !why.is_empty()))
+    match why.map(|why| text::checked(&why, REASON_CHARS_MAX, Lines::One).map(str::to_owned)) {
+        None | Some(Err(TextFault::Blank)) => Ok(None),
+        Some(Ok(why)) => Ok(Some(why)),
+        Some(Err(fault @ (TextFault::TooLong { .. } | TextFault::Character(_)))) => Err(unshown("reason", fault)),
+    }
 }
 
-fn text(field: &str, text: String, min: usize, max: usize, is_barred: impl Fn(char) -> bool) -> Result<String, Wrong> {
-    // A character has at most four bytes: the first test spares counting through a huge text.
-    let has_right_length = text.len() <= max * 4 && (min..=max).contains(&text.chars().count());
-    if !has_right_length {
-        return Err((Refusal::InvalidArgument, format!("`{field}` must have {min} to {max} characters")));
+/// A text that others see.
+fn shown(field: &str, text: &str, chars_max: usize, lines: Lines) -> Result<String, Wrong> {
+    text::checked(text, chars_max, lines).map(str::to_owned).map_err(|fault| unshown(field, fault))
+}
+
+fn unshown(field: &str, fault: TextFault) -> Wrong {
+    (Refusal::InvalidArgument, format!("`{field}` {fault}"))
+}
+
+/// Nobody else sees it.
+fn short_query(query: String) -> Result<String, Wrong> {
+    if query.chars().count() > QUERY_CHARS_MAX || query.chars().any(char::is_control) {
+        return Err((
+            Refusal::InvalidArgument,
+            format!("`query` must have at most {QUERY_CHARS_MAX} characters, none of them a control"),
+        ));
     }
-    if text.chars().any(is_barred) {
-        return Err((Refusal::InvalidArgument, format!("`{field}` has a control character")));
+    Ok(query)
+}
+
+fn short_token(token: String) -> Result<String, Wrong> {
+    if token.is_empty() || token.chars().count() > RESUME_TOKEN_CHARS_MAX || token.chars().any(char::is_control) {
+        return Err(wrong("`resume_token` must have 1 to 256 characters, none of them a control"));
     }
-    Ok(text)
+    Ok(token)
 }
 
 fn short_offer(offer: String) -> Result<String, Wrong> {

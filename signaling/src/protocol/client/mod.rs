@@ -16,6 +16,7 @@ pub(super) use self::judge::turn;
 use super::depth;
 use crate::{
     ids::{Identity, RequestId},
+    json,
     room::{Act, Refusal},
 };
 
@@ -91,6 +92,7 @@ pub fn parse(text: &str, depth_max: usize) -> Result<Request, Fault> {
     if !depth::is_shallow(text, depth_max) {
         return Err(Fault::strike(format!("nested deeper than {depth_max}")));
     }
+    let text = &json::with_integers(text);
     let envelope: Envelope = serde_json::from_str(text).map_err(|error| Fault::strike(error.to_string()))?;
     let request = envelope.request();
     let is_report = envelope.kind.as_ref().and_then(Value::as_str) == Some("stats");

@@ -125,7 +125,7 @@ ids! {
     RoomId: { "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "Names a room." }
     Identity: {
         "type": "string", "minLength": 1, "maxLength": 128,
-        "description": "Names a person or an agent, as its token does. No control characters, none that turn the direction of text."
+        "description": "Names a person or an agent, as its token does. It can be shown: no controls, no characters that format text or are invisible, no white space at its ends. Not `.` or `..`."
     }
     SessionId: { "type": "string", "pattern": "^PA_[A-Za-z0-9_-]{22}$", "description": "Names one joined connection of a participant." }
     RequestId: { "type": "string", "minLength": 1, "maxLength": 64, "description": "Names one command of a session; chosen by the client." }
