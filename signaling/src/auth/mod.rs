@@ -6,17 +6,25 @@
 use std::{collections::HashMap, fmt, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use serde::{Deserialize, de::DeserializeOwned};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use serde::Deserialize;
 use serde_json::Value;
 
 use self::claims::{Claims, PodiumClaims, RankClaim, VideoClaims};
+pub use self::{
+    access::{Access, Caller, Grants},
+    denied::{Denied, Reason},
+};
 use crate::{
     ids::{Identity, RoomId},
+    json,
     room::Rank,
+    text::{self, Lines, TextFault},
 };
 
+mod access;
 mod claims;
+mod denied;
 #[cfg(test)]
 mod tests;
 
@@ -55,100 +63,6 @@ impl From<String> for Secret {
     }
 }
 
-/// What a token that was found good allows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Access {
-    /// The id of the API key that signed it.
-    pub key_id: String,
-    /// `sub`: who this is. Tokens of a back end may lack it; then nobody can join with them.
-    pub identity: Option<Identity>,
-    /// `name`: what others see.
-    pub name: Option<String>,
-    /// `video.room`: the one room this token is for.
-    pub room: Option<RoomId>,
-    /// `video.roomJoin`.
-    pub room_join: bool,
-    /// `video.roomAdmin`.
-    pub room_admin: bool,
-    /// `video.roomCreate`.
-    pub room_create: bool,
-    /// `video.roomList`.
-    pub room_list: bool,
-    /// `video.canPublish`; true unless it says otherwise.
-    pub can_publish: bool,
-    /// `video.canSubscribe`; true unless it says otherwise.
-    pub can_subscribe: bool,
-    /// `video.canPublishData`; true unless it says otherwise.
-    pub can_publish_data: bool,
-    /// `video.hidden`.
-    pub hidden: bool,
-    /// `podium.rank`; without it `roomAdmin` makes a host, else it is a member.
-    pub rank: Rank,
-    /// `podium.tier`; 0 unless it says otherwise.
-    pub tier: u32,
-    /// `podium.kind`: what this is, if not a person.
-    pub kind: Option<String>,
-    /// `iat`, or else `nbf`: when the token was issued, in seconds since 1970.
-    pub issued_at_s: Option<u64>,
-}
-
-impl Access {
-    /// The identity with which this token joins `room`.
-    pub fn may_join(&self, room: &RoomId) -> Result<&Identity, Denied> {
-        if !self.room_join || self.room.as_ref() != Some(room) {
-            return Err(Denied::Forbidden);
-        }
-        self.identity.as_ref().ok_or(Denied::Forbidden)
-    }
-
-    /// Who could join `room` with this token: a person, not a back end.
-    pub fn person_in(&self, room: &RoomId) -> Option<&Identity> {
-        self.may_join(room).ok()
-    }
-
-    /// Whether this token may look at `room` from outside.
-    pub fn may_view(&self, room: &RoomId) -> Result<(), Denied> {
-        let own_room = (self.room_join || self.room_admin) && self.room.as_ref() == Some(room);
-        if own_room || self.room_list { Ok(()) } else { Err(Denied::Forbidden) }
-    }
-
-    /// How long ago the token was issued, at `now_ms` since 1970. It is never taken for younger than it is.
-    #[must_use]
-    pub fn age(&self, now_ms: u64) -> Option<Duration> {
-        let issued_at_ms = self.issued_at_s?.saturating_mul(1000);
-        Some(Duration::from_millis(now_ms.saturating_sub(issued_at_ms)))
-    }
-
-    /// Whether this token may act on `room` as its administrator.
-    #[must_use]
-    pub fn administers(&self, room: &RoomId) -> bool {
-        self.room_admin && self.room.as_ref() == Some(room)
-    }
-}
-
-/// Why a token opens nothing. No more is told to its bearer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Denied {
-    /// No token, or one that is not ours, not whole, or not yet valid.
-    Unauthenticated,
-    /// It was good once.
-    Expired,
-    /// It is good, for something else.
-    Forbidden,
-}
-
-impl Denied {
-    /// Its code on the wire.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Unauthenticated => "unauthenticated",
-            Self::Expired => "token_expired",
-            Self::Forbidden => "forbidden",
-        }
-    }
-}
-
 /// Judges a token at `now_s` seconds since 1970.
 pub fn verify(keys: &HashMap<String, Secret>, token: &str, now_s: u64) -> Result<Access, Denied> {
     judge(keys, token, now_s, NAME_CHARS_MAX)?.unexpired()
@@ -156,14 +70,12 @@ pub fn verify(keys: &HashMap<String, Secret>, token: &str, now_s: u64) -> Result
 
 /// Judges a token at `now_s` seconds since 1970 where names have up to `name_chars_max` characters. What has only expired is not refused.
 pub fn judge(keys: &HashMap<String, Secret>, token: &str, now_s: u64, name_chars_max: usize) -> Result<Judged, Denied> {
-    let (key_id, claims) = signed_claims(keys, token).ok_or(Denied::Unauthenticated)?;
-    let is_expired = match check_times(&claims, now_s) {
-        Ok(()) => false,
-        Err(Denied::Expired) => true,
-        Err(denied @ (Denied::Unauthenticated | Denied::Forbidden)) => return Err(denied),
-    };
-    let access = access(key_id, claims, name_chars_max).ok_or(Denied::Unauthenticated)?;
-    Ok(Judged { access, is_expired })
+    let (key_id, payload) = signed_payload(keys, token)?;
+    let claims = claims_of(&key_id, &payload)?;
+    let expires_at_s = times(&key_id, &claims, now_s)?;
+    let is_expired = expires_at_s.saturating_add(LEEWAY_S) <= now_s;
+    let access = access(key_id, claims, expires_at_s, name_chars_max)?;
+    Ok(Judged { access, expired_for_s: is_expired.then(|| now_s - expires_at_s) })
 }
 
 /// What a good token allows, and whether the token has expired since.
@@ -171,14 +83,27 @@ pub fn judge(keys: &HashMap<String, Secret>, token: &str, now_s: u64, name_chars
 pub struct Judged {
     /// What it allows.
     pub access: Access,
-    /// It allows nothing new any more.
-    pub is_expired: bool,
+    /// For how many seconds it has allowed nothing new any more, if it has expired.
+    pub expired_for_s: Option<u64>,
 }
 
 impl Judged {
+    /// Whether it has expired.
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        self.expired_for_s.is_some()
+    }
+
+    /// Why it opens nothing new, if it has expired.
+    #[must_use]
+    pub fn expiry(&self) -> Option<Denied> {
+        let words = format!("this token expired {} s ago", self.expired_for_s?);
+        Some(Denied::signed(Reason::Expired, &self.access.key_id, "exp", words))
+    }
+
     /// What the token allows if it has not expired.
     pub fn unexpired(self) -> Result<Access, Denied> {
-        if self.is_expired { Err(Denied::Expired) } else { Ok(self.access) }
+        self.expiry().map_or(Ok(self.access), Err)
     }
 }
 
@@ -205,9 +130,9 @@ pub enum MintError {
     /// It would outlive what is accepted.
     #[error("a token lives at most 24 hours, and at least one second")]
     Lifetime,
-    /// The name is too long or holds control characters.
-    #[error("a name has 1 to 64 characters and no control characters")]
-    Name,
+    /// The name cannot be shown.
+    #[error("a name {0}")]
+    Name(TextFault),
     /// The library would not sign it.
     #[error("the token could not be signed")]
     Signing,
@@ -218,16 +143,15 @@ pub fn mint(key_id: &str, secret: &Secret, request: &TokenRequest, now_s: u64) -
     if request.lifetime > LIFETIME_MAX || request.lifetime < Duration::from_secs(1) {
         return Err(MintError::Lifetime);
     }
-    if request.name.as_deref().is_some_and(|name| !is_fit(name, NAME_CHARS_MAX)) {
-        return Err(MintError::Name);
-    }
+    let name = request.name.as_deref().map(|name| text::checked(name, NAME_CHARS_MAX, Lines::One));
+    let name = name.transpose().map_err(MintError::Name)?;
     let claims = Claims {
         iss: Some(key_id.to_owned()),
         sub: Some(request.identity.to_string()),
         exp: Some(now_s + request.lifetime.as_secs()),
         nbf: Some(now_s),
         iat: Some(now_s),
-        name: request.name.clone(),
+        name: name.map(str::to_owned),
         video: VideoClaims {
             room: Some(request.room.to_string()),
             room_join: true,
@@ -243,71 +167,107 @@ pub fn mint(key_id: &str, secret: &Secret, request: &TokenRequest, now_s: u64) -
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).map_err(|_| MintError::Signing)
 }
 
-/// The claims of a token whose signature is right, whatever they say, and the id of the key.
-fn signed_claims(keys: &HashMap<String, Secret>, token: &str) -> Option<(String, Claims)> {
+/// The payload of a token whose signature is good, and the id of the key.
+fn signed_payload(keys: &HashMap<String, Secret>, token: &str) -> Result<(String, Vec<u8>), Denied> {
+    let refused = |reason, key_id: Option<&str>, words: &str| Denied::unsigned(reason, key_id, words);
     if token.len() > TOKEN_BYTES_MAX {
-        return None;
+        return Err(refused(Reason::TooLong, None, "the token is longer than 4096 bytes"));
     }
+    let malformed = |words: &str| refused(Reason::Malformed, None, words);
     let mut parts = token.split('.');
-    let (header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() {
-        return None;
-    }
-    let header: TokenHeader = decoded(header)?;
-    if !header.is_plain() {
-        return None;
-    }
-    let issuer = decoded::<IssuerOnly>(payload)?.iss;
-    let (key_id, secret) = match (&header.kid, &issuer) {
-        (Some(kid), Some(issuer)) if kid != issuer => return None,
-        (Some(name), Some(_) | None) | (None, Some(name)) => keys.get_key_value(name)?,
-        (None, None) => return None,
+    let (Some(head), Some(body), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(malformed("a token has three parts with full stops between"));
     };
-    let mut validation = Validation::new(Algorithm::HS256);
-    // The times are ours to check, against a time we were given.
-    validation.validate_exp = false;
-    validation.required_spec_claims.clear();
+    let header = bytes_of(head).ok_or_else(|| malformed("its header is not base64url"))?;
+    let header: TokenHeader =
+        json::from_slice(&header).map_err(|_| malformed("its header is no JSON object with `alg`"))?;
+    let payload = bytes_of(body).ok_or_else(|| malformed("its claims are not base64url"))?;
+    let issuer: IssuerOnly =
+        json::from_slice(&payload).map_err(|_| malformed("its claims are no JSON object, or `iss` is no text"))?;
+    let claimed = header.kid.as_deref().or(issuer.iss.as_deref());
+    if header.alg != "HS256" {
+        return Err(refused(Reason::Algorithm, claimed, "its header asks for another algorithm than HS256"));
+    }
+    if header.brings_rules() {
+        return Err(refused(Reason::Header, claimed, "its header has `jwk`, `jku`, `x5u`, `x5c` or `crit`"));
+    }
+    let name = match (&header.kid, &issuer.iss) {
+        (Some(kid), Some(issuer)) if kid != issuer => {
+            return Err(refused(Reason::KeyConflict, claimed, "`kid` in its header and `iss` name two keys"));
+        }
+        (Some(name), Some(_) | None) | (None, Some(name)) => name,
+        (None, None) => return Err(refused(Reason::NoKey, None, "neither `iss` nor `kid` names a key")),
+    };
+    let Some((key_id, secret)) = keys.get_key_value(name) else {
+        return Err(refused(Reason::UnknownKey, claimed, "the key that it names is not configured"));
+    };
     let key = DecodingKey::from_secret(secret.0.as_bytes());
-    jsonwebtoken::decode::<Claims>(token, &key, &validation).ok().map(|token| (key_id.clone(), token.claims))
+    let message = &token[..head.len() + 1 + body.len()];
+    match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, Algorithm::HS256) {
+        Ok(true) => Ok((key_id.clone(), payload)),
+        Ok(false) | Err(_) => {
+            let words = "it was not signed with the secret of the key that it names, or it was changed since";
+            Err(refused(Reason::Signature, claimed, words))
+        }
+    }
 }
 
-fn check_times(claims: &Claims, now_s: u64) -> Result<(), Denied> {
+/// The claims, if each is of its type.
+fn claims_of(key_id: &str, payload: &[u8]) -> Result<Claims, Denied> {
+    let wrong = |claim: &str, why: String| Denied::signed(Reason::ClaimType, key_id, claim, why);
+    let text = std::str::from_utf8(payload).map_err(|_| wrong("", "the claims are not UTF-8".to_owned()))?;
+    let text = json::with_integers(text);
+    let mut reader = serde_json::Deserializer::from_str(&text);
+    let claims = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let claim = error.path().to_string();
+        wrong(&claim, format!("`{claim}`: {}", error.inner()))
+    })?;
+    reader.end().map_err(|error| wrong("", error.to_string()))?;
+    Ok(claims)
+}
+
+/// Until when the token is good, if its times can be.
+fn times(key_id: &str, claims: &Claims, now_s: u64) -> Result<u64, Denied> {
+    let denied = |reason, claim, words: String| Denied::signed(reason, key_id, claim, words);
     let Some(exp) = claims.exp else {
-        return Err(Denied::Unauthenticated);
+        return Err(denied(Reason::NoExpiry, "exp", "`exp` is missing: a token must say when it expires".to_owned()));
     };
     if exp > now_s.saturating_add(LIFETIME_MAX.as_secs() + LEEWAY_S) {
-        return Err(Denied::Unauthenticated);
+        let words =
+            format!("`exp` is {} s ahead; it may be 24 hours ahead at most (it is in seconds since 1970)", exp - now_s);
+        return Err(denied(Reason::ExpiryTooFar, "exp", words));
     }
-    let starts = [claims.nbf, claims.iat];
-    if starts.into_iter().flatten().any(|start| start > now_s.saturating_add(LEEWAY_S)) {
-        return Err(Denied::Unauthenticated);
+    for (claim, start) in [("nbf", claims.nbf), ("iat", claims.iat)] {
+        if let Some(ahead) = start.and_then(|start| start.checked_sub(now_s)).filter(|ahead| *ahead > LEEWAY_S) {
+            let words = format!("`{claim}` is {ahead} s ahead; clocks may differ by {LEEWAY_S} s");
+            return Err(denied(Reason::NotYetValid, claim, words));
+        }
     }
-    if exp.saturating_add(LEEWAY_S) <= now_s {
-        return Err(Denied::Expired);
-    }
-    Ok(())
+    Ok(exp)
 }
 
-/// Ids and names are parsed here, once; a token that names an impossible room or person is not ours.
-fn access(key_id: String, mut claims: Claims, name_chars_max: usize) -> Option<Access> {
-    // LiveKit's library for Python writes an empty `sub` where a back end names nobody.
-    for text in [&mut claims.sub, &mut claims.name] {
-        text.take_if(|text| text.is_empty());
-    }
+/// Ids and names are parsed here, once. A name that cannot be shown keeps nobody out.
+fn access(key_id: String, claims: Claims, expires_at_s: u64, name_chars_max: usize) -> Result<Access, Denied> {
+    let denied = |reason, claim, words: String| Denied::signed(reason, &key_id, claim, words);
     if claims.aud.is_some() {
-        return None;
+        return Err(denied(Reason::Audience, "aud", "`aud` says that this token is meant for someone else".to_owned()));
     }
-    let attributes_bytes: usize = claims.attributes.iter().flatten().map(|(key, value)| key.len() + value.len()).sum();
-    if attributes_bytes > ATTRIBUTES_BYTES_MAX
-        || claims.name.as_deref().is_some_and(|name| !is_fit(name, name_chars_max))
-    {
-        return None;
-    }
-    if claims.podium.kind.as_deref().is_some_and(|kind| !is_fit(kind, KIND_CHARS_MAX)) {
-        return None;
-    }
-    let identity = claims.sub.as_deref().map(Identity::parse).transpose().ok()?;
-    let room = claims.video.room.as_deref().map(RoomId::parse).transpose().ok()?;
+    let kind =
+        claims.podium.kind.as_deref().map(|kind| text::checked(kind, KIND_CHARS_MAX, Lines::One).map(str::to_owned));
+    let kind =
+        kind.transpose().map_err(|fault| denied(Reason::Kind, "podium.kind", format!("`podium.kind` {fault}")))?;
+    // LiveKit's library for Python writes an empty `sub` where a back end names nobody.
+    let identity = claims.sub.as_deref().filter(|sub| !sub.is_empty()).map(Identity::parse).transpose();
+    let identity = identity.map_err(|fault| denied(Reason::Identity, "sub", format!("`sub` {fault}")))?;
+    let room = claims.video.room.as_deref().map(RoomId::parse).transpose();
+    let room = room.map_err(|fault| denied(Reason::RoomId, "video.room", format!("`video.room` {fault}")))?;
+    let shown = |text: &str| text::cleaned(text, name_chars_max);
+    let name = claims
+        .name
+        .as_deref()
+        .and_then(shown)
+        .or_else(|| identity.as_ref().and_then(|identity| shown(identity.as_str())));
     let rank = match claims.podium.rank {
         Some(RankClaim::Host) => Rank::Host,
         Some(RankClaim::Cohost) => Rank::Cohost,
@@ -315,32 +275,30 @@ fn access(key_id: String, mut claims: Claims, name_chars_max: usize) -> Option<A
         None if claims.video.room_admin => Rank::Host,
         None => Rank::Member,
     };
-    Some(Access {
-        key_id,
+    Ok(Access {
         identity,
-        name: claims.name,
+        name,
         room,
-        room_join: claims.video.room_join,
-        room_admin: claims.video.room_admin,
-        room_create: claims.video.room_create,
-        room_list: claims.video.room_list,
+        grants: Grants {
+            join: claims.video.room_join,
+            admin: claims.video.room_admin,
+            create: claims.video.room_create,
+            list: claims.video.room_list,
+        },
         can_publish: claims.video.can_publish.unwrap_or(true),
         can_subscribe: claims.video.can_subscribe.unwrap_or(true),
         can_publish_data: claims.video.can_publish_data.unwrap_or(true),
         hidden: claims.video.hidden,
         rank,
         tier: claims.podium.tier.unwrap_or(0),
-        kind: claims.podium.kind,
+        kind,
         issued_at_s: claims.iat.or(claims.nbf),
+        expires_at_s,
+        key_id,
     })
 }
 
-fn is_fit(text: &str, chars_max: usize) -> bool {
-    let length = text.chars().count();
-    (1..=chars_max).contains(&length) && !text.chars().any(char::is_control)
-}
-
-/// The header fields that matter. Whatever offers a key of its own, or asks for rules we do not know, is not plain.
+/// The header fields that matter: the algorithm, the key's id, and those that bring a key or rules that we do not know.
 #[derive(Deserialize)]
 struct TokenHeader {
     alg: String,
@@ -358,9 +316,8 @@ struct TokenHeader {
 }
 
 impl TokenHeader {
-    fn is_plain(&self) -> bool {
-        let foreign = [&self.jwk, &self.jku, &self.x5u, &self.x5c, &self.crit];
-        self.alg == "HS256" && foreign.iter().all(|field| field.is_none())
+    fn brings_rules(&self) -> bool {
+        [&self.jwk, &self.jku, &self.x5u, &self.x5c, &self.crit].iter().any(|field| field.is_some())
     }
 }
 
@@ -369,9 +326,8 @@ struct IssuerOnly {
     iss: Option<String>,
 }
 
-fn decoded<T: DeserializeOwned>(part: &str) -> Option<T> {
-    let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
-    serde_json::from_slice(&bytes).ok()
+fn bytes_of(part: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(part).ok()
 }
 
 impl From<Rank> for RankClaim {
@@ -398,6 +354,3 @@ pub const NAME_CHARS_MAX: usize = 64;
 
 /// The longest kind.
 pub const KIND_CHARS_MAX: usize = 32;
-
-/// All attributes of a token together.
-pub const ATTRIBUTES_BYTES_MAX: usize = 4096;

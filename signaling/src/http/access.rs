@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, header};
 
 use super::problem::Problem;
 use crate::{
-    auth::{self, Access, Denied, Judged},
+    auth::{self, Access, Caller, Denied, Judged},
     clock,
     ids::RoomId,
     protocol::SUBPROTOCOL,
@@ -23,21 +23,31 @@ pub(super) fn of_upgrade(shared: &Shared, headers: &HeaderMap, in_query: Option<
 }
 
 fn judge(shared: &Shared, token: Option<&str>) -> Result<Judged, Denied> {
-    let token = token.ok_or(Denied::Unauthenticated)?;
+    let token = token.ok_or_else(Denied::missing)?;
     auth::judge(&shared.config.keys, token, clock::unix_seconds(), shared.config.limits.name_chars)
 }
 
-/// Whoever was put out of a room does not read of it either, whatever their token allows: if they could join by it, and not if it is a back end's.
-pub(super) async fn refuse_put_out(shared: &Shared, access: &Access, room: &RoomId) -> Result<(), Problem> {
-    let (Some(identity), Some(handle)) = (access.person_in(room), shared.directory.find(room)) else {
+/// A person who was put out of a room does not read of it either, whatever their token allows. A back end may.
+pub(super) async fn refuse_put_out(
+    shared: &Shared,
+    access: &Access,
+    caller: &Caller,
+    room: &RoomId,
+) -> Result<(), Problem> {
+    let (Some(asker), Some(handle)) = (asker(access, caller), shared.directory.find(room)) else {
         return Ok(());
     };
-    let asker = Asker { identity: identity.clone(), token_age: access.age(clock::unix_millis()) };
     match handle.find(asker).await {
         Ok(Found { shut_out: Some(refusal), .. }) => Err(refusal.into()),
         // A room that is over remembers nobody.
         Ok(Found { shut_out: None, .. }) | Err(RoomOver) => Ok(()),
     }
+}
+
+/// The person who asks, as a room is told of them.
+pub(super) fn asker(access: &Access, caller: &Caller) -> Option<Asker> {
+    let identity = caller.person()?.clone();
+    Some(Asker { identity, token_age: access.age(clock::unix_millis()) })
 }
 
 /// Whether the client speaks this protocol by name.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    auth::{Access, NAME_CHARS_MAX},
+    auth::Access,
     clock,
     config::Limits,
     ids::{Identity, RequestId, RoomId, SessionId},
@@ -38,11 +38,11 @@ impl Admission {
         now_ms: u64,
     ) -> Join {
         let Self { identity, access, .. } = self;
-        let name = access.name.clone().unwrap_or_else(|| identity.as_str().chars().take(NAME_CHARS_MAX).collect());
         Join {
             session,
             identity: identity.clone(),
-            name,
+            // Who can join has an identity, and so a name.
+            name: access.name.clone().unwrap_or_else(|| identity.to_string()),
             rank_claim: access.rank,
             can_publish: access.can_publish,
             can_subscribe: access.can_subscribe,

@@ -66,7 +66,7 @@ pub(super) async fn pace(
     next: Next,
 ) -> Response {
     let caller = match access::of_request(&shared, request.headers()) {
-        Ok(access) => Caller::Bearer { key_id: access.key_id, identity: access.identity },
+        Ok(access) => Caller::Bearer { identity: access.identity().cloned(), key_id: access.key_id },
         Err(_) => Caller::Address(peer.ip().into()),
     };
     go_on(callers.take(caller, clock::now()), request, next).await

@@ -19,13 +19,14 @@ use axum::{
 
 use super::{problem::Problem, rooms::read_json};
 use crate::{
-    auth::{self, Denied, TokenRequest},
+    auth::{self, NAME_CHARS_MAX, TokenRequest},
     clock,
     ids::Identity,
     protocol::body::{DevToken, DevTokenRequest},
     random,
     room::{Rank, Refusal},
     signaling::Shared,
+    text,
 };
 
 /// `POST /dev/token`
@@ -37,7 +38,7 @@ pub(super) async fn token(
 ) -> Result<Response, Problem> {
     let dev = shared.config.dev.as_ref().ok_or_else(Problem::not_found)?;
     if !is_local(peer.ip(), &headers) {
-        return Err(Problem::from(Denied::Forbidden).detail("development tokens are for this machine only"));
+        return Err(Problem::from(Refusal::Forbidden).detail("development tokens are for this machine only"));
     }
     let wanted: DevTokenRequest = read_json(body).await?;
     let secret = shared.config.keys.get(&dev.key_id).ok_or(Refusal::Internal)?;
@@ -48,7 +49,8 @@ pub(super) async fn token(
     let request = TokenRequest {
         room: wanted.room,
         identity,
-        name: wanted.name,
+        // A name that cannot be shown keeps nobody out.
+        name: wanted.name.and_then(|name| text::cleaned(&name, NAME_CHARS_MAX)),
         rank: wanted.rank.map_or(Rank::Member, Rank::from),
         manages_rooms: false,
         lifetime: DEV_TOKEN_LIFETIME,

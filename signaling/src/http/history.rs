@@ -18,7 +18,7 @@ use super::{
     problem::Problem,
 };
 use crate::{
-    auth::{Access, Denied},
+    auth::Access,
     ids::{Identity, RoomId},
     protocol::{
         outside::{self, AuditJson, EventJson},
@@ -117,14 +117,12 @@ pub(super) fn audit_text(audit: &StoredAudit) -> String {
 
 /// Whoever administers a room may read of it, and back ends that list rooms of all of them.
 async fn may_read(shared: &Shared, access: &Access, room: Option<&RoomId>) -> Result<(), Problem> {
-    let is_of_room = room.is_some_and(|room| access.administers(room));
-    if !is_of_room && !access.room_list {
-        return Err(Denied::Forbidden.into());
-    }
-    match room {
-        Some(room) => access::refuse_put_out(shared, access, room).await,
-        None => Ok(()),
-    }
+    let Some(room) = room else {
+        access.lists_rooms()?;
+        return Ok(());
+    };
+    let caller = access.reads_logs_of(room)?;
+    access::refuse_put_out(shared, access, &caller, room).await
 }
 
 /// The store counts with a sign.

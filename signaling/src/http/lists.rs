@@ -16,7 +16,6 @@ use super::{
     problem::Problem,
 };
 use crate::{
-    auth::Denied,
     ids::{Identity, RoomId},
     protocol::{
         body::Page,
@@ -46,10 +45,8 @@ pub(super) async fn list(
     }
     let access = access::of_request(&shared, &headers)?;
     let room = RoomId::parse(&room).map_err(|_| Refusal::RoomNotFound)?;
-    if !access.administers(&room) {
-        return Err(Denied::Forbidden.into());
-    }
-    access::refuse_put_out(&shared, &access, &room).await?;
+    let caller = access.administers(&room)?;
+    access::refuse_put_out(&shared, &access, &caller, &room).await?;
     let ListQuery { after, limit } = page::query(query)?;
     let limit = page::limit(limit, PAGE_MAX)?;
     let handle = shared.room(&room)?;

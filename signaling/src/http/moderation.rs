@@ -23,9 +23,10 @@ use super::{
     rooms::read_bytes,
 };
 use crate::{
-    auth::{Access, Denied},
+    auth::Access,
     clock,
-    ids::{Identity, RoomId},
+    ids::RoomId,
+    json,
     protocol::{
         client::{self, Command},
         server,
@@ -173,7 +174,7 @@ impl Asked {
     fn act(mut self, body: &[u8], depth_max: usize) -> Result<Act, Problem> {
         let mut fields: Map<String, Value> = match body {
             [] => Map::new(),
-            body => serde_json::from_slice(body)
+            body => json::from_slice(body)
                 .map_err(|error| Problem::from(Refusal::InvalidArgument).detail(error.to_string()))?,
         };
         fields.append(&mut self.fields);
@@ -212,19 +213,16 @@ async fn carry_out(shared: &Arc<Shared>, mut asked: Asked, request: Request) -> 
 
 /// Who asks: an administrator of the room, or someone whose rank the room's record knows.
 fn outsider(access: &Access, asked: &Asked, headers: &HeaderMap) -> Result<Outsider, Problem> {
-    let is_admin = access.administers(&asked.room);
-    let may_join = access.may_join(&asked.room).is_ok();
-    if !is_admin && !may_join {
-        return Err(Denied::Forbidden.into());
-    }
-    let identity = match &access.identity {
-        Some(identity) => identity.clone(),
-        None => Identity::parse(BACK_END).map_err(|_| Refusal::Internal)?,
-    };
+    let caller = access.acts_on(&asked.room)?;
     let is_of_room = asked.kind == "room_update" || asked.kind == "room_close";
     let expect_seq = if is_of_room { revision(headers)? } else { None };
-    let is_person = access.person_in(&asked.room).is_some();
-    Ok(Outsider { identity, is_admin, is_person, token_age: access.age(clock::unix_millis()), expect_seq })
+    Ok(Outsider {
+        identity: caller.name().clone(),
+        is_admin: caller.is_admin(),
+        is_person: caller.person().is_some(),
+        token_age: access.age(clock::unix_millis()),
+        expect_seq,
+    })
 }
 
 /// `If-Match` with the revision of a seat.
@@ -312,5 +310,3 @@ fn success(done: &Done) -> Answer {
 const SEAT_VERBS: [&str; 8] = ["lock", "unlock", "mute", "unmute", "kick", "assign", "move", "swap"];
 const HAND_VERBS: [&str; 2] = ["approve", "deny"];
 const PERSON_VERBS: [&str; 4] = ["mute", "unmute", "kick", "rank"];
-/// Under which name the acts of a token without `sub` are told.
-pub(super) const BACK_END: &str = "back-end";

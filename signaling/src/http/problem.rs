@@ -90,17 +90,8 @@ impl From<StoreError> for Problem {
 
 impl From<Denied> for Problem {
     fn from(denied: Denied) -> Self {
-        Self::from(Refusal::from(denied))
-    }
-}
-
-impl From<Denied> for Refusal {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::Unauthenticated => Self::Unauthenticated,
-            Denied::Expired => Self::TokenExpired,
-            Denied::Forbidden => Self::Forbidden,
-        }
+        let detail = denied.told().map(str::to_owned);
+        Self { detail, ..Self::from(denied.refusal()) }
     }
 }
 

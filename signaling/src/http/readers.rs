@@ -28,7 +28,7 @@ pub(super) struct Reading {
 impl Readers {
     /// Begins a reading for a caller, or says when to try again.
     pub(super) fn begin(&self, access: &Access) -> Result<Reading, Problem> {
-        let caller = (access.key_id.clone(), access.identity.clone());
+        let caller = (access.key_id.clone(), access.identity().cloned());
         let mut reading = self.lock();
         let count = reading.entry(caller.clone()).or_default();
         if *count >= PER_CALLER {
@@ -66,28 +66,27 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
 
     use super::*;
-    use crate::room::Rank;
+    use crate::{
+        auth::{self, Secret, TokenRequest},
+        ids::RoomId,
+        room::Rank,
+    };
 
     #[test]
     fn a_caller_has_part_of_the_turns_and_gives_them_back() {
         let readers = Readers::default();
-        let of = |key_id: &str| Access {
-            key_id: key_id.to_owned(),
-            identity: None,
+        let request = TokenRequest {
+            room: RoomId::parse("demo").unwrap(),
+            identity: Identity::parse("ops").unwrap(),
             name: None,
-            room: None,
-            room_join: false,
-            room_admin: false,
-            room_create: false,
-            room_list: true,
-            can_publish: true,
-            can_subscribe: true,
-            can_publish_data: true,
-            hidden: false,
             rank: Rank::Member,
-            tier: 0,
-            kind: None,
-            issued_at_s: None,
+            manages_rooms: true,
+            lifetime: Duration::from_secs(60),
+        };
+        let of = |key_id: &str| {
+            let secret = Secret::new("a secret of thirty-two bytes or more");
+            let token = auth::mint(key_id, &secret, &request, 1_800_000_000).unwrap();
+            auth::verify(&HashMap::from([(key_id.to_owned(), secret)]), &token, 1_800_000_000).unwrap()
         };
         let mut reading: Vec<_> = (0..PER_CALLER).map(|_| readers.begin(&of("one")).unwrap()).collect();
         assert!(readers.begin(&of("one")).is_err());

@@ -17,14 +17,14 @@ use super::{
     access,
     answer::Answer,
     idempotency::{Carried, Keyed},
-    moderation::BACK_END,
     page,
     problem::Problem,
 };
 use crate::{
-    auth::{Access, Denied},
+    auth::{Access, Caller},
     clock,
-    ids::{Identity, RoomId},
+    ids::RoomId,
+    json,
     protocol::{
         body::{CreateRoom, RoomList},
         view::SnapshotJson,
@@ -41,12 +41,10 @@ use crate::{
 pub(super) async fn create(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     let access = access::of_request(&shared, &head.headers)?;
-    if !access.room_create {
-        return Err(Denied::Forbidden.into());
-    }
+    let caller = access.makes_rooms()?;
     let body = read_bytes(body).await?;
     // Back ends need not name themselves; then the key is the back ends' in common.
-    let keyed = Keyed::of(access.identity.as_ref().map_or(BACK_END, Identity::as_str), &head, &body)?;
+    let keyed = Keyed::of(caller.name().as_str(), &head, &body)?;
     let making = make(Arc::clone(&shared), access, body, keyed.clone());
     let answer = match keyed {
         Some(keyed) => shared.answers.once(&keyed, &shared.tasks, making).await?,
@@ -66,9 +64,7 @@ async fn make(shared: Arc<Shared>, access: Access, body: Bytes, keyed: Option<Ke
 
 async fn made(shared: &Arc<Shared>, access: &Access, body: &[u8], keyed: Option<Keyed>) -> Result<Answer, Problem> {
     let wanted: CreateRoom = json_of(body)?;
-    if access.room.as_ref().is_some_and(|room| *room != wanted.id) {
-        return Err(Problem::from(Denied::Forbidden).detail("this token is for another room"));
-    }
+    access.makes(&wanted.id)?;
     let settings = wanted
         .settings(&shared.config.settings, clock::unix_millis())
         .map_err(|why| Problem::from(Refusal::InvalidArgument).detail(why))?;
@@ -113,9 +109,7 @@ pub(super) async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let access = access::of_request(&shared, &headers)?;
-    if !access.room_list {
-        return Err(Denied::Forbidden.into());
-    }
+    access.lists_rooms()?;
     let ListQuery { after, limit } = page::query(query)?;
     let limit = page::limit(limit, LIST_MAX)?;
     let mut rooms = shared.directory.list(after.as_ref(), limit + 1);
@@ -132,15 +126,11 @@ pub(super) async fn look(
 ) -> Result<Response, Problem> {
     let access = access::of_request(&shared, &headers)?;
     let room = RoomId::parse(&room).map_err(|_| Refusal::RoomNotFound)?;
-    access.may_view(&room)?;
-    let is_back_end = access.room_list || access.administers(&room);
-    let token_age = access.age(clock::unix_millis());
-    // Whoever could join by this token is a person, and was perhaps put out.
-    let asker = access.person_in(&room).filter(|_| is_back_end).or(access.identity.as_ref().filter(|_| !is_back_end));
-    let asker = asker.map(|identity| Asker { identity: identity.clone(), token_age });
-    let viewer = match access.identity {
-        Some(identity) if !is_back_end => Viewer::Participant(identity),
-        Some(_) | None => Viewer::Admin,
+    let caller = access.reads(&room)?;
+    let asker = access::asker(&access, &caller);
+    let viewer = match caller {
+        Caller::BackEnd { .. } | Caller::Administrator(_) => Viewer::Admin,
+        Caller::Participant(identity) => Viewer::Participant(identity),
     };
     Ok(shown(StatusCode::OK, &*look_at(&shared, &room, viewer, asker).await?).into_response())
 }
@@ -168,7 +158,7 @@ pub(super) async fn read_json<T: DeserializeOwned>(body: Body) -> Result<T, Prob
 }
 
 fn json_of<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| Problem::from(Refusal::InvalidArgument).detail(error.to_string()))
+    json::from_slice(bytes).map_err(|error| Problem::from(Refusal::InvalidArgument).detail(error.to_string()))
 }
 
 /// Reads a whole body, which may be so long and take so long.

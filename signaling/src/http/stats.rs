@@ -10,12 +10,11 @@ use axum::{
 
 use super::{access, answer::Answer, problem::Problem};
 use crate::{
-    auth::{Access, Denied},
-    clock,
+    auth::{Access, Caller},
     ids::RoomId,
     protocol::figures::RoomStatsJson,
     room::{Rank, Refusal},
-    rooms::handle::{Asker, Found, RoomHandle},
+    rooms::handle::{Found, RoomHandle},
     signaling::Shared,
 };
 
@@ -27,14 +26,11 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let access = access::of_request(&shared, &headers)?;
     let room = RoomId::parse(&room).map_err(|_| Refusal::RoomNotFound)?;
-    let is_admin = access.administers(&room);
-    if is_admin {
-        access::refuse_put_out(&shared, &access, &room).await?;
-    }
-    let handle = may_read(&shared, &access, &room).await?;
+    let caller = access.acts_on(&room)?;
+    let handle = may_read(&shared, &access, &caller, &room).await?;
     let on_stage = handle.on_stage().await.map_err(|refusal| shared.why_gone(refusal))?;
     // Who is hidden is so from hosts, too.
-    let population = if is_admin { handle.roles.counts() } else { handle.roles.visible() };
+    let population = if caller.is_admin() { handle.roles.counts() } else { handle.roles.visible() };
     let monitor = shared.media.monitor();
     let figures = monitor.figures(&room);
     let name = |session: &_| on_stage.iter().find(|seated| seated.session == *session);
@@ -46,17 +42,15 @@ pub(super) async fn show(
 }
 
 /// The room, if its administrator asks, or someone who is a host or cohost of it by its own record.
-async fn may_read(shared: &Shared, access: &Access, room: &RoomId) -> Result<RoomHandle, Problem> {
-    if access.administers(room) {
-        return Ok(shared.room(room)?);
-    }
-    let identity = access.may_join(room)?.clone();
+async fn may_read(shared: &Shared, access: &Access, caller: &Caller, room: &RoomId) -> Result<RoomHandle, Problem> {
     let handle = shared.room(room)?;
-    let asker = Asker { identity, token_age: access.age(clock::unix_millis()) };
+    let Some(asker) = access::asker(access, caller) else {
+        return Ok(handle);
+    };
     let found = handle.find(asker).await.map_err(|_over| shared.why_gone(Refusal::RoomClosed))?;
     match found {
         Found { shut_out: Some(refusal), .. } => Err(refusal.into()),
-        Found { rank, .. } if rank.is_some_and(Rank::is_moderator) => Ok(handle),
-        Found { .. } => Err(Denied::Forbidden.into()),
+        Found { rank, .. } if caller.is_admin() || rank.is_some_and(Rank::is_moderator) => Ok(handle),
+        Found { .. } => Err(Refusal::Forbidden.into()),
     }
 }

@@ -21,7 +21,7 @@ use super::{
     problem::Problem,
     session::{Entry, Session},
 };
-use crate::{auth::Judged, clock, ids::RoomId, limit::ClientAddress, paces::NoPaces, room::Refusal, signaling::Shared};
+use crate::{clock, ids::RoomId, limit::ClientAddress, paces::NoPaces, room::Refusal, signaling::Shared};
 
 /// The query of an upgrade.
 #[derive(Deserialize)]
@@ -100,9 +100,11 @@ fn entry(shared: &Shared, address: ClientAddress, admission: &Admission) -> Resu
 }
 
 fn admission(shared: &Shared, room: &str, headers: &HeaderMap, in_query: Option<&str>) -> Result<Admission, Refusal> {
-    let Judged { access, is_expired } = access::of_upgrade(shared, headers, in_query)?;
+    let judged = access::of_upgrade(shared, headers, in_query).map_err(|denied| denied.refusal())?;
+    let is_expired = judged.is_expired();
+    let access = judged.access;
     let room = RoomId::parse(room).map_err(|_| Refusal::RoomNotFound)?;
-    let identity = access.may_join(&room)?.clone();
+    let identity = access.joins(&room).map_err(|denied| denied.refusal())?.clone();
     Ok(Admission { room, identity, access, is_expired })
 }
 

@@ -114,7 +114,7 @@ fn rooms() -> Vec<Operation> {
             ..Operation::new("POST", "/v1/rooms", "room_create", Tag::Rooms, "Make a room.")
         },
         Operation {
-            notes: "Wants a token for that room, or `roomList`. It shows what the bearer may see: all of it with `roomAdmin` or `roomList`.",
+            notes: "Wants a token that joins that room, `roomAdmin` for it, or `roomList`. It shows what the bearer may see: all of it with `roomAdmin` or `roomList`.",
             answers: &[(200, "The room.", Some("Room"))],
             refusals: vec![Banned, RoomNotFound, RoomClosed],
             tagged: Tagged::Shown,
