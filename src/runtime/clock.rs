@@ -25,4 +25,12 @@ pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// How long this thread has computed, so that a test can tell work from waiting on a busy machine.
+#[cfg(test)]
+pub(crate) fn thread_cpu() -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = told.split(' ').next().and_then(|first| first.parse().ok());
+    nanoseconds.map_or(Duration::ZERO, Duration::from_nanos)
+}
+
 const NTP_TO_UNIX_SECONDS: u64 = 2_208_988_800;

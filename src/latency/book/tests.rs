@@ -331,14 +331,11 @@ fn a_look_at_five_thousand_listeners_is_a_small_part_of_a_second() {
         trial.round_trip(key, 50);
         trial.book.hears(key, vec![1, 2]);
     }
-    let mut look = || {
-        let start = crate::runtime::clock::now();
-        trial.run(1);
-        crate::runtime::clock::now() - start
-    };
-    // Unoptimised, and on a machine that has other things to do: the one that was disturbed least tells.
-    let least = (0..10).map(|_| look()).min();
-    assert!(least < Some(ms(500)), "{least:?}");
+    let start = crate::runtime::clock::thread_cpu();
+    trial.run(10);
+    let each = (crate::runtime::clock::thread_cpu() - start) / 10;
+    // Unoptimised, on a machine that has other things to do: what this thread has computed counts, not how long it waited.
+    assert!(each < ms(500), "{each:?}");
     assert_eq!(trial.book.summary(ROOM).map(|room| room.people), Some(5_003));
 }
 

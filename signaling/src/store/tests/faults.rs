@@ -111,7 +111,7 @@ async fn a_disk_that_does_not_answer_holds_up_nobody() {
     let other = rusqlite::Connection::open(folder.file()).unwrap();
     store.threads.change(|ledger| ledger.connection.busy_timeout(Duration::from_secs(4))).await.unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert!(!durable(&store, long(1)).await, "a second is enough");
+    assert!(!store.write(long(1)).is_durable().await, "a second is enough");
     until(&store, false).await;
     assert_eq!(store.write(long(2)).outcome(), Some(false));
     assert_eq!(store.health().fault.as_deref(), Some("the disk does not answer"));

@@ -147,7 +147,7 @@ async fn what_gathers_is_committed_together() {
         })
         .collect();
     for mut ticket in tickets {
-        assert!(ticket.is_durable().await);
+        assert!(ticket.is_durable_by(clock::now() + A_MINUTE).await);
     }
     let health = store.health();
     assert_eq!((health.batches, health.waiting, health.fault), (2_000, 0, None));
