@@ -19,6 +19,7 @@ pub mod runtime;
 pub mod sdp;
 pub mod server;
 pub mod telemetry;
+pub mod tokens;
 pub mod transport;
 pub mod webhooks;
 pub mod wire;

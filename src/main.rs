@@ -1,6 +1,6 @@
 //! The `podium` binary: serves, mints tokens, checks configurations.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use podium::config::{Config, Faults};
 use podium::server::{Mode, Server, StartError};
 use podium::webhooks::listen;
-use podium::{development, server, telemetry};
+use podium::{development, server, telemetry, tokens};
 use podium_signaling::backup::{self, Restored};
 use podium_signaling::webhook::{SecretFault, WebhookSecret};
 
@@ -34,6 +34,11 @@ enum Command {
     Serve,
     /// Print an access token made with the configured key.
     Token(TokenArguments),
+    /// Say what an access token grants, or exactly what is wrong with it.
+    TokenCheck {
+        /// The token; without it, or with `-`, it is read from the standard input.
+        token: Option<String>,
+    },
     /// Check the configuration and say everything that is wrong with it.
     CheckConfig,
     /// Print the whole configuration as it holds, secrets hidden.
@@ -126,6 +131,7 @@ fn main() -> ExitCode {
         // It is asked about a server for real, whether or not a file is named.
         Command::CheckConfig => server::check(&config, Mode::Configured),
         Command::Token(_)
+        | Command::TokenCheck { .. }
         | Command::PrintConfig
         | Command::Backup(_)
         | Command::Restore(_)
@@ -149,6 +155,7 @@ fn main() -> ExitCode {
     match command {
         Command::Serve => serve(config, mode),
         Command::Token(token) => mint(&config, &token),
+        Command::TokenCheck { token } => token_check(&config, token),
         Command::CheckConfig => say("the configuration is sound"),
         Command::Backup(options) => back_up(&config, mode, &options),
         Command::Restore(options) => restore(&config, mode, &options),
@@ -216,6 +223,19 @@ fn mint(config: &Config, token: &TokenArguments) -> ExitCode {
     match server::mint(config, &request) {
         Ok(token) => say(&token),
         Err(error) => complain(&error, EXIT_FAILURE),
+    }
+}
+
+fn token_check(config: &Config, token: Option<String>) -> ExitCode {
+    let token = match token.filter(|token| token != "-") {
+        Some(token) => Ok(token),
+        // Longer than any token, and not endless.
+        None => std::io::read_to_string(std::io::stdin().take(TOKEN_INPUT_MAX)),
+    };
+    let checked = token.map_err(|error| format!("the token cannot be read: {error}"));
+    match checked.and_then(|token| tokens::check(config, token.trim())) {
+        Ok(grants) => say(&grants),
+        Err(why) => complain(&why, EXIT_FAILURE),
     }
 }
 
@@ -299,6 +319,8 @@ fn say(text: &str) -> ExitCode {
 }
 
 const NO_STORE: &str = "everything is kept in memory: name a file in store.path, or give --config";
+/// How much of the standard input is read for a token.
+const TOKEN_INPUT_MAX: u64 = 64 * 1024;
 const EXIT_FAILURE: u8 = 1;
 /// EX_CONFIG of sysexits.h.
 const EXIT_CONFIG: u8 = 78;

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, Hosts};
 use crate::bridge::{Bridge, BridgeParams};
 use crate::config::{self, Config, Faults, Rooms, Secret};
 use crate::development;
@@ -166,7 +166,8 @@ impl Server {
         let places = Bounds::of(descriptors::free().saturating_sub(ADMIN_CONNECTIONS_MAX + DESCRIPTORS_KEPT));
         server.tasks.spawn(listener::serve(http, signaling.router(), places, server.stop.clone()));
         let places = Bounds::of(ADMIN_CONNECTIONS_MAX);
-        server.tasks.spawn(listener::serve(admin, admin::router(pages), places, server.stop.clone()));
+        let pages = admin::router(pages, Hosts::new(server.admin, &config.admin.hosts));
+        server.tasks.spawn(listener::serve(admin, pages, places, server.stop.clone()));
         if mode == Mode::Development {
             let room = RoomId::parse(DEVELOPMENT_ROOM).expect("a literal room id is one");
             // The links on the screen must open a room whenever they are opened.

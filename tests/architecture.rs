@@ -24,6 +24,7 @@ const PODIUM: Imports = &[
     ("config", &[]),
     ("development", &["config"]),
     ("telemetry", &["runtime::clock"]),
+    ("tokens", &["config"]),
     ("listener", &["runtime"]),
     ("metrics", &["engine::counters", "latency", "runtime"]),
     ("admin", &["metrics", "monitor", "runtime"]),
@@ -278,6 +279,7 @@ fn crates_of_ours(file: &Source) -> Vec<String> {
             "src/monitor",
             "src/server",
             "src/metrics",
+            "src/tokens",
             "src/webhooks",
             "src/main.rs",
         ]

@@ -11,15 +11,17 @@ use std::{
 
 use axum::Router;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::info;
 
 use crate::{
+    auth::Denied,
     clock,
     config::SignalingConfig,
     http::{self, addresses::Addresses, idempotency::Answers, pending::PendingJoins, readers::Readers},
     ids::RoomId,
     limit::{Buckets, ClientAddress},
     media::{MediaFact, MediaPlane},
-    metrics::{Counters, Population, TargetCounts},
+    metrics::{Counters, HttpCounts, Population, TargetCounts},
     monitor::LatencyEvent,
     paces::Paces,
     protocol::server::{self, LimitsJson},
@@ -73,6 +75,13 @@ impl Shared {
         taken.is_ok() || !self.directory.is_crowded()
     }
 
+    /// A token opened nothing. Nothing of it is logged but its key's id and the name of a claim.
+    pub(crate) fn note_denied(&self, denied: &Denied) {
+        self.counters.tokens_refused.add_one(denied.reason());
+        // The key's id may be anybody's text, and so its quotes stay.
+        info!(reason = denied.reason().label(), key = ?denied.key_id().unwrap_or_default(), claim = denied.claim(), "token refused");
+    }
+
     /// The room of this name.
     pub(crate) fn room(&self, id: &RoomId) -> Result<RoomHandle, Refusal> {
         self.directory.find(id).ok_or_else(|| self.why_gone(Refusal::RoomNotFound))
@@ -105,7 +114,8 @@ impl Signaling {
         };
         let (store, recovered) = Store::open(&store, &|room| restored(room).map(drop))?;
         let webhooks = config.webhooks.targets.iter().map(|target| TargetCounts::of(&target.name)).collect();
-        let counters = Arc::new(Counters { webhooks, ..Counters::default() });
+        let http = HttpCounts::of(http::route_names());
+        let counters = Arc::new(Counters { webhooks, http, ..Counters::default() });
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let limits = LimitsJson {
             frame_bytes: config.limits.frame_bytes,

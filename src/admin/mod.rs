@@ -1,5 +1,6 @@
 //! What operators see: metrics and health, on a listener of their own.
 
+mod host;
 mod monitor;
 
 use std::sync::Arc;
@@ -8,11 +9,13 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use podium_signaling::{Health, Signaling};
 
+pub use self::host::Hosts;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::runtime::pool::Pool;
@@ -33,13 +36,14 @@ pub struct Admin {
 }
 
 /// `/metrics`, `/healthz`, `/readyz`, and the live page.
-pub fn router(admin: Arc<Admin>) -> Router {
+pub fn router(admin: Arc<Admin>, hosts: Hosts) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/monitor", get(monitor::page))
         .route("/monitor.json", get(monitor::figures))
+        .layer(from_fn_with_state(Arc::new(hosts), host::check))
         .with_state(admin)
 }
 

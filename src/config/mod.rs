@@ -82,6 +82,8 @@ pub struct Http {
 pub struct Admin {
     /// Metrics and health. Keep it off public networks.
     pub listen: SocketAddr,
+    /// Further names under which it may be asked: what monitoring puts into `Host`. Loopback and the bound address need not be named.
+    pub hosts: Vec<String>,
 }
 
 /// Where packets flow.
@@ -148,7 +150,7 @@ impl Default for Http {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: loopback(6789) }
+        Self { listen: loopback(6789), hosts: Vec::new() }
     }
 }
 

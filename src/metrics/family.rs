@@ -44,6 +44,21 @@ pub(super) fn buckets_family(
     count: u64,
     sum: f64,
 ) -> MetricFamily {
+    histograms(name, help, std::iter::once(histogram(&[], buckets, count, sum)))
+}
+
+/// A family of histograms, each with labels of its own.
+pub(super) fn histograms(name: &str, help: &str, each: impl Iterator<Item = Metric>) -> MetricFamily {
+    family(name, help, MetricType::HISTOGRAM, each)
+}
+
+/// One histogram.
+pub(super) fn histogram(
+    labels: &[(&str, &str)],
+    buckets: impl Iterator<Item = (f64, u64)>,
+    count: u64,
+    sum: f64,
+) -> Metric {
     let buckets: Vec<Bucket> = buckets
         .map(|(edge, count)| {
             let mut bucket = Bucket::default();
@@ -56,9 +71,9 @@ pub(super) fn buckets_family(
     proto.set_bucket(buckets);
     proto.set_sample_count(count);
     proto.set_sample_sum(sum);
-    let mut metric = Metric::default();
+    let mut metric = labelled(labels);
     metric.set_histogram(proto);
-    family(name, help, MetricType::HISTOGRAM, std::iter::once(metric))
+    metric
 }
 
 fn labelled(labels: &[(&str, &str)]) -> Metric {

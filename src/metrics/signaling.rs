@@ -5,12 +5,13 @@ use std::time::Duration;
 use podium_signaling::Signaling;
 use podium_signaling::clock;
 use podium_signaling::metrics::{
-    BUCKETS_MS, CodeCounts, Counters, Histogram as ClientHistogram, Population, ReportFault, TargetCounts, TryOutcome,
+    Answers, BUCKETS_MS, CodeCounts, Counters, Histogram as ClientHistogram, HttpCounts, Population, ReportFault,
+    TargetCounts, TryOutcome,
 };
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 
-use super::family::{Sample, buckets_family, counter, gauge};
+use super::family::{Sample, buckets_family, counter, gauge, histogram, histograms};
 
 /// Reads signaling's counts.
 pub(super) struct SignalingCollector {
@@ -30,6 +31,7 @@ impl Collector for SignalingCollector {
         families.extend(sockets(&counters));
         families.extend(client_times(&counters));
         families.extend(webhooks(&counters));
+        families.extend(http(&counters.http));
         families
     }
 }
@@ -51,6 +53,11 @@ fn answers(counters: &Counters) -> Vec<MetricFamily> {
             ],
         ),
         counter("podium_refusals_total", "Requests that were refused, by code.", &by_code(&counters.refusals, "code")),
+        counter(
+            "podium_tokens_refused_total",
+            "Tokens that were refused, by reason.",
+            &labelled("reason", counters.tokens_refused.iter()),
+        ),
         counter(
             "podium_client_reports_refused_total",
             "Measurements of clients that were not taken, by reason.",
@@ -117,6 +124,29 @@ fn sockets(counters: &Counters) -> Vec<MetricFamily> {
     ]
 }
 
+/// Routes are templates, methods and statuses those that we know.
+fn http(counts: &HttpCounts) -> Vec<MetricFamily> {
+    let answers: Vec<Sample<'_>> = counts
+        .answers()
+        .map(|Answers { route, method, status, count }| {
+            (vec![("route", route), ("method", method), ("status", status)], count as f64)
+        })
+        .collect();
+    let took = counts.took().map(|of| {
+        let counts = of.took.cumulative();
+        histogram(&[("route", of.route)], edges(counts), counts[BUCKETS_MS.len()], of.took.sum_seconds())
+    });
+    vec![
+        counter("podium_http_requests_total", "Requests of HTTP by route, method and status.", &answers),
+        histograms("podium_http_request_seconds", "From a request's head to its answer, by route.", took),
+        counter(
+            "podium_http_refusals_total",
+            "Problems that requests of HTTP were answered with, by code.",
+            &labelled("code", counts.refusals()),
+        ),
+    ]
+}
+
 /// The label is a name of the configuration.
 fn webhooks(counters: &Counters) -> Vec<MetricFamily> {
     let targets = &counters.webhooks;
@@ -175,12 +205,18 @@ fn alone(value: f64) -> Vec<Sample<'static>> {
 }
 
 fn by_code<'a>(counts: &'a CodeCounts, label: &'a str) -> Vec<Sample<'a>> {
-    counts.iter().map(|(code, count)| (vec![(label, code)], count as f64)).collect()
+    labelled(label, counts.iter())
+}
+
+fn labelled<'a>(label: &'a str, counts: impl Iterator<Item = (&'a str, u64)>) -> Vec<Sample<'a>> {
+    counts.map(|(value, count)| (vec![(label, value)], count as f64)).collect()
+}
+
+fn edges<const EDGES: usize>(counts: [u64; EDGES]) -> impl Iterator<Item = (f64, u64)> {
+    BUCKETS_MS.iter().zip(counts).map(|(&edge, count)| (Duration::from_millis(edge).as_secs_f64(), count))
 }
 
 fn client_histogram(name: &str, help: &str, histogram: &ClientHistogram) -> MetricFamily {
     let counts = histogram.cumulative();
-    let buckets =
-        BUCKETS_MS.iter().zip(counts).map(|(&edge, count)| (Duration::from_millis(edge).as_secs_f64(), count));
-    buckets_family(name, help, buckets, counts[BUCKETS_MS.len()], histogram.sum_seconds())
+    buckets_family(name, help, edges(counts), counts[BUCKETS_MS.len()], histogram.sum_seconds())
 }

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::store::AnswerRow;
+use crate::{auth::Denied, store::AnswerRow};
 
 /// An answer as it goes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) struct Answer {
     pub(super) body: Bytes,
     /// Trying again may go better, so it is not given again.
     pub(super) is_passing: bool,
+    /// The token was the trouble.
+    pub(super) denied: Option<Box<Denied>>,
 }
 
 impl Answer {
@@ -29,7 +31,7 @@ impl Answer {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, content_type);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Self { status, headers, body, is_passing: false }
+        Self { status, headers, body, is_passing: false, denied: None }
     }
 
     /// The same with a revision for `If-Match`.
@@ -65,6 +67,10 @@ impl Answer {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        (self.status, self.headers, self.body).into_response()
+        let mut response = (self.status, self.headers, self.body).into_response();
+        if let Some(denied) = self.denied {
+            response.extensions_mut().insert(*denied);
+        }
+        response
     }
 }

@@ -249,10 +249,11 @@ fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 
 /// Two requests are the same if these are: method, path, query, precondition and body.
 fn digest(head: &Parts, body: &[u8]) -> Digest {
-    let condition = head.headers.get(header::IF_MATCH).map_or(&b""[..], |value| value.as_bytes());
+    let conditions: Vec<_> = head.headers.get_all(header::IF_MATCH).iter().map(|value| value.as_bytes()).collect();
+    let condition = conditions.join(&b","[..]);
     let path = head.uri.path_and_query().map_or("", |path| path.as_str());
     let mut sum = Sha256::new();
-    for part in [head.method.as_str().as_bytes(), path.as_bytes(), condition, body] {
+    for part in [head.method.as_str().as_bytes(), path.as_bytes(), &condition, body] {
         // With its length, or the end of one could pass for the beginning of the next.
         sum.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         sum.update(part);

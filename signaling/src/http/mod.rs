@@ -26,9 +26,11 @@ mod admission;
 mod answer;
 mod assets;
 mod callers;
+mod condition;
 mod dev;
 mod door;
 mod ending;
+mod exchange;
 mod frames;
 mod handshake;
 mod held;
@@ -69,13 +71,21 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
     ]
 }
 
+/// Where a development token is asked for.
+const DEV_TOKEN: &str = "/dev/token";
+
+/// The templates of all routes.
+pub(crate) fn route_names() -> impl Iterator<Item = &'static str> {
+    routes().into_iter().map(|(route, _)| route).chain([DEV_TOKEN])
+}
+
 /// The ways in, all of them.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let (uncounted, counted): (Vec<_>, Vec<_>) = routes().into_iter().partition(|(path, _)| UNCOUNTED.contains(path));
     let (files, counted): (Vec<_>, Vec<_>) = counted.into_iter().partition(|(path, _)| FILES.contains(path));
     let mut api = with_routes(Router::new(), counted);
     if shared.config.dev.is_some() {
-        api = api.route("/dev/token", post(dev::token));
+        api = api.route(DEV_TOKEN, post(dev::token));
     }
     let callers = Arc::new(Callers::new(&shared.config.limits, clock::now()));
     let api = api.route_layer(from_fn_with_state((Arc::clone(&shared), Arc::clone(&callers)), callers::pace));
@@ -85,7 +95,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .merge(files)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback_service(any(assets::file).layer(by_address()).with_state(Arc::clone(&shared)))
-        .layer(from_fn(no_sniffing));
+        .layer(from_fn(no_sniffing))
+        .layer(from_fn_with_state(Arc::clone(&shared), exchange::exchange));
     if !shared.config.cors_origins.is_empty() {
         router = router.layer(cors(&shared.config.cors_origins));
     }
@@ -113,8 +124,14 @@ fn cors(origins: &[String]) -> CorsLayer {
             header::CONTENT_TYPE,
             header::IF_MATCH,
             HeaderName::from_static("idempotency-key"),
+            exchange::REQUEST_ID,
         ])
-        .expose_headers([header::ETAG, header::RETRY_AFTER, HeaderName::from_static("idempotent-replayed")])
+        .expose_headers([
+            header::ETAG,
+            header::RETRY_AFTER,
+            HeaderName::from_static("idempotent-replayed"),
+            exchange::REQUEST_ID,
+        ])
         .max_age(PREFLIGHT_AGE)
 }
 

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     body::Bytes,
     extract::{Path, Query, Request, State, rejection::QueryRejection},
-    http::{HeaderMap, StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use super::{
     access,
     answer::Answer,
+    condition::Condition,
     idempotency::{Carried, Keyed},
     page,
     problem::Problem,
@@ -37,6 +38,7 @@ use crate::{
 };
 
 /// What a request asks for, before its body is read.
+#[derive(Clone)]
 struct Asked {
     room: RoomId,
     /// The type of the command.
@@ -44,6 +46,14 @@ struct Asked {
     /// The fields that the path says.
     fields: Map<String, Value>,
     read_at: Instant,
+    condition: Condition,
+}
+
+/// What the revisions of `If-Match` are about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Revised {
+    Room,
+    Seat,
 }
 
 /// `POST /v1/rooms/{room}/seats/{seat}/{verb}`: lock, unlock, mute, unmute, kick, assign, move, swap.
@@ -167,7 +177,31 @@ impl Asked {
         let Value::Object(fields) = fields else {
             return Err(Refusal::Internal.into());
         };
-        Ok(Self { room, kind, fields, read_at: clock::now() })
+        Ok(Self { room, kind, fields, read_at: clock::now(), condition: Condition::Any })
+    }
+
+    /// Whose revision a request of this kind can be bound to.
+    fn revised(&self) -> Option<Revised> {
+        match self.kind.as_str() {
+            "room_update" | "room_close" => Some(Revised::Room),
+            "seat_lock" | "seat_unlock" | "seat_mute" | "seat_unmute" | "seat_kick" | "seat_assign" => {
+                Some(Revised::Seat)
+            }
+            _ => None,
+        }
+    }
+
+    /// The same, bound to this revision, if to one.
+    fn at(&self, revision: Option<u64>, by: &Outsider) -> (Self, Outsider) {
+        let (mut asked, mut by) = (self.clone(), by.clone());
+        match self.revised() {
+            Some(Revised::Room) => by.expect_seq = revision,
+            Some(Revised::Seat) => {
+                asked.fields.extend(revision.map(|revision| ("expect_rev".to_owned(), json!(revision))));
+            }
+            None => {}
+        }
+        (asked, by)
     }
 
     /// The command that this and a body are. What the path says counts.
@@ -200,8 +234,11 @@ async fn carry_out(shared: &Arc<Shared>, mut asked: Asked, request: Request) -> 
     let (head, body) = request.into_parts();
     let access = access::of_request(shared, &head.headers)?;
     let body = read_bytes(body).await?;
-    let by = outsider(&access, &asked, &head.headers)?;
-    require_if_match(&mut asked, &head.headers)?;
+    let by = outsider(&access, &asked)?;
+    asked.condition = Condition::of(&head.headers)?;
+    if asked.condition != Condition::Any && asked.revised().is_none() {
+        return Err(Problem::from(Refusal::InvalidArgument).detail("`If-Match` says nothing about this request"));
+    }
     let keyed = Keyed::of(by.identity.as_str(), &head, &body)?;
     let carrying = act(Arc::clone(shared), by, asked, body, keyed.clone());
     let answer = match keyed {
@@ -212,62 +249,44 @@ async fn carry_out(shared: &Arc<Shared>, mut asked: Asked, request: Request) -> 
 }
 
 /// Who asks: an administrator of the room, or someone whose rank the room's record knows.
-fn outsider(access: &Access, asked: &Asked, headers: &HeaderMap) -> Result<Outsider, Problem> {
+fn outsider(access: &Access, asked: &Asked) -> Result<Outsider, Problem> {
     let caller = access.acts_on(&asked.room)?;
-    let is_of_room = asked.kind == "room_update" || asked.kind == "room_close";
-    let expect_seq = if is_of_room { revision(headers)? } else { None };
     Ok(Outsider {
         identity: caller.name().clone(),
         is_admin: caller.is_admin(),
         is_person: caller.person().is_some(),
         token_age: access.age(clock::unix_millis()),
-        expect_seq,
+        expect_seq: None,
     })
-}
-
-/// `If-Match` with the revision of a seat.
-fn require_if_match(asked: &mut Asked, headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(revision) = revision(headers)? else {
-        return Ok(());
-    };
-    match asked.kind.as_str() {
-        "room_update" | "room_close" => {}
-        "seat_lock" | "seat_unlock" | "seat_mute" | "seat_unmute" | "seat_kick" | "seat_assign" => {
-            asked.fields.insert("expect_rev".to_owned(), json!(revision));
-        }
-        _ => return Err(Problem::from(Refusal::InvalidArgument).detail("`If-Match` says nothing about this request")),
-    }
-    Ok(())
-}
-
-/// What `If-Match` names, if it is there.
-fn revision(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let Some(value) = headers.get(header::IF_MATCH) else {
-        return Ok(None);
-    };
-    let tag = value.to_str().ok().and_then(|value| value.strip_prefix('"')?.strip_suffix('"')?.parse().ok());
-    tag.map(Some)
-        .ok_or_else(|| Problem::from(Refusal::PreconditionFailed).detail("`If-Match` names no revision of ours"))
 }
 
 /// Has the room do it. What is answered is written down together with what it changes.
 async fn act(shared: Arc<Shared>, by: Outsider, asked: Asked, body: Bytes, keyed: Option<Keyed>) -> Carried {
-    let has_precondition = asked.fields.contains_key("expect_rev");
     let (room, read_at) = (asked.room.clone(), asked.read_at);
     let acting = async {
-        let act = asked.act(&body, shared.config.limits.json_depth)?;
+        let depth_max = shared.config.limits.json_depth;
+        let tries = asked.condition.tries();
         let handle = shared.room(&room)?;
-        if by.is_person {
-            let judged = shared.paces.judge_outside(&room, &by.identity, &act, read_at);
-            judged.map_err(|retry_after| Problem::from(Refusal::RateLimited).retry_after(retry_after))?;
+        for (index, revision) in tries.iter().enumerate() {
+            let is_last = index + 1 == tries.len();
+            let (asked, by) = asked.at(*revision, &by);
+            let act = asked.act(&body, depth_max)?;
+            if by.is_person && index == 0 {
+                let judged = shared.paces.judge_outside(&room, &by.identity, &act, read_at);
+                judged.map_err(|retry_after| Problem::from(Refusal::RateLimited).retry_after(retry_after))?;
+            }
+            let remember = keyed.clone().map(|keyed| remember(keyed, revision.is_some(), is_last));
+            let Acted { result, mut ticket } = handle.act(by, act, remember, read_at).await;
+            match result.map_err(|refused| precondition(refused, revision.is_some())) {
+                Ok(done) => return Ok::<_, Problem>((done, ticket.is_durable().await)),
+                Err(refused) if !is_last && refused.refusal == Refusal::PreconditionFailed => {}
+                Err(mut refused) => {
+                    refused.refusal = shared.why_gone(refused.refusal);
+                    return Err(refused.into());
+                }
+            }
         }
-        let remember = keyed.clone().map(|keyed| remember(keyed, has_precondition));
-        let Acted { result, mut ticket } = handle.act(by, act, remember, read_at).await;
-        let done = result.map_err(|mut refused| {
-            refused.refusal = shared.why_gone(refused.refusal);
-            precondition(refused, has_precondition)
-        })?;
-        Ok::<_, Problem>((done, ticket.is_durable().await))
+        Err(Refusal::PreconditionFailed.into())
     };
     let carried = match acting.await {
         Ok((done, true)) => Carried::from(success(&done)),
@@ -281,11 +300,18 @@ async fn act(shared: Arc<Shared>, by: Outsider, asked: Asked, body: Bytes, keyed
     carried
 }
 
-fn remember(keyed: Keyed, has_precondition: bool) -> Remember {
+/// What is written down of the answer. A precondition that failed is the answer only where no other tag is left.
+fn remember(keyed: Keyed, has_precondition: bool, is_last: bool) -> Remember {
     Box::new(move |result| {
         let answer = match result {
             Ok(done) => success(done),
-            Err(refused) => Problem::from(precondition(refused.clone(), has_precondition)).into_answer(),
+            Err(refused) => {
+                let refused = precondition(refused.clone(), has_precondition);
+                if !is_last && refused.refusal == Refusal::PreconditionFailed {
+                    return None;
+                }
+                Problem::from(refused).into_answer()
+            }
         };
         (!answer.is_passing).then(|| keyed.row(&answer))
     })

@@ -25,6 +25,8 @@ pub(crate) struct Problem {
     detail: Option<String>,
     retry_after: Option<Duration>,
     details: Option<serde_json::Value>,
+    /// The token was the trouble.
+    denied: Option<Box<Denied>>,
 }
 
 impl Problem {
@@ -57,7 +59,7 @@ impl Problem {
     }
 
     fn plain(status: StatusCode, code: &'static str, title: &'static str) -> Self {
-        Self { status, code, title, detail: None, retry_after: None, details: None }
+        Self { status, code, title, detail: None, retry_after: None, details: None, denied: None }
     }
 }
 
@@ -91,7 +93,7 @@ impl From<StoreError> for Problem {
 impl From<Denied> for Problem {
     fn from(denied: Denied) -> Self {
         let detail = denied.told().map(str::to_owned);
-        Self { detail, ..Self::from(denied.refusal()) }
+        Self { detail, denied: Some(Box::new(denied.clone())), ..Self::from(denied.refusal()) }
     }
 }
 
@@ -111,9 +113,10 @@ impl Problem {
             code: self.code,
             detail: self.detail.as_deref(),
             details: self.details.as_ref(),
+            request_id: None,
         };
         let text = serde_json::to_string(&body).expect("a problem has string keys");
-        let content_type = HeaderValue::from_static("application/problem+json");
+        let content_type = HeaderValue::from_static(PROBLEM_TYPE);
         let mut answer = Answer::of_type(self.status, content_type, text.into());
         if self.status == StatusCode::UNAUTHORIZED {
             answer.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -127,9 +130,13 @@ impl Problem {
         // A room that is not there yet has done nothing that could be done twice; nor has whoever may not ask.
         let is_of_now = [Refusal::RoomNotFound.code(), Refusal::Forbidden.code()].contains(&self.code);
         answer.is_passing = is_busy || self.status.is_server_error() || is_of_now;
+        answer.denied = self.denied;
         answer
     }
 }
+
+/// The type of a problem's body.
+pub(super) const PROBLEM_TYPE: &str = "application/problem+json";
 
 /// When to try again, where nothing better is known.
 const RETRY_AFTER: Duration = Duration::from_secs(2);

@@ -179,6 +179,9 @@ pub struct Problem<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<super::server::frame::DetailsJson<'a>>"))]
     pub details: Option<&'a serde_json::Value>,
+    /// The id of the request, as in the header `X-Request-Id` of the answer. It stands in the server's log, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<&'a str>,
 }
 
 /// A page of a list. By what it goes on is the list's own: identities, places, ids.

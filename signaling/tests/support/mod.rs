@@ -196,6 +196,8 @@ pub struct Client {
     pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     /// The last event of the log that came.
     pub seq: u64,
+    /// The id of the connection, and what was told in words, by the `bye` that came.
+    pub farewell: Option<(String, Option<String>)>,
     next_request: u32,
     backlog: VecDeque<Value>,
 }
@@ -211,7 +213,7 @@ impl Server {
         let stream = MaybeTlsStream::Plain(stream.connect(self.address).await.unwrap());
         let (socket, response) = tokio_tungstenite::client_async(request, stream).await.unwrap();
         assert_eq!(response.headers()["sec-websocket-protocol"], "podium.v1");
-        Client { socket, seq: 0, next_request: 1, backlog: VecDeque::new() }
+        Client { socket, seq: 0, farewell: None, next_request: 1, backlog: VecDeque::new() }
     }
 
     /// A client that has joined with an offer, and its welcome.
@@ -324,7 +326,13 @@ impl Client {
         let Some(Ok(Message::Text(text))) = message else {
             panic!("no frame but {message:?}");
         };
-        let frame: Value = serde_json::from_str(&text).unwrap();
+        let mut frame: Value = serde_json::from_str(&text).unwrap();
+        if frame["type"] == "bye" {
+            let mut text = |field: &str| frame.as_object_mut().unwrap().remove(field);
+            let connection = text("connection").unwrap();
+            let detail = text("detail").map(|detail| detail.as_str().unwrap().to_owned());
+            self.farewell = Some((connection.as_str().unwrap().to_owned(), detail));
+        }
         if frame["type"] != "events" {
             return frame;
         }

@@ -457,6 +457,12 @@ pub struct ByeFrame<'a> {
     /// The reason that a moderator gave for it, for the person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<&'a str>,
+    /// What is wrong with the token, in words for developers. Only if its signature is good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<&'a str>,
+    /// The id of the connection, as in the header `X-Request-Id` of the upgrade. It stands in the server's log, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<&'a str>,
 }
 
 /// One kind of reaction.

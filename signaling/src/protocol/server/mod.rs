@@ -130,7 +130,15 @@ pub fn bye(reason: &str, action: &str, retry_after: Option<Duration>) -> String 
 /// `bye` with the reason that a moderator gave.
 #[must_use]
 pub fn put_out(reason: &str, action: &str, retry_after: Option<Duration>, said: Option<&str>) -> String {
-    text(&Frame::Bye(ByeFrame { reason, action, retry_after_ms: retry_after.map(millis), text: said }))
+    let retry_after_ms = retry_after.map(millis);
+    text(&Frame::Bye(ByeFrame { reason, action, retry_after_ms, text: said, detail: None, connection: None }))
+}
+
+/// An object of ours with one more member: a text.
+#[must_use]
+pub fn with_text(object: &str, name: &str, member: &str) -> String {
+    let open = object.strip_suffix('}').unwrap_or(object);
+    format!("{open},{}:{}}}", serde_json::Value::from(name), serde_json::Value::from(member))
 }
 
 /// One event.

@@ -8,7 +8,7 @@ use super::operations::{Operation, Tagged};
 use crate::room::Refusal;
 
 /// Codes that no refusal has.
-pub(super) const OWN_CODES: [&str; 2] = ["not_found", "method_not_allowed"];
+pub(super) use crate::metrics::OWN_CODES;
 
 /// Every answer of an operation, by status. Problems are told once, among the components.
 pub(super) fn responses(operation: &Operation) -> Value {

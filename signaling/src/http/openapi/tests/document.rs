@@ -199,8 +199,8 @@ fn parameters() -> Value {
         },
         "if_match": {
             "name": "If-Match", "in": "header",
-            "description": "Only if it still has this `ETag`: a seat's of an answer about it, the room's of the room as it is shown.",
-            "schema": {"type": "string", "pattern": "^\"[0-9]{1,15}\"$"},
+            "description": "Only if it still has this `ETag`, or one of a list: a seat's of an answer about it, the room's of the room as it is shown. `*`: only if it is there.",
+            "schema": {"type": "string", "pattern": "^(\\*|(W/)?\"[0-9]{1,15}\"(, (W/)?\"[0-9]{1,15}\"){0,15})$"},
         },
     })
 }

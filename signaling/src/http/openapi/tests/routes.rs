@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Limits, Signaling, SignalingConfig,
-    http::routes,
+    http::{exchange::query_names, routes},
     ids::{RoomId, SessionId},
     media::{MediaFuture, MediaPlane, MediaRefusal, OpenTransport, Opened, RestartIce, StagePlan},
     protocol::tests::schema::{schema, types},
@@ -52,6 +52,26 @@ async fn whatever_is_answered_is_in_the_document() {
         }
     }
     assert!(seen >= operations().len(), "only {seen} were found");
+}
+
+/// What a route takes and what the document says of it are two lists.
+#[test]
+fn query_parameters_are_those_of_the_document() {
+    let document = document();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let parameters = operation["parameters"].as_array().unwrap().iter();
+            let told = parameters.map(|parameter| document.pointer(&parameter["$ref"].as_str().unwrap()[1..]).unwrap());
+            let told = told
+                .filter(|parameter| parameter["in"] == "query")
+                .map(|parameter| parameter["name"].as_str().unwrap());
+            // Four lists are one route.
+            let is_list = method == "get" && path.matches('/').count() == 4 && told.clone().any(|name| name == "after");
+            let route = if is_list { "/v1/rooms/{room}/{noun}" } else { path };
+            let known = query_names(&method.to_uppercase().parse().unwrap(), route);
+            assert_eq!(told.collect::<BTreeSet<_>>(), known.iter().copied().collect(), "{method} {path}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,13 @@ use std::{
     time::Duration,
 };
 
-use crate::room::{Refusal, RoleCounts};
+pub use self::http::{Answers, FILES, HttpCounts, OWN_CODES, RouteCounts};
+use crate::{
+    auth::Reason,
+    room::{Refusal, RoleCounts},
+};
+
+mod http;
 
 /// All counters of the signaling side.
 #[derive(Debug, Default)]
@@ -56,6 +62,10 @@ pub struct Counters {
     pub log_spared: Count,
     /// Facts for rooms whose mailbox was full.
     pub facts_deferred: Count,
+    /// Tokens that were refused, by reason.
+    pub tokens_refused: TokenCounts,
+    /// Answers of the HTTP API.
+    pub http: HttpCounts,
     /// Webhooks, one entry a target.
     pub webhooks: Vec<TargetCounts>,
 }
@@ -214,6 +224,28 @@ impl ReportCounts {
     }
 }
 
+/// One count for each reason to refuse a token.
+#[derive(Debug)]
+pub struct TokenCounts(Box<[Count]>);
+
+impl Default for TokenCounts {
+    fn default() -> Self {
+        Self(Reason::ALL.iter().map(|_| Count::default()).collect())
+    }
+}
+
+impl TokenCounts {
+    /// One more for this reason.
+    pub fn add_one(&self, reason: Reason) {
+        self.0[reason as usize].add_one();
+    }
+
+    /// Every reason with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Reason::ALL.iter().zip(&self.0).map(|(reason, count)| (reason.label(), count.value()))
+    }
+}
+
 /// How many rooms there are, and who is in them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Population {
@@ -353,6 +385,14 @@ mod tests {
         assert_eq!(counts.waiting(), 3);
         assert_eq!(counts.oldest_age(5_000), Duration::from_secs(3));
         assert_eq!(counts.oldest_age(1_000), Duration::ZERO, "the clock went back");
+    }
+
+    #[test]
+    fn every_reason_to_refuse_a_token_has_its_count() {
+        let counts = TokenCounts::default();
+        counts.add_one(Reason::Signature);
+        assert_eq!(counts.iter().count(), Reason::ALL.len());
+        assert_eq!(counts.iter().filter(|(_, count)| *count > 0).collect::<Vec<_>>(), [("signature", 1)]);
     }
 
     #[test]
