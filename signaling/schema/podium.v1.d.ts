@@ -58,6 +58,10 @@ export interface ByeFrame {
   type: "bye";
   /** What the client is to do. */
   action: ByeAction;
+  /** The id of the connection, as in the header `X-Request-Id` of the upgrade. It stands in the server's log, too. */
+  connection?: string;
+  /** What is wrong with the token, in words for developers. Only if its signature is good. */
+  detail?: string;
   /** Why it ends. */
   reason: ByeReason;
   /** When it may try again. */

@@ -208,7 +208,7 @@ fn by_code<'a>(counts: &'a CodeCounts, label: &'a str) -> Vec<Sample<'a>> {
     labelled(label, counts.iter())
 }
 
-fn labelled<'a>(label: &'a str, counts: impl Iterator<Item = (&'a str, u64)>) -> Vec<Sample<'a>> {
+fn labelled<'a>(label: &'a str, counts: impl Iterator<Item = (&'static str, u64)>) -> Vec<Sample<'a>> {
     counts.map(|(value, count)| (vec![(label, value)], count as f64)).collect()
 }
 

@@ -188,6 +188,13 @@ impl Access {
         Some(Duration::from_millis(now_ms.saturating_sub(issued_at_ms)))
     }
 
+    /// Why the token opens nothing new at `now_s` since 1970, where it has expired.
+    #[must_use]
+    pub fn expired(&self, now_s: u64) -> Denied {
+        let ago_s = now_s.saturating_sub(self.expires_at_s);
+        self.denied(Reason::Expired, "exp", format!("this token expired {ago_s} s ago"))
+    }
+
     fn is_admin_of(&self, room: &RoomId) -> bool {
         self.grants.admin && self.room.as_ref() == Some(room)
     }

@@ -97,8 +97,8 @@ impl Judged {
     /// Why it opens nothing new, if it has expired.
     #[must_use]
     pub fn expiry(&self) -> Option<Denied> {
-        let words = format!("this token expired {} s ago", self.expired_for_s?);
-        Some(Denied::signed(Reason::Expired, &self.access.key_id, "exp", words))
+        let now_s = self.access.expires_at_s + self.expired_for_s?;
+        Some(self.access.expired(now_s))
     }
 
     /// What the token allows if it has not expired.

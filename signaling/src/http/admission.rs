@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    auth::Access,
+    auth::{Access, Denied},
     clock,
     config::Limits,
     ids::{Identity, RequestId, RoomId, SessionId},
@@ -20,6 +20,20 @@ pub(super) struct Admission {
     pub(super) access: Access,
     /// The token was good once: a session that is there may go on, but none may begin.
     pub(super) is_expired: bool,
+}
+
+/// Why a socket can neither join nor resume.
+pub(super) enum NotAdmitted {
+    /// The path names no room.
+    NoRoom,
+    /// The token opens nothing here.
+    Denied(Denied),
+}
+
+impl From<Denied> for NotAdmitted {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
 }
 
 impl Admission {

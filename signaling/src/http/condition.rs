@@ -97,7 +97,9 @@ mod tests {
 
     fn of(lines: &[&str]) -> Result<Condition, Problem> {
         let mut headers = HeaderMap::new();
-        lines.iter().for_each(|line| drop(headers.append(header::IF_MATCH, line.parse().unwrap())));
+        lines.iter().for_each(|line| {
+            headers.append(header::IF_MATCH, line.parse().unwrap());
+        });
         Condition::of(&headers)
     }
 

@@ -63,6 +63,12 @@ impl Ending {
         Self::later(Refusal::NodeFull, RETRY_AFTER)
     }
 
+    /// The same with words for developers.
+    pub(super) fn detail(mut self, words: &str) -> Self {
+        self.farewell = self.farewell.map(|farewell| farewell.with_detail(words));
+        self
+    }
+
     /// The same with another code.
     pub(super) fn code(mut self, code: CloseCode) -> Self {
         self.close_code = Some(code);

@@ -174,7 +174,9 @@ mod tests {
     fn an_id_is_taken_if_it_is_well_formed_and_the_only_one() {
         let of = |values: &[&str]| {
             let mut headers = HeaderMap::new();
-            values.iter().for_each(|value| drop(headers.append(REQUEST_ID, value.parse().unwrap())));
+            values.iter().for_each(|value| {
+                headers.append(REQUEST_ID, value.parse().unwrap());
+            });
             ExchangeId::of(&headers)
         };
         let long = "x".repeat(ID_CHARS_MAX + 1);

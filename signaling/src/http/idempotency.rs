@@ -18,6 +18,7 @@ use axum::http::{HeaderMap, header, request::Parts};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use super::{answer::Answer, problem::Problem};
 use crate::{
@@ -100,7 +101,7 @@ impl Answers {
         let cell = self.cell(keyed, clock::now())?;
         let (answers, name) = (self.clone(), keyed.name.clone());
         // A task of its own: whoever asked may hang up, and would then ask again what is half done.
-        let carrying = tasks.spawn(async move {
+        let carrying = async move {
             let mut given = None;
             let kept = cell
                 .get_or_init(|| async {
@@ -114,7 +115,8 @@ impl Answers {
                 answers.forget(&name, &cell);
             }
             given.unwrap_or_else(|| kept.replayed())
-        });
+        };
+        let carrying = tasks.spawn(carrying.in_current_span());
         carrying.await.map_err(|_| Refusal::Internal.into())
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
-use tracing::{Span, debug};
+use tracing::{Span, info};
 
 use super::{
     admission::Admission,
@@ -18,6 +18,7 @@ use super::{
     session::{ABORTED, Attached, Flow, Session},
 };
 use crate::{
+    auth::Denied,
     clock,
     ids::{RequestId, SessionId},
     media::MediaRefusal,
@@ -43,10 +44,10 @@ impl Session {
     ) -> Flow {
         let arrival = self.arrival(self.heard_at);
         if admission.is_expired {
-            return Break(self.refuse_join(arrival, Refusal::TokenExpired, ByeAction::Stop));
+            return Break(self.refuse_expired(arrival, admission));
         }
         if let Err(retry_after) = self.take(Paced::Join, arrival.joined_at) {
-            self.count_refused(arrival, Refusal::RateLimited);
+            self.count_refused(arrival, JoinStep::Door, Refusal::RateLimited);
             return Break(Ending::later(Refusal::RateLimited, retry_after));
         }
         self.begin_joining()?;
@@ -56,23 +57,25 @@ impl Session {
             Err(ending) => return Break(ending),
         };
         let (Some(random), Some(resume_token)) = (random::bytes(), random::text()) else {
-            return Break(self.refuse_join(arrival, Refusal::Internal, ByeAction::Retry));
+            return Break(self.refuse_join(arrival, JoinStep::Room, Refusal::Internal, ByeAction::Retry));
         };
         let session = SessionId::from_random(random);
         Span::current().record("session", session.as_str());
         let transport = match self.open(&session, offer, admission).await {
             Ok(transport) => transport,
             Err(MediaRefusal::InvalidOffer(why)) => return self.refuse_offer(arrival, &request, &why).await,
-            Err(MediaRefusal::Full) => return Break(self.refuse_join(arrival, Refusal::NodeFull, ByeAction::Retry)),
+            Err(MediaRefusal::Full) => {
+                return Break(self.refuse_join(arrival, JoinStep::Media, Refusal::NodeFull, ByeAction::Retry));
+            }
             Err(MediaRefusal::Unavailable | MediaRefusal::Gone) => {
-                return Break(self.refuse_join(arrival, Refusal::Internal, ByeAction::Retry));
+                return Break(self.refuse_join(arrival, JoinStep::Media, Refusal::Internal, ByeAction::Retry));
             }
         };
         let (line, line_end) = line(self.line_limits());
         let join = admission.join(session.clone(), request, has_media, mic_ready, clock::unix_millis());
         let enter = Box::new(Enter { join, line, transport, resume_token, read_at: arrival.joined_at });
         if handle.tell(Mail::Enter(enter)).await.is_err() {
-            return Break(self.refuse_join(arrival, Refusal::RoomClosed, ByeAction::Stop));
+            return Break(self.refuse_join(arrival, JoinStep::Entry, Refusal::RoomClosed, ByeAction::Stop));
         }
         self.attach(Some(session), handle, line_end, arrival);
         Continue(())
@@ -100,7 +103,7 @@ impl Session {
     /// It may be tried again, but not for ever: each try takes a place at the door from someone who could come in.
     async fn refuse_offer(&mut self, arrival: Arrival, request: &RequestId, why: &str) -> Flow {
         self.pending.iter_mut().for_each(PendingPlace::end_joining);
-        self.count_refused(arrival, Refusal::InvalidArgument);
+        self.count_refused(arrival, JoinStep::Media, Refusal::InvalidArgument);
         self.bad_offers += 1;
         let refused = Refused::from(Refusal::InvalidArgument);
         self.write(server::reply_error(Some(request), &refused, Some(why)).into()).await?;
@@ -118,18 +121,20 @@ impl Session {
         has_media: bool,
     ) -> Result<RoomHandle, Ending> {
         if self.shared.is_draining() {
-            self.count_refused(arrival, Refusal::Draining);
+            self.count_refused(arrival, JoinStep::Door, Refusal::Draining);
             return Err(Ending::draining());
         }
         let known = self.shared.directory.find(&admission.room);
         if known.is_none() && (!self.shared.config.auto_create || admission.access.rank != Rank::Host) {
-            return Err(self.refuse_join(arrival, Refusal::RoomNotFound, ByeAction::Stop));
+            return Err(self.refuse_join(arrival, JoinStep::Room, Refusal::RoomNotFound, ByeAction::Stop));
         }
         match door::admit(&self.shared, known.as_ref(), admission, has_media).await {
             Ok(()) => {}
-            Err(Barred::ShutOut(refusal)) => return Err(self.refuse_join(arrival, refusal, ByeAction::Stop)),
+            Err(Barred::ShutOut(refusal)) => {
+                return Err(self.refuse_join(arrival, JoinStep::Door, refusal, ByeAction::Stop));
+            }
             Err(Barred::NotNow(NotNow { refusal, retry_after })) => {
-                self.count_refused(arrival, refusal);
+                self.count_refused(arrival, JoinStep::Door, refusal);
                 return Err(Ending::later(refusal, retry_after));
             }
         }
@@ -137,7 +142,7 @@ impl Session {
             return Ok(handle);
         }
         if !self.shared.may_make_room(self.address) {
-            return Err(self.refuse_join(arrival, Refusal::NodeFull, ByeAction::Retry));
+            return Err(self.refuse_join(arrival, JoinStep::Room, Refusal::NodeFull, ByeAction::Retry));
         }
         let directory = &self.shared.directory;
         let refusal = match directory.create(&admission.room, self.shared.config.settings.clone(), None).await {
@@ -145,7 +150,9 @@ impl Session {
             Creation::Created | Creation::Existed | Creation::Full => Refusal::NodeFull,
             Creation::Unstored => Refusal::Storage,
         };
-        directory.find(&admission.room).ok_or_else(|| self.refuse_join(arrival, refusal, ByeAction::Retry))
+        directory
+            .find(&admission.room)
+            .ok_or_else(|| self.refuse_join(arrival, JoinStep::Room, refusal, ByeAction::Retry))
     }
 
     /// Goes on with a session that this token's identity has in the room. The room judges the resume token.
@@ -207,19 +214,35 @@ impl Session {
         Arrival { kind, requested_at: self.requested_at, upgraded_at: self.opened_at, joined_at }
     }
 
-    pub(super) fn refuse_join(&self, arrival: Arrival, refusal: Refusal, action: ByeAction) -> Ending {
-        self.count_refused(arrival, refusal);
+    pub(super) fn refuse_join(&self, arrival: Arrival, step: JoinStep, refusal: Refusal, action: ByeAction) -> Ending {
+        self.count_refused(arrival, step, refusal);
         Ending::bye(refusal, action)
     }
 
-    fn count_refused(&self, arrival: Arrival, refusal: Refusal) {
+    /// The token opens nothing here; the bearer is told what may be told.
+    pub(super) fn refuse_token(&self, arrival: Arrival, denied: &Denied) -> Ending {
+        self.shared.note_denied(denied);
+        let ending = self.refuse_join(arrival, JoinStep::Token, denied.refusal(), ByeAction::Stop);
+        match denied.told() {
+            Some(words) => ending.detail(words),
+            None => ending,
+        }
+    }
+
+    /// The token was good once, and can only resume.
+    pub(super) fn refuse_expired(&self, arrival: Arrival, admission: &Admission) -> Ending {
+        self.refuse_token(arrival, &admission.access.expired(clock::unix_seconds()))
+    }
+
+    pub(super) fn count_refused(&self, arrival: Arrival, step: JoinStep, refusal: Refusal) {
         self.shared.counters.joins_refused.add_one(refusal);
-        debug!(code = refusal.code(), "join refused");
+        info!(step = step.name(), code = refusal.code(), "join refused");
         self.not_joined(arrival, refusal.code());
     }
 
     fn refuse_resume(&self, arrival: Arrival) -> Ending {
         self.shared.counters.resumes_refused.add_one();
+        info!(step = JoinStep::Room.name(), code = Refusal::SessionStale.code(), "resume refused");
         self.not_joined(arrival, Refusal::SessionStale.code());
         Ending::bye(Refusal::SessionStale, ByeAction::Rejoin)
     }
@@ -260,6 +283,34 @@ impl Session {
         }
         // The pong shows that the client has its new token.
         if resumed { self.write_message(Message::Ping(WELCOMED.into())).await } else { Continue(()) }
+    }
+}
+
+/// How far a join has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum JoinStep {
+    /// The token is judged.
+    Token,
+    /// The room is found, or made.
+    Room,
+    /// Whether the server takes this person at present, and the room at all.
+    Door,
+    /// The offer is answered.
+    Media,
+    /// The room decides.
+    Entry,
+}
+
+impl JoinStep {
+    /// Its name in logs.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Room => "room",
+            Self::Door => "door",
+            Self::Media => "media",
+            Self::Entry => "entry",
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, de::DeserializeOwned};
+use tracing::Instrument as _;
 
 use super::{
     access,
@@ -49,7 +50,7 @@ pub(super) async fn create(State(shared): State<Arc<Shared>>, request: Request) 
     let answer = match keyed {
         Some(keyed) => shared.answers.once(&keyed, &shared.tasks, making).await?,
         // A task of its own: a room that is written down is also opened, even if whoever asked hangs up meanwhile.
-        None => shared.tasks.spawn(making).await.map_err(|_| Refusal::Internal)?.given,
+        None => shared.tasks.spawn(making.in_current_span()).await.map_err(|_| Refusal::Internal)?.given,
     };
     Ok(answer.into_response())
 }

@@ -17,15 +17,16 @@ use tokio_tungstenite::tungstenite::{
     self, Message,
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::{
     addresses::Place,
-    admission::Admission,
+    admission::{Admission, NotAdmitted},
     ending::{Ending, FAREWELL_TIMEOUT, LINGER, close_code_of},
+    exchange::ExchangeId,
     handshake::Socket,
     held::HeldReplies,
-    joining::shows_welcome,
+    joining::{JoinStep, shows_welcome},
     pending::{LOOK, PendingPlace},
     report::{Reports, Taken},
     restart::{Restart, Restarts},
@@ -53,6 +54,7 @@ use crate::{
 /// One WebSocket.
 pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
+    connection: ExchangeId,
     /// Where it comes from, and its place among the sessions of that address.
     pub(super) address: ClientAddress,
     place: Option<Place>,
@@ -119,6 +121,7 @@ impl Session {
         socket: Socket,
         entry: Option<Entry>,
         requested_at: Instant,
+        connection: ExchangeId,
     ) -> Self {
         let limits = &shared.config.limits;
         let now = clock::now();
@@ -130,6 +133,7 @@ impl Session {
         let (person, pending) = entry.map(|Entry { person, pending }| (person, pending)).unzip();
         Self {
             shared,
+            connection,
             address,
             place: Some(place),
             socket,
@@ -150,10 +154,14 @@ impl Session {
     }
 
     /// Lives the session to its end.
-    pub(super) async fn run(mut self, admission: Result<Admission, Refusal>) {
+    pub(super) async fn run(mut self, admission: Result<Admission, NotAdmitted>) {
         let ending = match admission {
             Ok(admission) => self.talk(&admission).await,
-            Err(refusal) => self.refuse_join(self.arrival(self.opened_at), refusal, ByeAction::Stop),
+            Err(NotAdmitted::NoRoom) => {
+                let arrival = self.arrival(self.opened_at);
+                self.refuse_join(arrival, JoinStep::Room, Refusal::RoomNotFound, ByeAction::Stop)
+            }
+            Err(NotAdmitted::Denied(denied)) => self.refuse_token(self.arrival(self.opened_at), &denied),
         };
         if let Some(Attached { line, handle, joining, .. }) = self.attached.take() {
             if let Some(arrival) = joining {
@@ -221,7 +229,7 @@ impl Session {
             return Continue(());
         }
         if admission.is_expired {
-            return Break(self.refuse_join(self.arrival(now), Refusal::TokenExpired, ByeAction::Stop));
+            return Break(self.refuse_expired(self.arrival(now), admission));
         }
         if now.saturating_duration_since(self.opened_at) < most {
             return Break(self.give_way());
@@ -467,6 +475,7 @@ impl Session {
     /// The room has done with this session, and says why.
     fn detached(&mut self, code: &'static str) {
         if let Some(Attached { joining: Some(arrival), .. }) = self.attached.take() {
+            info!(step = JoinStep::Entry.name(), code, "join refused");
             self.not_joined(arrival, code);
         }
     }
@@ -508,7 +517,8 @@ impl Session {
     async fn finish(mut self, ending: Ending) {
         let farewell = async {
             if let Some(farewell) = ending.farewell {
-                self.socket.send(Message::Text(farewell.frame)).await?;
+                let bye = server::with_text(&farewell.frame, "connection", self.connection.as_str());
+                self.socket.send(Message::Text(bye.into())).await?;
             }
             if let Some(code) = ending.close_code {
                 self.socket.send(Message::Close(Some(CloseFrame { code, reason: "".into() }))).await?;

@@ -5,7 +5,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts, Path, Query, Request, State, rejection::QueryRejection},
+    extract::{ConnectInfo, Extension, FromRequestParts, Path, Query, Request, State, rejection::QueryRejection},
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
@@ -15,7 +15,8 @@ use tracing::{Instrument, debug, info_span};
 use super::{
     access,
     addresses::NoPlace,
-    admission::Admission,
+    admission::{Admission, NotAdmitted},
+    exchange::ExchangeId,
     handshake::Handshake,
     pending,
     problem::Problem,
@@ -34,6 +35,7 @@ pub(super) async fn upgrade(
     State(shared): State<Arc<Shared>>,
     Path(room): Path<String>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(connection): Extension<ExchangeId>,
     request: Request,
 ) -> Response {
     let requested_at = clock::now();
@@ -66,7 +68,8 @@ pub(super) async fn upgrade(
         Err(_) => None,
     };
     let (response, opening) = handshake.answer(access::names_subprotocol(&head.headers));
-    let span = info_span!("session", room = tracing::field::Empty, session = tracing::field::Empty);
+    let (named, unknown) = (connection.as_str(), tracing::field::Empty);
+    let span = info_span!("session", connection = named, room = unknown, session = unknown);
     if let Ok(admission) = &admission {
         span.record("room", admission.room.as_str());
     }
@@ -77,7 +80,9 @@ pub(super) async fn upgrade(
             Err(error) => return debug!(%error, "upgrade failed"),
         };
         debug!(%peer, "socket opened");
-        Session::new(Arc::clone(&shared), (address, place), socket, entry, requested_at).run(admission).await;
+        Session::new(Arc::clone(&shared), (address, place), socket, entry, requested_at, connection)
+            .run(admission)
+            .await;
     };
     tasks.spawn(session.instrument(span));
     response
@@ -99,12 +104,17 @@ fn entry(shared: &Shared, address: ClientAddress, admission: &Admission) -> Resu
     Ok(Entry { person, pending: pending.map_err(|pending::NoPlace| NoEntry::OfAll)? })
 }
 
-fn admission(shared: &Shared, room: &str, headers: &HeaderMap, in_query: Option<&str>) -> Result<Admission, Refusal> {
-    let judged = access::of_upgrade(shared, headers, in_query).map_err(|denied| denied.refusal())?;
+fn admission(
+    shared: &Shared,
+    room: &str,
+    headers: &HeaderMap,
+    in_query: Option<&str>,
+) -> Result<Admission, NotAdmitted> {
+    let judged = access::of_upgrade(shared, headers, in_query)?;
     let is_expired = judged.is_expired();
     let access = judged.access;
-    let room = RoomId::parse(room).map_err(|_| Refusal::RoomNotFound)?;
-    let identity = access.joins(&room).map_err(|denied| denied.refusal())?.clone();
+    let room = RoomId::parse(room).map_err(|_| NotAdmitted::NoRoom)?;
+    let identity = access.joins(&room)?.clone();
     Ok(Admission { room, identity, access, is_expired })
 }
 

@@ -65,6 +65,11 @@ impl Farewell {
     ) -> Self {
         Self { frame: server::put_out(code, action.code(), retry_after, said).into(), code }
     }
+
+    /// The same with words for developers.
+    pub(crate) fn with_detail(self, words: &str) -> Self {
+        Self { frame: server::with_text(&self.frame, "detail", words).into(), ..self }
+    }
 }
 
 /// The answer to a request that was carried out, until it is known whether what it changed is on the disk.
