@@ -14,7 +14,7 @@ use podium::{development, server, telemetry, tokens};
 use podium_signaling::backup::{self, Restored};
 use podium_signaling::webhook::{SecretFault, WebhookSecret};
 
-/// A real-time voice-room server. Without a command and a configuration it serves in development mode on loopback.
+/// A real-time voice-room server. Without a command and a configuration it serves this machine in development mode.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {

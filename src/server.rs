@@ -1,6 +1,6 @@
 //! The server: every part started in order, and ended in order. Reads like a table of contents.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,14 +24,15 @@ use crate::listener::{self, Bounds};
 use crate::metrics::{LatencyMetrics, Metrics};
 use crate::monitor::{FOUND_MAX, Monitor, MonitorParams};
 use crate::runtime::pool::Pool;
-use crate::runtime::{addresses, clock, descriptors};
+use crate::runtime::{addresses, clock, descriptors, outward};
 use crate::transport::certificate::Certificate;
 use crate::{telemetry, webhooks};
 
 /// How the server came to its configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Nothing was configured: loopback only, the development key (a new one unless it is given), a room ready, tokens for the asking.
+    /// Nothing was configured: HTTP on loopback only, media for browsers on this machine, the development key (a new one unless it is given), a
+    /// room ready, tokens for the asking.
     Development,
     /// With a configuration file, for real.
     Configured,
@@ -118,13 +119,8 @@ impl Server {
         let admin = listen(config.admin.listen, "admin").await?;
         let certificate = Certificate::generate()?;
         let (events, reported) = mpsc::channel(EVENTS_MAX);
-        let pool = Arc::new(Pool::start(
-            config.media.listen.as_slice(),
-            config.media.workers,
-            config.media.pin,
-            &certificate,
-            &events,
-        )?);
+        let media = media_addresses(&config.media, mode);
+        let pool = Arc::new(Pool::start(&media, config.media.workers, config.media.pin, &certificate, &events)?);
         let latency = Arc::new(LatencyMetrics::new()?);
         let monitor = Arc::new(Monitor::new(MonitorParams {
             config: config.latency.clone(),
@@ -135,6 +131,7 @@ impl Server {
             pool: Arc::clone(&pool),
             certificate,
             advertise: config.media.advertise.clone(),
+            offers_loopback: mode == Mode::Development,
             slots_max: config.limits.slots_max,
             monitor: Arc::clone(&monitor),
         }));
@@ -298,7 +295,42 @@ pub fn mint(config: &Config, request: &TokenRequest) -> Result<String, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Development mode mints tokens for whoever asks, so it must not be reachable from elsewhere.
+fn media_addresses(media: &config::Media, mode: Mode) -> Vec<SocketAddr> {
+    let named = media.listen.as_slice();
+    match mode {
+        Mode::Development => [named, &media_beside_loopback(media)].concat(),
+        Mode::Configured => named.to_vec(),
+    }
+}
+
+/// Returns where development mode takes media besides loopback: Firefox makes no candidate pair with a loopback address, so it could not
+/// connect even on this machine. HTTP stays on loopback, so nobody elsewhere gets a token, and media answers nobody without one.
+fn media_beside_loopback(media: &config::Media) -> Vec<SocketAddr> {
+    if !media.advertise.is_empty() {
+        return Vec::new();
+    }
+    let ports: BTreeSet<u16> = media.listen.as_slice().iter().map(SocketAddr::port).collect();
+    let outward = outward::addresses().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the addresses of this machine cannot be listed");
+        Vec::new()
+    });
+    let addresses = outward.iter().flat_map(|&ip| ports.iter().map(move |&port| SocketAddr::new(ip, port)));
+    let (free, taken): (Vec<_>, Vec<_>) = addresses.partition(|&address| Pool::is_free(address, media.workers));
+    if !taken.is_empty() {
+        tracing::warn!(media = ?taken, "media is not served there: the address cannot be bound");
+    }
+    if free.is_empty() {
+        tracing::warn!("media is served on loopback only, which Firefox does not use: it cannot connect; Chromium can");
+    } else {
+        tracing::warn!(
+            media = ?free,
+            "media can be reached from the network there, since Firefox does not use loopback; only those who have joined by loopback are answered"
+        );
+    }
+    free
+}
+
+/// Development mode mints tokens for whoever asks, so these must not be reachable from elsewhere.
 fn prepare_development(config: &mut Config) -> Result<(), StartError> {
     let listens = [("http.listen", config.http.listen), ("admin.listen", config.admin.listen)].into_iter();
     let media = config.media.listen.as_slice().iter().map(|&address| ("media.listen", address));

@@ -40,6 +40,8 @@ pub struct BridgeParams {
     pub certificate: Certificate,
     /// `media.advertise` of the configuration, checked.
     pub advertise: Vec<String>,
+    /// Whether loopback is offered beside other addresses: those who join are on this machine.
+    pub offers_loopback: bool,
     /// Slots given to one participant at most.
     pub slots_max: usize,
     /// Who watches the delays of what is carried.
@@ -64,7 +66,7 @@ impl Bridge {
     pub fn new(params: BridgeParams) -> Self {
         let candidates = (0..)
             .zip(params.pool.workers())
-            .map(|(n, worker)| advertised(&worker.bound, n, &params.advertise))
+            .map(|(n, worker)| advertised(&worker.bound, n, &params.advertise, params.offers_loopback))
             .collect();
         Self {
             registry: Registry::new(params.pool.workers().len()),
@@ -347,9 +349,12 @@ fn invalid(error: &SdpError) -> MediaRefusal {
 }
 
 /// What answers of worker `number` offer as candidates: the bound addresses, or what the configuration says instead.
-fn advertised(bound: &[SocketAddr], number: usize, advertise: &[String]) -> Vec<SocketAddr> {
+fn advertised(bound: &[SocketAddr], number: usize, advertise: &[String], offers_loopback: bool) -> Vec<SocketAddr> {
     let entries: Vec<Advertise> = advertise.iter().filter_map(|entry| entry.parse().ok()).collect();
     if entries.is_empty() {
+        if offers_loopback {
+            return bound.to_vec();
+        }
         // Loopback helps nobody elsewhere; where it is all there is, it is meant.
         let elsewhere: Vec<SocketAddr> = bound.iter().copied().filter(|address| !address.ip().is_loopback()).collect();
         return if elsewhere.is_empty() { bound.to_vec() } else { elsewhere };
@@ -382,17 +387,20 @@ mod tests {
 
     #[test]
     fn bound_addresses_are_offered_and_loopback_only_where_it_is_all_there_is() {
-        assert_eq!(advertised(&addresses(&["127.0.0.1:7"]), 0, &[]), addresses(&["127.0.0.1:7"]));
-        assert_eq!(advertised(&addresses(&["127.0.0.1:7", "192.0.2.2:7"]), 0, &[]), addresses(&["192.0.2.2:7"]));
+        let both = addresses(&["127.0.0.1:7", "192.0.2.2:7"]);
+        assert_eq!(advertised(&both[..1], 0, &[], false), both[..1]);
+        assert_eq!(advertised(&both, 0, &[], false), both[1..]);
+        assert_eq!(advertised(&both, 0, &[], true), both, "all who join are on this machine");
+        assert_eq!(advertised(&both, 0, &["192.0.2.7".into()], true), addresses(&["192.0.2.7:7"]));
     }
 
     #[test]
     fn a_public_address_stands_for_the_bound_ones_of_its_family_or_for_the_one_named() {
         let bound = addresses(&["10.0.0.4:7", "10.0.0.5:7", "[::1]:7"]);
-        assert_eq!(advertised(&bound, 0, &["192.0.2.7".into()]), addresses(&["192.0.2.7:7"]));
+        assert_eq!(advertised(&bound, 0, &["192.0.2.7".into()], false), addresses(&["192.0.2.7:7"]));
         let mapped = ["10.0.0.4=192.0.2.7".into(), "10.0.0.5=192.0.2.8".into()];
-        assert_eq!(advertised(&bound, 0, &mapped), addresses(&["192.0.2.7:7", "192.0.2.8:7"]));
+        assert_eq!(advertised(&bound, 0, &mapped, false), addresses(&["192.0.2.7:7", "192.0.2.8:7"]));
         let ported = ["10.0.0.4=192.0.2.7:9000".into(), "[2001:db8::7]:9100".into()];
-        assert_eq!(advertised(&bound, 2, &ported), addresses(&["192.0.2.7:9002", "[2001:db8::7]:9102"]));
+        assert_eq!(advertised(&bound, 2, &ported, false), addresses(&["192.0.2.7:9002", "[2001:db8::7]:9102"]));
     }
 }

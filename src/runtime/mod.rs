@@ -7,6 +7,7 @@ pub mod descriptors;
 mod handshakes;
 pub mod mailbox;
 mod mirror;
+pub mod outward;
 pub mod pool;
 mod residence;
 pub mod stats;

@@ -43,7 +43,7 @@ impl Pool {
         certificate: &Certificate,
         events: &mpsc::Sender<(u16, Event)>,
     ) -> io::Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let cores = cores();
         let count = if count == 0 { cores } else { count };
         let wanted = wanted(listen)?;
         let workers = (0..count)
@@ -59,6 +59,15 @@ impl Pool {
             })
             .collect::<io::Result<Vec<_>>>()?;
         Ok(Self { workers, lost: AtomicUsize::new(0) })
+    }
+
+    /// Whether every one of `count` workers (0: one per core) could bind its port of this concrete address just now.
+    pub fn is_free(address: SocketAddr, count: usize) -> bool {
+        let count = if count == 0 { cores() } else { count };
+        (0..count).all(|index| {
+            let number = u16::try_from(index).ok();
+            number.is_some_and(|number| offset(address, number).and_then(udp::bind).is_ok())
+        })
     }
 
     /// All workers, by their number.
@@ -126,6 +135,10 @@ fn bind(wanted: &[Wanted], number: u16) -> io::Result<Vec<UdpSocket>> {
 
 fn in_context(address: SocketAddr, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("media address {address}: {error}"))
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 fn offset(address: SocketAddr, by: u16) -> io::Result<SocketAddr> {
