@@ -11,8 +11,7 @@
  * `platform` (see podium/platform.js: what to use instead of the browser's own).
  *
  * events: `change` (the state), `phase` (idle, joining, joined, rejoining, over), `unsaved` (something was done that the server
- * could not write to disk), `status` (the same for people: `connected`,
- * `reconnecting` since when and which try, `ended` and why), `timing` (a stage of the join), `connection` (the peer connection's
+ * could not write to disk), `status` (the same for people: `connected`, `reconnecting` since when and which try, `ended` and why), `timing` (a stage of the join), `connection` (the peer connection's
  * state), `stats` (once a second), `problem` (a PodiumError nobody asked for), `gap`, and every event of the server by its own type,
  * as `seat_changed` or `seat_cue`; `event` is all of those, each with the state before it. A refused command throws PodiumError.
  *
@@ -52,6 +51,7 @@ export class Room {
   /** Milliseconds from the start of the join to: token, socket, welcome, ice, dtls, first_packet, first_played. */
   timings = {};
   connection = 'new';
+  stuck = null; // why no way for audio is found, if it takes too long: `loopback`, `no_pair` or `unanswered`
   lastStats = null;
 
   #options;
@@ -91,6 +91,7 @@ export class Room {
         mark: (stage) => this.#mark(stage),
         state: (state) => this.#connectionChanged(state),
         path: (state) => this.#path.changed(state),
+        stuck: (why) => { this.stuck = why; this.#emit('change', this.state); },
         lost: () => this.#microphoneFailed(new PodiumError('microphone_lost')),
         microphone: () => this.#emit('change', this.state),
       },

@@ -5,8 +5,9 @@
  * nothing of rooms, seats or sockets: who may be heard is decided at the server, and by whoever calls `setLive`.
  *
  * hooks: `track(track, mid)` a slot's audio, `mark(stage)` a stage of the join is over, `state(state)` the connection's
- * state changed, `path(state)` that of ICE, `lost()` the microphone went away (unplugged, or its permission withdrawn),
- * `microphone()` it came, or the system muted or unmuted it.
+ * state changed, `path(state)` that of ICE, `stuck(why)` no way to the server was found for some seconds (`null`: one was
+ * found after all), `lost()` the microphone went away (unplugged, or its permission withdrawn), `microphone()` it came, or
+ * the system muted or unmuted it.
  */
 import { PodiumError } from './errors.js';
 import { figuresOf, sumsOf, tellable } from './figures.js';
@@ -25,6 +26,7 @@ export class Media {
   #output_ms = null; // what the loudspeaker adds, by the surroundings' word
   #isOutputAsked = false;
   #watch = 0;
+  #patience = 0; // until it is said that no way to the server is found
 
   constructor({ platform, slots, processing, hooks }) {
     this.#platform = platform;
@@ -63,7 +65,11 @@ export class Media {
     const current = (act) => () => peer === this.#peer && act();
     peer.ontrack = ({ track: slot, transceiver }) => peer === this.#peer && this.#hooks.track(slot, transceiver.mid);
     peer.oniceconnectionstatechange = current(() => {
-      if (ALIVE.includes(peer.iceConnectionState)) this.#hooks.mark('ice');
+      if (ALIVE.includes(peer.iceConnectionState)) {
+        this.#calm();
+        this.#hooks.stuck?.(null);
+        this.#hooks.mark('ice');
+      }
       this.#hooks.path?.(peer.iceConnectionState);
     });
     peer.onconnectionstatechange = current(() => {
@@ -72,7 +78,7 @@ export class Media {
     });
     const offer = await peer.createOffer();
     await peer.setLocalDescription(offer);
-    return offer.sdp;
+    return speechOf(offer.sdp);
   }
 
   /** `audible`: someone is on air, so the join is over only when they are heard here. */
@@ -80,6 +86,7 @@ export class Media {
     const peer = this.#peer;
     if (!peer) return;
     await peer.setRemoteDescription({ type: 'answer', sdp: answer });
+    if (!this.hasPath) this.#patience ||= setTimeout(() => this.#tellStuck(peer, answer), STUCK_MS);
     if (audible) this.#watchForAudio(peer);
   }
 
@@ -95,12 +102,13 @@ export class Media {
     if (peer.signalingState === 'have-local-offer') await peer.setLocalDescription({ type: 'rollback' });
     const offer = await peer.createOffer({ iceRestart: true });
     await peer.setLocalDescription(offer);
-    return offer.sdp;
+    return speechOf(offer.sdp);
   }
 
   /** Ends the connection and keeps the microphone, for the next join. */
   closePeer() {
     clearInterval(this.#watch);
+    this.#calm();
     const peer = this.#peer;
     this.#peer = this.#sender = null;
     this.#before = new Map();
@@ -210,6 +218,19 @@ export class Media {
     }
   }
 
+  #calm() {
+    clearTimeout(this.#patience);
+    this.#patience = 0;
+  }
+
+  /** Browsers do not tell why they find no way; what they were offered and how far they came does. */
+  #tellStuck(peer, answer) {
+    this.#calm();
+    if (peer !== this.#peer || this.hasPath) return;
+    const isLoopback = addressesOf(answer).every((address) => LOOPBACK.test(address));
+    this.#hooks.stuck?.(isLoopback ? 'loopback' : peer.iceConnectionState === 'new' ? 'no_pair' : 'unanswered');
+  }
+
   /** Tells when audio first arrives and when it is first handed to the ear; gives up on speakers who send nothing. */
   #watchForAudio(peer) {
     clearInterval(this.#watch);
@@ -227,6 +248,12 @@ export class Media {
     }, POLL_MS);
   }
 }
+
+/** The offer as the server sees it. Firefox always asks for stereo, and a voice in stereo takes twice the bits. */
+const speechOf = (sdp) => sdp.replace(/^(a=fmtp:.*[ ;])stereo=1;?/gm, '$1');
+
+/** The addresses that an answer offers as candidates. */
+const addressesOf = (answer) => [...answer.matchAll(/^a=candidate:\S+ \d+ \S+ \d+ (\S+)/gm)].map(([, address]) => address);
 
 /** May the microphone be opened without asking the person? Unknown counts as no. */
 export async function microphonePermission() {
@@ -246,5 +273,7 @@ const MICROPHONE_FAULTS = {
   AbortError: 'microphone_busy',
 };
 const ALIVE = ['connected', 'completed'];
+const LOOPBACK = /^(127\.|::1$)/;
+const STUCK_MS = 5_000; // checks are answered within a second or two, if at all
 const POLL_MS = 20;
 const WATCH_MS = 10_000;

@@ -8,11 +8,12 @@ export function bannersOf(state, room, now) {
   return [line, life, interruption].map((one) => one(state, room, now)).filter(Boolean);
 }
 
-function line(_state, { phase, end, connection, hears, isDeaf }, now) {
+function line(_state, { phase, end, connection, stuck, hears, isDeaf }, now) {
   if (phase === 'rejoining') {
     const waits = end.at - now > 900 ? t('banner.next', { seconds: secondsUntil(end.at, now) }) : t('banner.attempt', { n: end.attempt });
     return { id: 'reconnecting', tone: 'warn', text: [t(end.resuming ? (hears ? 'banner.resuming_heard' : 'banner.resuming') : BUSY.has(end.reason) ? 'banner.busy' : 'banner.rejoining'), waits].join(' '), said: t('banner.reconnecting') };
   }
+  if (stuck) return { id: 'stuck', tone: 'bad', text: t(`banner.stuck.${stuck}`) };
   if (connection === 'disconnected' || connection === 'failed') return { id: 'audio', tone: 'warn', text: t('banner.audio') };
   if (isDeaf) return { id: 'deaf', tone: 'warn', text: t('banner.deaf') };
   return null;
@@ -48,7 +49,7 @@ export function banners(root, { run, room, say }) {
   }
 
   function update(state) {
-    const view = { phase: room.phase, end: room.end, connection: room.connection, hears: room.hears, isDeaf: room.isDeaf, updateRoom: room.updateRoom };
+    const view = { phase: room.phase, end: room.end, connection: room.connection, stuck: room.stuck, hears: room.hears, isDeaf: room.isDeaf, updateRoom: room.updateRoom };
     keep(list, bannersOf(state, view, performance.now()), (banner) => banner.id, make, (node, banner) => {
       text(node.firstElementChild, banner.text);
       set(node, { 'data-mode': banner.mode ?? null });
