@@ -14,16 +14,18 @@ const SOON: Duration = Duration::from_secs(30);
 
 /// The programs, or nothing where the machine has none. With `PODIUM_REQUIRE_BROWSER=1` that is a failure.
 pub(crate) fn programs() -> Option<Programs> {
-    let find = |name: &str| {
-        std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
-    };
-    let found = find("chromedriver").zip(find("chromium"));
+    let found = program("chromedriver").zip(program("chromium"));
     if found.is_none() {
         let required = std::env::var("PODIUM_REQUIRE_BROWSER").is_ok_and(|value| value == "1");
         assert!(!required, "chromium and chromedriver are required here (PODIUM_REQUIRE_BROWSER=1) and not on PATH");
         eprintln!("SKIPPED: no chromium and chromedriver on PATH; the web client is not tested");
     }
     found.map(|(driver, browser)| Programs { driver, browser })
+}
+
+/// Where a program of this name lies on PATH.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 pub(crate) struct Programs {
@@ -296,7 +298,7 @@ async fn value_of(response: reqwest::Response, path: &str) -> Value {
     body["value"].clone()
 }
 
-fn selector(test_id: &str) -> String {
+pub(crate) fn selector(test_id: &str) -> String {
     format!("[data-testid=\"{test_id}\"]")
 }
 
@@ -340,7 +342,7 @@ pub(crate) fn tone_file(frequency_hz: u32) -> PathBuf {
     path
 }
 
-fn decode_base64(text: &str) -> Vec<u8> {
+pub(crate) fn decode_base64(text: &str) -> Vec<u8> {
     let value = |byte: u8| match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
         b'a'..=b'z' => Some(byte - b'a' + 26),

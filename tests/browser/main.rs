@@ -1,18 +1,21 @@
-//! The web client in headless Chromium, against the whole server: two people in two browsers, each with a tone for a microphone.
+//! The web client in headless Chromium and Firefox, against the whole server: people in browsers, each with a tone for a microphone.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop on surprise")]
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
+mod bidi;
 mod console;
 mod delay;
 mod docs;
 mod driver;
 mod far;
+mod firefox;
 mod line;
 mod listener;
 mod live;
 mod manners;
 mod proxy;
+mod sections;
 mod truth;
 mod words;
 
@@ -57,7 +60,7 @@ async fn join(browser: &Browser, link: &str, name: &str) {
     browser.holds("the media is connected", "podium.connection === 'connected'").await;
 }
 
-/// The strongest frequency of everything that this page hears, within a few hertz, or 0 if there is nothing.
+/// Returns the strongest frequency of everything that this page hears, within a few hertz, or 0 if there is nothing.
 async fn listen(browser: &Browser) -> f64 {
     let script = "
         const context = window.earContext ??= new AudioContext();
