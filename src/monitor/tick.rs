@@ -520,7 +520,7 @@ mod tests {
             Second { handshakes: slow, ..QUICK },
             Second { answers: slow, voices: slow, handshakes: slow, ..QUICK },
         ];
-        for cpu in [0.003, 0.3, 0.6, 0.8] {
+        for cpu in [0.003, 0.3, 0.55, 0.65] {
             for stall in stalls {
                 let quick = Second { cpu, ..QUICK };
                 let acts = Trial::new().acts_after(&[(quick, 20), (Second { cpu, ..stall }, 1), (quick, 30)]);
