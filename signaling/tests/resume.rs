@@ -354,6 +354,8 @@ async fn new_ice_credentials_are_answered_once_a_second() {
     drop(ada);
     // The transport outlives the socket.
     let (mut ada, _) = server.resume("demo", "ada", resume_token, seq).await;
+    // So does the pace.
+    tokio::time::sleep(Duration::from_millis(1_050)).await;
     assert_eq!(ada.ask(restart("bad")).await["error"]["code"], "invalid_argument");
     tokio::time::sleep(Duration::from_millis(1_050)).await;
     let id = ada.send(restart("slow")).await;
