@@ -70,8 +70,6 @@ async fn an_address_that_cannot_be_has_a_code() {
         "/v1/rooms/demo/seats/%ff/lock",
         "/v1/rooms/demo/participants/%c3/mute",
         "/v1/people/%ff/data",
-        "/v1/rooms/%00",
-        "/v1/rooms/demo/bans/%00",
         "/v1/rooms/%zz",
         "/v1/rooms/de%",
         "/v1/%ff",
@@ -86,7 +84,13 @@ async fn an_address_that_cannot_be_has_a_code() {
         }
     }
     let long = "x".repeat(2_000);
-    for (path, status) in [(format!("/v1/rooms/{long}"), 404), (format!("/v1/people/{long}/data"), 400)] {
+    for (path, status) in [
+        ("/v1/rooms/a%00".to_owned(), 404),
+        ("/v1/people/%00/data".to_owned(), 400),
+        ("/v1/events?kinds=%00".to_owned(), 400),
+        (format!("/v1/rooms/{long}"), 404),
+        (format!("/v1/people/{long}/data"), 400),
+    ] {
         let (actual, _, problem) = ask(&server, "GET", &path, &[], "").await;
         assert!(actual == status && problem["code"].is_string(), "{actual} {problem}");
     }
@@ -140,7 +144,6 @@ async fn a_condition_is_as_the_rfc_says() {
         (404, "seat_not_found".to_owned()),
         "there is nothing to match"
     );
-    assert_eq!(with("/v1/rooms/none/seats/1/lock", "\"0\"").await, (404, "room_not_found".to_owned()));
     assert_eq!(with("/v1/rooms/demo/hands/next", "\"1\"").await.0, 400);
     let (_, head, _) = ask(&server, "GET", "/v1/rooms/demo", &[], "").await;
     let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned();
