@@ -87,10 +87,12 @@ async fn people_come_back_into_their_seats_with_ranks_mutes_hands_and_bans_as_th
     assert_eq!(after["seat_mode"], "invite_only");
     assert!(after["seq"].as_u64() >= before["seq"].as_u64());
 
-    let (_ben, welcome) = server.join("demo", "ben", Rank::Member).await;
+    let mut ben = server.connect("demo", &token("demo", "ben", Rank::Member)).await;
+    ben.send(json!({"type": "join", "offer": "v=0", "mic_ready": true})).await;
+    let welcome = ben.next().await;
     let own = &welcome["self"];
     assert_eq!((&own["seat"], &own["seat_state"]), (&json!(seat_of_ben), &json!("occupied")), "{welcome}");
-    assert_eq!(own["self_muted"], false, "on air again, as before");
+    assert_eq!(own["self_muted"], false, "on air again, since the microphone is ready");
     let (_cy, welcome) = server.join("demo", "cy", Rank::Member).await;
     assert_eq!(welcome["self"]["host_muted"], true);
     assert_eq!(welcome["self"]["hand"]["position"], 1, "{welcome}");

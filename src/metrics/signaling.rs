@@ -132,13 +132,11 @@ fn http(counts: &HttpCounts) -> Vec<MetricFamily> {
             (vec![("route", route), ("method", method), ("status", status)], count as f64)
         })
         .collect();
-    let took = counts.took().map(|of| {
-        let counts = of.took.cumulative();
-        histogram(&[("route", of.route)], edges(counts), counts[BUCKETS_MS.len()], of.took.sum_seconds())
-    });
+    let took = counts.took.cumulative();
+    let took = histogram(&[], edges(took), took[BUCKETS_MS.len()], counts.took.sum_seconds());
     vec![
         counter("podium_http_requests_total", "Requests of HTTP by route, method and status.", &answers),
-        histograms("podium_http_request_seconds", "From a request's head to its answer, by route.", took),
+        histograms("podium_http_request_seconds", "From a request's head to its answer.", std::iter::once(took)),
         counter(
             "podium_http_refusals_total",
             "Problems that requests of HTTP were answered with, by code.",

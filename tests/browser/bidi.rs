@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::driver::{decode_base64, program, scratch, selector};
+use super::driver::{EARLY, decode_base64, program, scratch, selector};
 
 /// Firefox, or nothing where the machine has none. With `PODIUM_REQUIRE_FIREFOX=1` that is a failure.
 pub(crate) fn firefox() -> Option<PathBuf> {
@@ -103,7 +103,16 @@ impl Firefox {
             { "type": "pointerUp", "button": 0 },
         ]);
         let mouse = json!({ "type": "pointer", "id": "mouse", "actions": steps });
-        self.command("input.performActions", json!({ "context": self.context, "actions": [mouse] })).await;
+        let press = json!({ "context": self.context, "actions": [mouse] });
+        // The page takes no press for a moment after a button has changed. A person would press again, and so does this.
+        loop {
+            let early = self.run(EARLY, json!([])).await;
+            self.command("input.performActions", press.clone()).await;
+            if self.run(EARLY, json!([])).await == early {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 
     /// Waits until an element with this test id is on the page, shown and enabled.

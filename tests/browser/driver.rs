@@ -303,7 +303,7 @@ pub(crate) fn selector(test_id: &str) -> String {
 }
 
 /// How many presses the page has not taken.
-const EARLY: &str = "return document.body?.dataset.earlyPresses ?? '0'";
+pub(crate) const EARLY: &str = "return document.body?.dataset.earlyPresses ?? '0'";
 
 /// Where screenshots and profiles go.
 pub(crate) fn scratch() -> PathBuf {

@@ -143,7 +143,7 @@ fn whoever_is_put_out_is_silent_within_50_ms_and_hears_nothing_more() {
 }
 
 #[test]
-fn a_takeover_keeps_the_seat_and_drops_the_old_session() {
+fn a_takeover_keeps_the_seat_muted_and_drops_the_old_session() {
     let (mut world, ada, ben, cora) = three(8);
     aired(&mut world, ada, ben);
     let before = world.seat_of(ben).unwrap();
@@ -159,6 +159,10 @@ fn a_takeover_keeps_the_seat_and_drops_the_old_session() {
     assert_eq!(before.index, after.index);
     assert_ne!(world.csrc_of(again), Some(old_csrc));
     assert_eq!(world.heard_of(cora, ben).iter().filter(|packet| packet.at > taken + ms(10)).count(), 0);
+    assert!(world.heard_of(cora, again).is_empty(), "the new session did not say that its microphone is ready");
+    world.act(again, Act::MuteSelf { muted: false }).unwrap();
+    world.forget_heard();
+    world.run(secs(2));
     assert!(world.heard_of(cora, again).len() > 80);
 }
 

@@ -10,17 +10,17 @@ use crate::room::Refusal;
 /// All answers.
 #[derive(Debug, Default)]
 pub struct HttpCounts {
+    /// How long answers took. A session's is over with the upgrade.
+    pub took: Histogram,
     routes: Box<[RouteCounts]>,
     refusals: Box<[(&'static str, Count)]>,
 }
 
 /// The answers of one route.
 #[derive(Debug)]
-pub struct RouteCounts {
+struct RouteCounts {
     /// Its template.
-    pub route: &'static str,
-    /// How long they took. A session's is over with the upgrade.
-    pub took: Histogram,
+    route: &'static str,
     answers: Box<[Count]>,
 }
 
@@ -45,7 +45,8 @@ impl HttpCounts {
         let routes = routes.into_iter().filter(|route| *route != FILES).chain([FILES]);
         let codes = Refusal::ALL.iter().map(|refusal| refusal.code()).chain(OWN_CODES);
         Self {
-            routes: routes.map(|route| RouteCounts { route, took: Histogram::default(), answers: answers() }).collect(),
+            took: Histogram::default(),
+            routes: routes.map(|route| RouteCounts { route, answers: answers() }).collect(),
             refusals: codes.map(|code| (code, Count::default())).collect(),
         }
     }
@@ -58,7 +59,7 @@ impl HttpCounts {
         let method = METHODS.iter().position(|known| *known == method).unwrap_or(METHODS.len() - 1);
         let status = STATUSES.iter().position(|(known, _)| *known == status).unwrap_or(STATUSES.len() - 1);
         counts.answers[method * STATUSES.len() + status].add_one();
-        counts.took.observe(took);
+        self.took.observe(took);
     }
 
     /// One more problem with this code.
@@ -79,11 +80,6 @@ impl HttpCounts {
                 count: count.value(),
             })
         })
-    }
-
-    /// How long the answers of each route took.
-    pub fn took(&self) -> impl Iterator<Item = &RouteCounts> {
-        self.routes.iter()
     }
 
     /// Every code with its count.
@@ -128,7 +124,7 @@ mod tests {
         assert!(all.iter().skip(1).all(|answers| (answers.route, answers.method) == (FILES, "other")));
         assert_eq!(all[0], Answers { route: "/v1/rooms", method: "GET", status: "200", count: 2 });
         assert_eq!(all.len(), 1 + STATUSES.len());
-        assert_eq!(counts.took().map(|route| route.route).collect::<Vec<_>>(), ["/v1/rooms", "/v1/events", FILES]);
+        assert_eq!(counts.took.cumulative().last(), Some(&2_002));
     }
 
     #[test]

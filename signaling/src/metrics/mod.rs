@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-pub use self::http::{Answers, FILES, HttpCounts, OWN_CODES, RouteCounts};
+pub use self::http::{Answers, FILES, HttpCounts, OWN_CODES};
 use crate::{
     auth::Reason,
     room::{Refusal, RoleCounts},

@@ -70,12 +70,20 @@ fn answers() -> Vec<Named> {
         ("bye.kicked", server::bye("kicked", "stop", None)),
         ("bye.kicked_with_reason", server::put_out("kicked", "stop", None, Some("Shouting, again."))),
         ("bye.duplicate", server::bye("duplicate", "stop", None)),
+        ("bye.forbidden_with_detail", bye_with_detail()),
         ("bye.slow_consumer", server::bye("slow_consumer", "resume", None)),
         ("bye.session_stale", server::bye("session_stale", "rejoin", None)),
         ("bye.draining", server::bye("draining", "retry", Some(seconds(2)))),
         ("bye.latency_at_risk", server::bye("latency_at_risk", "retry", Some(Duration::from_millis(4200)))),
         ("bye.scheduled", server::bye("room_not_found", "retry", Some(seconds(3600)))),
     ]
+}
+
+/// A `bye` that says what is wrong with a token, on a connection that has an id.
+fn bye_with_detail() -> String {
+    let bye = server::bye("forbidden", "stop", None);
+    let bye = server::with_text(&bye, "detail", "The token is for the room \"lobby\", not for this one (video.room).");
+    server::with_text(&bye, "connection", "01JD8Y2N5Q")
 }
 
 fn welcome(id: &str, resumed: bool, answer: Option<&str>, snapshot: Option<&Snapshot>, own: &SelfView) -> String {
