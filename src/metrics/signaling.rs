@@ -139,8 +139,8 @@ fn http(counts: &HttpCounts) -> Vec<MetricFamily> {
         histograms("podium_http_request_seconds", "From a request's head to its answer.", std::iter::once(took)),
         counter(
             "podium_http_refusals_total",
-            "Problems that requests of HTTP were answered with, by code.",
-            &labelled("code", counts.refusals()),
+            "Problems that requests of HTTP were answered with, by each code that came up.",
+            &labelled("code", counts.refusals().filter(|(_, count)| *count > 0)),
         ),
     ]
 }
