@@ -4,7 +4,9 @@ use std::collections::{HashMap, VecDeque};
 
 use podium_signaling::FactSink;
 use podium_signaling::ids::RoomId;
-use podium_signaling::room::MediaFact;
+use podium_signaling::room::{MediaFact, UnheardWhy};
+
+use crate::engine::counters::DropReason;
 
 /// What waits, in order, room by room.
 #[derive(Debug, Default)]
@@ -54,6 +56,7 @@ fn is_superseded(old: &MediaFact, new: &MediaFact) -> bool {
         | (MediaFact::Interruption { .. }, MediaFact::Interruption { .. }) => true,
         (MediaFact::Slots { session: old, .. }, MediaFact::Slots { session: new, .. })
         | (MediaFact::Latency { session: old, .. }, MediaFact::Latency { session: new, .. })
+        | (MediaFact::Unheard { session: old, .. }, MediaFact::Unheard { session: new, .. })
         | (MediaFact::Quality { session: old, .. }, MediaFact::Quality { session: new, .. }) => old == new,
         (
             MediaFact::Connected { .. }
@@ -65,10 +68,43 @@ fn is_superseded(old: &MediaFact, new: &MediaFact) -> bool {
             | MediaFact::Interruption { .. }
             | MediaFact::Speakers { .. }
             | MediaFact::Latency { .. }
+            | MediaFact::Unheard { .. }
             | MediaFact::Quality { .. },
             _,
         ) => false,
     }
+}
+
+/// Why someone is unheard, in the room's words; none for what keeps nobody from being heard.
+pub(super) fn unheard_why(reason: DropReason) -> Option<UnheardWhy> {
+    Some(match reason {
+        DropReason::TooLarge => UnheardWhy::TooLarge,
+        DropReason::NoKeys => UnheardWhy::NoKeys,
+        DropReason::RtpMalformed => UnheardWhy::RtpMalformed,
+        DropReason::SrtpAuth => UnheardWhy::SrtpAuth,
+        DropReason::SrtpReplayed => UnheardWhy::SrtpReplayed,
+        DropReason::NoMicrophone => UnheardWhy::NoMicrophone,
+        DropReason::PayloadType => UnheardWhy::PayloadType,
+        DropReason::Ssrc => UnheardWhy::Ssrc,
+        DropReason::Budget => UnheardWhy::Budget,
+        DropReason::Stale => UnheardWhy::Stale,
+        DropReason::Stray => UnheardWhy::Stray,
+        DropReason::Protect => UnheardWhy::Protect,
+        DropReason::NotOurs
+        | DropReason::StunMalformed
+        | DropReason::StunNotRequest
+        | DropReason::StunUnknownUfrag
+        | DropReason::StunIntegrity
+        | DropReason::StunRepeated
+        | DropReason::StunPathTaken
+        | DropReason::UnknownPath
+        | DropReason::DtlsUnexpected
+        | DropReason::RtcpMalformed
+        | DropReason::NotOnStage
+        | DropReason::GateClosed
+        | DropReason::GateHeld
+        | DropReason::NoPayload => return None,
+    })
 }
 
 /// Facts that wait for one room: several for each participant of the largest.
@@ -78,6 +114,14 @@ const WAITING_MAX: usize = 32_768;
 mod tests {
     use super::*;
     use podium_signaling::ids::SessionId;
+
+    #[test]
+    fn whatever_silences_someone_has_its_word_and_that_is_the_metrics_label() {
+        for reason in DropReason::ALL {
+            let why = unheard_why(reason).map(UnheardWhy::code);
+            assert_eq!(why, reason.silences().then_some(reason.label()));
+        }
+    }
 
     #[test]
     fn only_what_is_told_anew_is_superseded() {

@@ -229,6 +229,10 @@ impl Bridge {
                     .collect();
                 Some((room, MediaFact::Slots { session, slots }))
             }
+            Event::Unheard { transport, why } => {
+                let (session, room) = self.registry.session_of(transport)?;
+                Some((room, MediaFact::Unheard { session, why: why.and_then(facts::unheard_why) }))
+            }
             Event::Interruption { room, by } => {
                 let by = match by {
                     // Whoever has just gone interrupts nobody: the end is told next.

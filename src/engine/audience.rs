@@ -34,7 +34,8 @@ struct Waiting {
     speaker: TransportKey,
     source: Source,
     incoming: Incoming,
-    level: AudioLevel,
+    level: Option<AudioLevel>,
+    toc: Option<u8>,
     voiced: bool,
     came_at: Instant,
     /// Where its payload lies, counted from the first ever kept.
@@ -53,10 +54,11 @@ impl AudiencesTurn {
     }
 
     pub(super) fn push(&mut self, room: RoomKey, voice: &Voice<'_>, came_at: Instant) {
-        let &Voice { speaker, source, incoming, level, voiced, payload } = voice;
+        let &Voice { speaker, source, incoming, level, toc, voiced, payload } = voice;
         let start = self.let_go + self.payloads.len();
         self.payloads.extend_from_slice(payload);
-        self.voices.push_back(Waiting { room, speaker, source, incoming, level, voiced, came_at, start, served: 0 });
+        let waiting = Waiting { room, speaker, source, incoming, level, toc, voiced, came_at, start, served: 0 };
+        self.voices.push_back(waiting);
     }
 
     /// The voice `csrc` is over: what of it still waits must not follow its end.
@@ -98,7 +100,7 @@ impl Engine {
         let Some(&waiting) = self.audiences_turn.voices.front() else {
             return false;
         };
-        let Waiting { room, speaker, source, incoming, level, voiced, came_at, start, served } = waiting;
+        let Waiting { room, speaker, source, incoming, level, toc, voiced, came_at, start, served } = waiting;
         if now.saturating_duration_since(came_at) > STALE_FOR_AUDIENCE {
             self.counters.stale_for_audience += 1;
             self.audiences_turn.pop();
@@ -109,7 +111,7 @@ impl Engine {
         let payloads = std::mem::take(&mut self.audiences_turn.payloads);
         let start = start - self.audiences_turn.let_go;
         let payload = &payloads[start..start + incoming.payload_len];
-        let voice = Voice { speaker, source, incoming, level, voiced, payload };
+        let voice = Voice { speaker, source, incoming, level, toc, voiced, payload };
         if self.fan_out(room, Listeners::Audience(served.min(until)..until), &voice, now) > 0 && voiced {
             self.voice_went_out(room, speaker, now);
         }

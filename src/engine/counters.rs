@@ -50,8 +50,8 @@ pub enum DropReason {
     GateHeld,
     /// Audio that waited too long before it was handled to be of use to anyone.
     Stale,
-    /// Its Opus bytes cannot be a packet of one.
-    OpusMalformed,
+    /// It holds no audio: padding only.
+    NoPayload,
     /// Its sequence number is far from all others and stands alone.
     Stray,
     /// Protecting it failed: the key's lifetime is over.
@@ -84,10 +84,42 @@ impl DropReason {
         Self::GateClosed,
         Self::GateHeld,
         Self::Stale,
-        Self::OpusMalformed,
+        Self::NoPayload,
         Self::Stray,
         Self::Protect,
     ];
+
+    /// Whether it keeps someone from being heard who could be: it is no rule of the room, and what was dropped was audio.
+    pub fn silences(self) -> bool {
+        match self {
+            Self::TooLarge
+            | Self::NoKeys
+            | Self::RtpMalformed
+            | Self::SrtpAuth
+            | Self::SrtpReplayed
+            | Self::NoMicrophone
+            | Self::PayloadType
+            | Self::Ssrc
+            | Self::Budget
+            | Self::Stale
+            | Self::Stray
+            | Self::Protect => true,
+            Self::NotOurs
+            | Self::StunMalformed
+            | Self::StunNotRequest
+            | Self::StunUnknownUfrag
+            | Self::StunIntegrity
+            | Self::StunRepeated
+            | Self::StunPathTaken
+            | Self::UnknownPath
+            | Self::DtlsUnexpected
+            | Self::RtcpMalformed
+            | Self::NotOnStage
+            | Self::GateClosed
+            | Self::GateHeld
+            | Self::NoPayload => false,
+        }
+    }
 
     /// The label in metrics.
     pub fn label(self) -> &'static str {
@@ -115,7 +147,7 @@ impl DropReason {
             Self::GateClosed => "gate_closed",
             Self::GateHeld => "gate_held",
             Self::Stale => "stale",
-            Self::OpusMalformed => "opus_malformed",
+            Self::NoPayload => "no_payload",
             Self::Stray => "stray",
             Self::Protect => "protect",
         }
@@ -147,6 +179,8 @@ pub struct Counters {
     pub copies_before_switch: u64,
     /// Dropped datagrams by [`DropReason`], indexed by its discriminant.
     pub dropped: [u64; DropReason::ALL.len()],
+    /// How often someone on an open seat was found unheard, by the reason of the last drop.
+    pub unheard: [u64; DropReason::ALL.len()],
     /// Packets that publishers sent and we never got, by their sequence numbers.
     pub uplink_lost: u64,
     /// Of a thousand packets to subscribers, how many their last reports called lost: the sum over reports.
@@ -174,6 +208,11 @@ impl Counters {
     /// Packets that were too old to be sent on, to anyone or to the audience.
     pub fn stale(&self) -> u64 {
         self.drops(DropReason::Stale) + self.stale_for_audience
+    }
+
+    /// How often someone was found unheard because of this.
+    pub fn unheard(&self, reason: DropReason) -> u64 {
+        self.unheard[reason as usize]
     }
 
     /// How often this reason was counted.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::command::{RoomKey, TransportKey};
+use super::counters::DropReason;
 use crate::router::{Csrc, speaker::Dbov};
 use crate::transport::secure::SecureFailure;
 
@@ -87,6 +88,13 @@ pub enum Event {
         opening: Opening,
         /// From the asking to that packet.
         after: Duration,
+    },
+    /// Every packet of someone on an open seat has been dropped for a while, or that is over.
+    Unheard {
+        /// Whose.
+        transport: TransportKey,
+        /// Why the last one was; none: it is over.
+        why: Option<DropReason>,
     },
     /// Who speaks in a room, the loudest first. Sent when it changes, at most three times a second.
     Speakers {

@@ -15,6 +15,7 @@ use crate::router::{
     Csrc,
     forwarder::{Incoming, Outgoing, Source},
     slots::{ENDING_FRAMES, Placement},
+    speaker::{Sound, Voiced},
     track::TrackDrop,
 };
 use crate::transport::srtp::{SrtpError, SrtpSession};
@@ -30,7 +31,10 @@ pub(super) struct Voice<'a> {
     pub(super) speaker: TransportKey,
     pub(super) source: Source,
     pub(super) incoming: Incoming,
-    pub(super) level: AudioLevel,
+    /// As its sender states it: nothing is stated for those who state nothing.
+    pub(super) level: Option<AudioLevel>,
+    /// How it was coded, unless it cannot be read.
+    pub(super) toc: Option<u8>,
     pub(super) voiced: bool,
     pub(super) payload: &'a [u8],
 }
@@ -46,46 +50,55 @@ pub(super) enum Listeners {
 
 impl Engine {
     pub(super) fn on_rtp(&mut self, index: usize, path: Path, datagram: &[u8], came_at: Instant, now: Instant) {
-        let (header, plain) = match self.receive_rtp(index, datagram, now) {
-            Ok(received) => received,
-            Err(reason) => return self.counters.dropped(reason),
-        };
+        if let Err(reason) = self.take_rtp(index, path, datagram, came_at, now) {
+            self.counters.dropped(reason);
+            self.audio_dropped(index, reason, now);
+        }
+    }
+
+    /// Takes a packet of audio and serves the seated, or tells why it goes no further.
+    fn take_rtp(
+        &mut self,
+        index: usize,
+        path: Path,
+        datagram: &[u8],
+        came_at: Instant,
+        now: Instant,
+    ) -> Result<(), DropReason> {
+        let (header, plain) = self.receive_rtp(index, datagram, now)?;
         self.heard(index, path, now);
         let session = &mut self.sessions[index];
         let (key, room) = (session.key, session.room);
-        let Some(track) = session.track.as_mut() else {
-            return;
-        };
-        match track.received(header.ssrc, header.sequence, header.timestamp, now) {
-            Ok(true) => self.events.push_back(Event::TrackLive { transport: key }),
-            Ok(false) => {}
-            Err(drop) => return self.counters.dropped(drop_of_track(drop)),
+        let track = session.track.as_mut().ok_or(DropReason::NoMicrophone)?;
+        if track.received(header.ssrc, header.sequence, header.timestamp, now).map_err(drop_of_track)? {
+            self.events.push_back(Event::TrackLive { transport: key });
         }
-        let Some(stage) = self.rooms.get_mut(&room) else {
-            return self.counters.dropped(DropReason::NotOnStage);
-        };
+        let stage = self.rooms.get_mut(&room).ok_or(DropReason::NotOnStage)?;
         let held = stage.interruption.holds(now);
-        let Some(seat) = stage.seat_of(key) else {
-            return self.counters.dropped(DropReason::NotOnStage);
-        };
+        let seat = stage.seat_of(key).ok_or(DropReason::NotOnStage)?;
         if !seat.planned.open {
-            return self.counters.dropped(DropReason::GateClosed);
+            return Err(DropReason::GateClosed);
         }
         let (priority, csrc) = (seat.planned.priority, seat.planned.csrc);
         if !priority && held {
-            return self.counters.dropped(DropReason::GateHeld);
+            return Err(DropReason::GateHeld);
         }
         if now.saturating_duration_since(came_at) > STALE_FOR_ALL {
-            return self.counters.dropped(DropReason::Stale);
+            return Err(DropReason::Stale);
         }
-        let payload = header.payload(&plain).ok();
-        let Some((payload, samples)) = payload.and_then(|payload| Some((payload, opus_toc::frame_samples(payload)?)))
-        else {
-            return self.counters.dropped(DropReason::OpusMalformed);
-        };
-        session.measuring.frame(samples);
-        let level = level_of(track.audio_level_id(), &header, &plain, payload);
-        let voiced = seat.speaker.hear(level.level, now);
+        let payload = header.payload(&plain).map_err(|_| DropReason::RtpMalformed)?;
+        if payload.is_empty() {
+            return Err(DropReason::NoPayload);
+        }
+        // Frames that are encrypted end to end cannot be read: they are forwarded as they are, and what needs the TOC does not apply.
+        let samples = track.read(payload);
+        if let Some(samples) = samples {
+            session.measuring.frame(samples);
+        }
+        let level = track.audio_level_id().and_then(|id| header.extension(&plain, id)).and_then(AudioLevel::parse);
+        let sound = if samples.is_some() { Sound::of(level, payload) } else { Sound::of_opaque(level) };
+        let Voiced { voice: voiced, stated } = seat.speaker.hear(sound, now);
+        let was_dropped = !seat.unheard.is_idle();
         let voice = Voice {
             speaker: key,
             source: Source { csrc, run: track.run() },
@@ -96,11 +109,15 @@ impl Engine {
                 payload_len: payload.len(),
             },
             level,
+            toc: samples.map(|_| payload[0]),
             voiced,
             payload,
         };
         self.counters.rtp_in += 1;
-        if voiced && priority {
+        if was_dropped {
+            self.audio_taken(room, key);
+        }
+        if stated && priority {
             self.interrupt(room, key, now);
         }
         if self.fan_out(room, Listeners::Seated, &voice, now) > 0 && voiced {
@@ -108,6 +125,7 @@ impl Engine {
         }
         self.leave_to_audience(room, &voice, came_at);
         self.watch_speakers(room, now);
+        Ok(())
     }
 
     /// The seated have it; the audience gets it in its turn. Where too many wait, we are behind, and the oldest counts as too late
@@ -135,11 +153,11 @@ impl Engine {
         let srtp = session.srtp.as_mut().ok_or(DropReason::NoKeys)?;
         let track = session.track.as_mut().ok_or(DropReason::NoMicrophone)?;
         let header = RtpHeader::parse(datagram).map_err(|_| DropReason::RtpMalformed)?;
-        track.admit(header.ssrc, header.payload_type).map_err(drop_of_track)?;
+        track.admit(header.ssrc, header.payload_type, now).map_err(drop_of_track)?;
         let known = track.knows(header.ssrc);
         let plain = srtp.unprotect_rtp(datagram, &header, known).map_err(drop_of_srtp)?;
         track.spend(datagram.len(), now).map_err(drop_of_track)?;
-        if !known {
+        if !srtp.remembers(header.ssrc) {
             srtp.adopt(datagram, &header).map_err(drop_of_srtp)?;
         }
         Ok((header, plain))
@@ -197,7 +215,7 @@ impl Engine {
                 slot,
                 csrc,
                 outgoing,
-                voice.level,
+                (voice.level, voice.toc),
                 voice.payload,
                 &mut self.scratch,
                 &mut self.outbox,
@@ -263,12 +281,17 @@ impl Session {
         outbox: &mut Outbox,
         counters: &mut Counters,
     ) {
-        let silence = opus_toc::dtx_payload(self.streams[slot].last_toc);
+        // A decoder of encrypted frames could make nothing of a frame of ours.
+        let Some(toc) = self.streams[slot].last_toc else {
+            return;
+        };
+        let silence = opus_toc::dtx_payload(toc);
         for _ in 0..frames {
             let Some(outgoing) = self.streams[slot].forwarder.ending_frame(now) else {
                 return;
             };
-            self.send_audio(slot, csrc, outgoing, AudioLevel::SILENCE, &silence, scratch, outbox, counters);
+            let silent = (Some(AudioLevel::SILENCE), Some(toc));
+            self.send_audio(slot, csrc, outgoing, silent, &silence, scratch, outbox, counters);
         }
     }
 
@@ -278,7 +301,7 @@ impl Session {
         slot: usize,
         csrc: Csrc,
         outgoing: Outgoing,
-        level: AudioLevel,
+        (level, toc): (Option<AudioLevel>, Option<u8>),
         payload: &[u8],
         scratch: &mut Vec<u8>,
         outbox: &mut Outbox,
@@ -288,7 +311,7 @@ impl Session {
             return false;
         };
         let stream = &mut self.streams[slot];
-        stream.last_toc = payload.first().copied().unwrap_or(stream.last_toc);
+        stream.last_toc = toc;
         let with_mid = stream.mids_left > 0;
         stream.mids_left = stream.mids_left.saturating_sub(1);
         let mid = stream.params.mid_id.filter(|_| with_mid).zip(stream.params.mid.as_deref().map(str::as_bytes));
@@ -299,7 +322,7 @@ impl Session {
             timestamp: outgoing.timestamp,
             ssrc: stream.params.ssrc,
             csrc: Some(csrc.0.get()),
-            audio_level: stream.params.audio_level_id.map(|id| (id, level)),
+            audio_level: stream.params.audio_level_id.zip(level),
             mid,
         };
         scratch.clear();
@@ -331,17 +354,6 @@ fn protect_and_send(
     }
 }
 
-/// The level as the packet says it; without one, a payload larger than DTX sends counts as moderate voice.
-fn level_of(id: Option<u8>, header: &RtpHeader, plain: &[u8], payload: &[u8]) -> AudioLevel {
-    if let Some(level) = id.and_then(|id| header.extension(plain, id)).and_then(AudioLevel::parse) {
-        return level;
-    }
-    if payload.len() <= DTX_PAYLOAD_MAX {
-        return AudioLevel::SILENCE;
-    }
-    AudioLevel { voice: true, level: ASSUMED_LEVEL }
-}
-
 fn drop_of_track(drop: TrackDrop) -> DropReason {
     match drop {
         TrackDrop::PayloadType => DropReason::PayloadType,
@@ -362,7 +374,3 @@ pub(super) fn drop_of_srtp(error: SrtpError) -> DropReason {
 
 /// Audio that came longer ago than this is sent to nobody: jitter buffers have given up waiting for it.
 const STALE_FOR_ALL: Duration = Duration::from_millis(200);
-/// libopus sends one or two bytes where there is nothing to say.
-const DTX_PAYLOAD_MAX: usize = 3;
-/// -dBov of speech at a normal distance.
-const ASSUMED_LEVEL: u8 = 40;

@@ -1,4 +1,5 @@
 //! An interruption is someone with priority speaking over the others: from the first packet of voice until half a second after the last.
+//! Only voice by the sender's own word counts (RFC 6464: the V bit is set): nobody falls silent for a guess of ours.
 //!
 //! ```text
 //!   Nobody ──voice──► by one ──voice of another, the first silent──► by the other
@@ -57,7 +58,7 @@ impl Interruption {
             Some(present) if now < present.until => {
                 present.until = until;
                 // Whoever spoke first is the one for as long as they speak: two who talk at once do not take turns ten times a second.
-                let first_speaks = may_interrupt(seats, present.by).is_some_and(|seat| seat.speaker.voiced(now));
+                let first_speaks = may_interrupt(seats, present.by).is_some_and(|seat| seat.speaker.stated(now));
                 if present.by == by || first_speaks {
                     return Change::Nothing;
                 }
@@ -79,7 +80,7 @@ impl Interruption {
             if may_interrupt(seats, present.by).is_some() {
                 return Some(present);
             }
-            let spoke = |seat: &Seat| Some((seat.speaker.voiced_at()? + HELD_AFTER_VOICE, seat.planned.transport));
+            let spoke = |seat: &Seat| Some((seat.speaker.stated_at()? + HELD_AFTER_VOICE, seat.planned.transport));
             let others = seats.iter().filter(|seat| seat.planned.open && seat.planned.priority);
             let (until, by) = others.filter_map(spoke).max().filter(|(until, _)| now < *until)?;
             Some(Present { by, until })
@@ -158,7 +159,11 @@ mod tests {
 
     use super::*;
     use crate::engine::command::PlannedSeat;
-    use crate::router::{Csrc, speaker::Speaker};
+    use crate::router::{
+        Csrc,
+        speaker::{Sound, Speaker},
+    };
+    use crate::wire::audio_level::AudioLevel;
 
     const ADA: TransportKey = TransportKey(1);
     const ZOE: TransportKey = TransportKey(2);
@@ -274,7 +279,8 @@ mod tests {
 
         fn says(&mut self, who: TransportKey) -> Change {
             let seat = self.seats.iter_mut().find(|seat| seat.planned.transport == who).unwrap();
-            assert!(seat.speaker.hear(30, self.now));
+            let voice = Sound::Stated(AudioLevel { voice: true, level: 30 });
+            assert!(seat.speaker.hear(voice, self.now).stated);
             self.interruption.voiced(who, &self.seats, self.now)
         }
 

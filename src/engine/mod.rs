@@ -17,6 +17,7 @@ mod session;
 mod stage;
 mod subscribers;
 pub mod timers;
+mod unheard;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -142,10 +143,14 @@ impl Engine {
     pub fn take_datagram(&mut self, path: Path, datagram: &[u8], came_at: Instant, now: Instant) {
         self.counters.datagrams_in += 1;
         self.counters.bytes_in += datagram.len() as u64;
-        if datagram.len() > wire::DATAGRAM_MAX {
-            return self.counters.dropped(DropReason::TooLarge);
-        }
         let kind = wire::classify(datagram);
+        if datagram.len() > wire::DATAGRAM_MAX {
+            self.counters.dropped(DropReason::TooLarge);
+            if let (DatagramKind::Rtp, Some(&index)) = (kind, self.by_path.get(&path)) {
+                self.audio_dropped(index, DropReason::TooLarge, now);
+            }
+            return;
+        }
         match kind {
             DatagramKind::Stun => return self.on_check(path, datagram, now),
             DatagramKind::Unknown => return self.counters.dropped(DropReason::NotOurs),
@@ -290,13 +295,16 @@ impl Engine {
     fn apply(&mut self, plan: Plan, now: Instant) {
         let (room, asked_at) = (plan.room, plan.asked_at);
         let stage = self.rooms.entry(room).or_default();
-        let Reconciled { closed, opened } = stage.reconcile(plan, now);
+        let Reconciled { closed, opened, relieved } = stage.reconcile(plan, now);
         let holders = stage.seats.iter().filter_map(|seat| self.by_key.get(&seat.planned.transport).copied());
         if stage.subscribers.seat_only(&holders.collect::<Vec<_>>()) {
             self.forget_waiting(room);
         }
         for csrc in closed {
             self.end_streams(room, csrc, now);
+        }
+        for transport in relieved {
+            self.events.push_back(Event::Unheard { transport, why: None });
         }
         for (transport, opening) in opened {
             self.gate_opened(room, transport, opening, asked_at, now);
@@ -444,6 +452,8 @@ impl Engine {
             Some(Consent::Interrupted) => self.events.push_back(Event::Interrupted { transport: key }),
             Some(Consent::Gone(reason)) => return self.end(index, reason),
         }
+        self.unheard_due(index, now);
+        let session = &mut self.sessions[index];
         if session.srtp.is_some() && session.report_at <= now {
             self.send_reports(index, now);
             self.tell_measured(index);

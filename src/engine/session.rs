@@ -49,7 +49,8 @@ pub(super) struct Stream {
     pub(super) forwarder: Forwarder,
     /// The mid travels with the first packets only: by then the receiver knows the SSRC (RFC 8843 section 9.2).
     pub(super) mids_left: u32,
-    pub(super) last_toc: u8,
+    /// How what went out last was coded, if it could be read.
+    pub(super) last_toc: Option<u8>,
 }
 
 /// Whether the path is known to be wanted (RFC 7675).
@@ -135,7 +136,7 @@ impl Session {
 
 impl Stream {
     fn new(params: SlotParams, random: u64) -> Self {
-        Self { params, forwarder: Forwarder::new(random), mids_left: MIDS_SENT, last_toc: 0 }
+        Self { params, forwarder: Forwarder::new(random), mids_left: MIDS_SENT, last_toc: None }
     }
 }
 

@@ -6,6 +6,7 @@ use super::command::{Plan, PlannedSeat, TransportKey};
 use super::event::{Event, Opening};
 use super::interruption::Interruption;
 use super::subscribers::Subscribers;
+use super::unheard::Unheard;
 use super::{Engine, Owner, RoomKey};
 use crate::router::{
     Csrc,
@@ -29,6 +30,7 @@ pub(super) struct Seat {
     pub(super) speaker: Speaker,
     /// The gate has opened, and nothing voiced was forwarded since.
     pub(super) awaited: Option<Awaited>,
+    pub(super) unheard: Unheard,
 }
 
 /// What is to be told with the first voiced packet that someone else gets.
@@ -46,11 +48,13 @@ pub(super) struct Reconciled {
     pub(super) closed: Vec<Csrc>,
     /// Whose gate was closed and is open now.
     pub(super) opened: Vec<(TransportKey, Opening)>,
+    /// Who was told to be unheard, and has no open gate any more.
+    pub(super) relieved: Vec<TransportKey>,
 }
 
 impl Seat {
     pub(super) fn new(planned: PlannedSeat, speaker: Speaker) -> Self {
-        Self { planned, speaker, awaited: None }
+        Self { planned, speaker, awaited: None, unheard: Unheard::default() }
     }
 }
 
@@ -80,8 +84,9 @@ impl RoomStage {
             });
         }
         self.interruption.reconcile(plan.interrupt, &self.seats, now);
+        let relieved = old.iter().filter(|seat| seat.unheard.is_told()).map(|seat| seat.planned.transport).collect();
         let closed = old.into_iter().filter(|seat| seat.planned.open).map(|seat| seat.planned.csrc).collect();
-        Reconciled { closed, opened }
+        Reconciled { closed, opened, relieved }
     }
 
     pub(super) fn seat_of(&mut self, transport: TransportKey) -> Option<&mut Seat> {

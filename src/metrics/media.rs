@@ -27,6 +27,7 @@ impl Collector for MediaCollector {
             self.pool.workers().iter().map(|worker| (worker.index.to_string(), worker.stats.read())).collect();
         let mut families: Vec<MetricFamily> = BY_WORKER.iter().map(|series| series.family(&workers)).collect();
         families.push(drops(&workers));
+        families.push(unheard(&workers));
         families.push(self.silence());
         families.extend(self.addresses());
         families.extend(DURATIONS.iter().map(|durations| durations.family(&workers)));
@@ -62,6 +63,14 @@ fn drops(workers: &[(String, Published)]) -> MetricFamily {
     let samples: Vec<Sample<'_>> =
         DropReason::ALL.iter().map(|&reason| (vec![("reason", reason.label())], count(reason))).collect();
     counter("podium_drops_total", "Packets that went no further, by reason.", &samples)
+}
+
+fn unheard(workers: &[(String, Published)]) -> MetricFamily {
+    let count = |reason| workers.iter().map(|(_, stats)| stats.engine.unheard(reason)).sum::<u64>() as f64;
+    let reasons = DropReason::ALL.iter().filter(|reason| reason.silences());
+    let samples: Vec<Sample<'_>> = reasons.map(|&reason| (vec![("reason", reason.label())], count(reason))).collect();
+    let help = "People on an open seat all of whose audio was dropped for 2 s, by the reason of the last drop.";
+    counter("podium_unheard_total", help, &samples)
 }
 
 /// One family of buckets over all workers.

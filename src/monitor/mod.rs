@@ -223,7 +223,7 @@ impl Monitor {
             }
             Event::GateOpened { server, .. } => self.metrics.gate_opened(*server),
             Event::OnMic { opening, after, .. } => self.metrics.on_mic(convert::opening(*opening), *after),
-            Event::TrackLive { .. } | Event::Interruption { .. } | Event::Speakers { .. } => {}
+            Event::TrackLive { .. } | Event::Interruption { .. } | Event::Unheard { .. } | Event::Speakers { .. } => {}
         }
     }
 

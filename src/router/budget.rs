@@ -105,6 +105,26 @@ mod tests {
     fn bytes_are_budgeted_too() {
         let start = now();
         let mut budget = Budget::full(VOICE, start);
-        assert_eq!((0..100).filter(|_| budget.spend(1_200, start)).count(), 26);
+        assert_eq!((0..100).filter(|_| budget.spend(1_200, start)).count(), 40);
+    }
+
+    /// Music: 256 kbit/s of Opus, and around each packet a header with CSRC and extensions, and a tag of 16 bytes.
+    #[test]
+    fn music_of_256_kbit_fits_its_budget_even_after_a_stall_and_twice_as_much_does_not() {
+        const AROUND: usize = 12 + 4 + 4 + 40;
+        for frame_ms in [10, 20, 40, 60] {
+            let start = now();
+            let mut budget = Budget::full(VOICE, start);
+            let datagram = 256 / 8 * frame_ms + AROUND;
+            let sent = |n: usize| start + Duration::from_millis((n * frame_ms) as u64);
+            let minute = 60_000 / frame_ms;
+            assert!((0..minute).all(|n| budget.spend(datagram, sent(n))), "{frame_ms} ms packets for a minute");
+            let stalled = 800 / frame_ms;
+            let back = sent(minute + stalled);
+            assert!((0..stalled).all(|_| budget.spend(datagram, back)), "{frame_ms} ms packets of 800 ms at once");
+            let twice = 2 * 256 / 8 * frame_ms + AROUND;
+            let taken = (0..minute).filter(|n| budget.spend(twice, back + (sent(*n) - start))).count();
+            assert!(taken * 10 < minute * 7, "{frame_ms} ms: {taken} of {minute}");
+        }
     }
 }

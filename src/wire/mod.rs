@@ -3,6 +3,7 @@
 //! Everything here is a pure function of bytes. It knows nothing of sessions, keys, sockets or time, and no input makes it panic.
 
 pub mod audio_level;
+pub mod opus_sound;
 pub mod opus_toc;
 pub mod path;
 pub mod rtcp;

@@ -15,6 +15,7 @@ mod seats;
 mod soak;
 mod sparing;
 mod talking;
+mod voices;
 mod world;
 
 use std::time::Duration;

@@ -94,6 +94,7 @@ impl Room {
             MediaFact::Speakers { speakers } => self.tell_speakers(speakers),
             MediaFact::Latency { session, state } => self.learn_latency(&session, state),
             MediaFact::Quality { session, quality } => self.learn_quality(&session, quality),
+            MediaFact::Unheard { session, why } => self.learn_unheard(&session, why),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::ids::{Identity, SeatIndex};
 
 use super::latency::{ConnectionQuality, LatencyState};
 use super::settings::Interrupt;
+use super::unheard::UnheardWhy;
 use super::view::{
     AudienceView, BanView, HandView, InviteView, ModerationView, ParticipantView, ReservedWhy, RoomView, SeatView,
     SelfView,
@@ -203,6 +204,13 @@ pub enum Event {
         identity: Option<Identity>,
         /// How good it is.
         quality: ConnectionQuality,
+    },
+    /// Nothing that someone on stage says is heard: the server drops it. Or that is over. To them, without a name; also to hosts and cohosts.
+    Unheard {
+        /// Who, if not the recipient.
+        identity: Option<Identity>,
+        /// Why. None: it is over.
+        why: Option<UnheardWhy>,
     },
     /// The recipient's own state changed.
     SelfChanged(SelfView),

@@ -5,6 +5,7 @@
 use std::num::NonZeroU32;
 
 use super::latency::{ConnectionQuality, LatencyState};
+use super::unheard::UnheardWhy;
 use crate::ids::{SeatIndex, SessionId};
 
 /// What the media plane reports. All but `Interruption` and `Speakers` are about one session.
@@ -58,6 +59,13 @@ pub enum MediaFact {
         session: SessionId,
         /// How it is now. None: nobody is heard, and they hear nobody.
         state: Option<LatencyState>,
+    },
+    /// Every packet of someone on an open seat has been dropped for 2 s, or that is over.
+    Unheard {
+        /// Whose.
+        session: SessionId,
+        /// Why. None: they are heard, or send nothing.
+        why: Option<UnheardWhy>,
     },
     /// A participant's connection is of another quality.
     Quality {

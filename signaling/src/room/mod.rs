@@ -45,6 +45,7 @@ mod telling;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod unheard;
 pub mod view;
 
 use std::time::{Duration, Instant};
@@ -61,6 +62,7 @@ pub use rank::{Rank, Role};
 pub use record::{Calendar, Change, RecordError};
 pub use refusal::{Details, Refusal, Refused};
 pub use settings::{Duplicates, Interrupt, Phase, Promote, SeatMode, Settings};
+pub use unheard::UnheardWhy;
 pub use view::{
     AudienceMember, AudienceView, BanView, HandView, HolderView, HostOfferView, InviteView, ModerationView, OwnHand,
     OwnOffer, OwnSeat, ParticipantView, ReservedWhy, RoleCounts, RoomView, SeatView, SeatViewState, SelfView, Snapshot,

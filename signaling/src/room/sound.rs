@@ -12,12 +12,14 @@ use super::event::Event;
 use super::latency::{ConnectionQuality, LatencyState};
 use super::output::{Output, Recipients};
 use super::seat::SeatState;
+use super::unheard::UnheardWhy;
 
 /// How it sounds to someone, as far as that is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sound {
     pub(super) latency: Option<LatencyState>,
     pub(super) quality: Option<ConnectionQuality>,
+    pub(super) unheard: Option<UnheardWhy>,
 }
 
 /// How it sounds to someone on stage, by their occupancy.
@@ -37,6 +39,11 @@ impl Room {
     /// Someone's connection is of another quality.
     pub(super) fn learn_quality(&mut self, session: &SessionId, quality: ConnectionQuality) {
         self.learn_sound(session, |sound| Sound { quality: Some(quality), ..sound });
+    }
+
+    /// Everything that someone says is dropped, or is not any more.
+    pub(super) fn learn_unheard(&mut self, session: &SessionId, unheard: Option<UnheardWhy>) {
+        self.learn_sound(session, |sound| Sound { unheard, ..sound });
     }
 
     fn learn_sound(&mut self, session: &SessionId, change: impl FnOnce(Sound) -> Sound) {
@@ -107,6 +114,10 @@ impl Room {
         }
         if let Some(quality) = sound.quality.filter(|_| told.quality != sound.quality) {
             let event = Event::ConnectionQuality { identity: who.cloned(), quality };
+            self.outputs.push(Output::Tell { to: to.clone(), seq: None, event });
+        }
+        if told.unheard != sound.unheard {
+            let event = Event::Unheard { identity: who.cloned(), why: sound.unheard };
             self.outputs.push(Output::Tell { to: to.clone(), seq: None, event });
         }
     }

@@ -207,6 +207,7 @@ impl PassingKind {
             // Each is said to one or to few, and is not said again: a session under pressure may be so because of what they tell.
             | Event::LatencyState { .. }
             | Event::ConnectionQuality { .. }
+            | Event::Unheard { .. }
             | Event::SelfChanged(_) => None,
         }
     }

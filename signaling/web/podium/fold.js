@@ -18,7 +18,8 @@
  *   tally         how people react just now, `{ tally, at }`, or null
  *   latency       the delay from mouth to ear that one has, `{ class, mouth_to_ear_ms, dominant_term, side, estimated }`, or null
  *   quality       how good one's connection is, `excellent`, `good`, `poor` or `lost`, or null
- *   lines         for hosts and cohosts: Map of identity → `{ latency, quality }` of those on stage
+ *   unheard       why the server drops everything that one says, or null
+ *   lines         for hosts and cohosts: Map of identity → `{ latency, quality, unheard }` of those on stage
  *   seq           the number of the last event of the log that is in it
  *   whole         whether every event of the log comes here, as it does for hosts and cohosts from the word of their rank on
  */
@@ -46,6 +47,7 @@ export function fromWelcome(welcome, now) {
     tally: null,
     latency: null,
     quality: null,
+    unheard: null,
     lines: new Map(),
     seq: room.seq ?? 0,
     whole: Boolean(room.hand_queue),
@@ -62,7 +64,7 @@ export function fromResume(state, welcome, now) {
     return { ...fromWelcome(welcome, now), messages, lost };
   }
   const self = welcome.self ? ownView(welcome.self, now, state.self) : state.self;
-  return { ...state, self, interruption: null, speakers: new Map(), latency: null, quality: null, lines: new Map() };
+  return { ...state, self, interruption: null, speakers: new Map(), latency: null, quality: null, unheard: null, lines: new Map() };
 }
 
 /** What the order of the log says about an event: `old` is known already, `gap` means one was lost, else `next`. */
@@ -143,6 +145,8 @@ function apply(state, event, now) {
       return lineChanged(state, event.identity, { latency: latencyOf(event) });
     case 'connection_quality':
       return lineChanged(state, event.identity, { quality: event.quality });
+    case 'unheard':
+      return lineChanged(state, event.identity, { unheard: event.why ?? null });
     case 'speakers':
       return { ...state, speakers: new Map(event.speakers.map((speaker) => [speaker.identity, speaker.level])) };
     default:
@@ -229,7 +233,7 @@ function lineChanged(state, identity, change) {
   if (identity === undefined || identity === null) return { ...state, ...change };
   const seat = seatOf(state.room.seats, identity);
   if (!seat) return state;
-  const line = { latency: null, quality: null, ...state.lines.get(identity), ...change, csrc: seat.csrc };
+  const line = { latency: null, quality: null, unheard: null, ...state.lines.get(identity), ...change, csrc: seat.csrc };
   return { ...state, lines: new Map(state.lines).set(identity, line) };
 }
 

@@ -1,11 +1,11 @@
-/** Banners: what holds for everyone just now, above the stage: the line is down, the room closes, a host speaks over the others. */
+/** Banners: what holds for everyone just now, above the stage: the line is down, one is unheard, the room closes, a host speaks over the others. */
 import { el, keep, set, text } from './dom.js';
 import { isOwner, nameOf } from './permit.js';
 import { secondsUntil, t, timeUntil } from '../words.js';
 
 /** `{ id, tone, text, button? }`. Pure. */
 export function bannersOf(state, room, now) {
-  return [line, life, interruption].map((one) => one(state, room, now)).filter(Boolean);
+  return [line, unheard, life, interruption].map((one) => one(state, room, now)).filter(Boolean);
 }
 
 function line(_state, { phase, end, connection, stuck, hears, isDeaf }, now) {
@@ -28,6 +28,12 @@ function life({ room: { phase, opensAt, hostlessUntil, closesAt }, self }, room,
   if (phase === 'hostless') return { id: 'hostless', tone: 'warn', text: t('banner.hostless', { time: timeUntil(hostlessUntil ?? now, now) }) };
   if (phase === 'closing') return { id: 'closing', tone: 'bad', text: t('banner.closing', { time: timeUntil(closesAt ?? now, now) }) };
   return null;
+}
+
+function unheard(state, { phase }) {
+  const why = state.unheard;
+  if (!why || phase !== 'joined') return null;
+  return { id: 'unheard', tone: 'bad', text: t('banner.unheard', { why: t(`unheard.${why}`) }) };
 }
 
 function interruption(state) {

@@ -57,13 +57,14 @@ export function line(root, { room, say, panel }) {
 }
 
 /**
- * What a host should know of someone on stage: `{ kind, label, more }`, or null while all is well. The one who lags is
+ * What a host should know of someone on stage: `{ kind, label, more }`, or null while all is well. That nobody hears them goes first. The one who lags is
  * named before the one whose connection is poor, because all others have to wait for them. Pure.
  */
 export function flagOf({ lines }, seat) {
   const known = seat.state === 'occupied' ? lines.get(seat.identity) : undefined;
   if (!known) return null;
-  const { latency, quality } = known;
+  const { latency, quality, unheard: why } = known;
+  if (why) return { kind: 'unheard', label: t('flag.unheard'), more: t('flag.unheard.more', { why: t(`unheard.${why}`) }) };
   if (quality === 'lost') return { kind: 'lost', label: t('flag.lost'), more: t('flag.lost') };
   if (latency?.class === 'laggy') {
     const { feel, ms, cause, side } = delayText(latency, 'their');

@@ -11,7 +11,7 @@ use super::offer::{MICROPHONE_MID, OfferTerms};
 #[derive(Debug)]
 pub(crate) struct Microphone {
     who: u16,
-    payload_type: u8,
+    pub(crate) payload_type: u8,
     level_id: u8,
     mid_id: u8,
     pub(crate) ssrc: u32,
@@ -21,6 +21,10 @@ pub(crate) struct Microphone {
     first_timestamp: u32,
     /// How loud, in -dBov; `None` sends nothing.
     level: Option<u8>,
+    pub(crate) states: States,
+    pub(crate) holds: Holds,
+    /// So many of the next packets are made and not sent.
+    pub(crate) loses: u32,
     next_at: Option<Instant>,
     pub(crate) packets: u32,
     pub(crate) octets: u32,
@@ -56,6 +60,30 @@ impl Frame {
     }
 }
 
+/// What packets state of their level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum States {
+    /// The level, and that it is voice if it is louder than -60 dBov.
+    Truth,
+    /// The level, and that it is no voice.
+    NoVoice,
+    /// Nothing.
+    Nothing,
+}
+
+/// What packets hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// A voice, coded as its frames want.
+    Voice,
+    /// Sound, coded by CELT: 20 ms in stereo.
+    Celt,
+    /// Digital silence in this configuration.
+    Silence(u8),
+    /// Frames that are encrypted end to end: no Opus that could be read.
+    Encrypted,
+}
+
 /// What a payload of ours says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Said {
@@ -68,7 +96,7 @@ pub(crate) enum Said {
 impl Said {
     pub(crate) fn read(payload: &[u8]) -> Self {
         match payload {
-            [_] => Self::Nothing,
+            [_] | [_, 0xFF, 0xFE] => Self::Nothing,
             &[_, w0, w1, n0, n1, n2, n3, ..] => {
                 Self::Voice { who: u16::from_be_bytes([w0, w1]), number: u32::from_be_bytes([n0, n1, n2, n3]) }
             }
@@ -90,6 +118,9 @@ impl Microphone {
             next_sequence: sequence,
             first_timestamp: u32::MAX - 48_000,
             level: None,
+            states: States::Truth,
+            holds: Holds::Voice,
+            loses: 0,
             next_at: None,
             packets: 0,
             octets: 0,
@@ -144,18 +175,40 @@ impl Microphone {
             timestamp: self.first_timestamp.wrapping_add(elapsed as u32),
             ssrc: self.ssrc,
             csrc: None,
-            audio_level: Some((self.level_id, AudioLevel { voice: level < 60, level })),
+            audio_level: self.states_of(level).map(|level| (self.level_id, level)),
             mid: Some((self.mid_id, MICROPHONE_MID.as_bytes())),
         };
         let mut packet = Vec::with_capacity(160);
         let header_len = write_header(&mut packet, &header);
-        packet.push(self.frame.toc());
-        packet.extend_from_slice(&self.who.to_be_bytes());
-        packet.extend_from_slice(&self.packets.to_be_bytes());
-        packet.resize(packet.len() + 40 + self.packets as usize % 50, 0xA5);
+        match self.holds {
+            Holds::Voice => packet.push(self.frame.toc()),
+            Holds::Celt => packet.push(0xFC),
+            Holds::Silence(toc) => packet.extend_from_slice(&[toc, 0xFF, 0xFE]),
+            Holds::Encrypted => packet.push(0x79),
+        }
+        if !matches!(self.holds, Holds::Silence(_)) {
+            packet.extend_from_slice(&self.who.to_be_bytes());
+            packet.extend_from_slice(&self.packets.to_be_bytes());
+            packet.resize(packet.len() + 40 + self.packets as usize % 50, 0xA5);
+        }
+        // Two frames of one length have an odd number of bytes with the TOC.
+        if self.holds == Holds::Encrypted && (packet.len() - header_len) % 2 == 1 {
+            packet.push(0xA5);
+        }
         self.next_sequence = sequence.wrapping_add(1);
         self.packets += 1;
         self.octets += (packet.len() - header_len) as u32;
+        if self.loses > 0 {
+            self.loses -= 1;
+        }
         Some((packet, header_len, sequence))
+    }
+
+    fn states_of(&self, level: u8) -> Option<AudioLevel> {
+        match self.states {
+            States::Truth => Some(AudioLevel { voice: level < 60, level }),
+            States::NoVoice => Some(AudioLevel { voice: false, level }),
+            States::Nothing => None,
+        }
     }
 }

@@ -239,6 +239,7 @@ impl World {
             | Event::Slots { transport, .. }
             | Event::Measured { transport, .. }
             | Event::GateOpened { transport, .. }
+            | Event::Unheard { transport, .. }
             | Event::OnMic { transport, .. } => *transport == person.transport,
             Event::Interruption { .. } | Event::Speakers { .. } => false,
         };

@@ -198,9 +198,15 @@ impl Participant {
         let Some(srtp) = &mut self.srtp else {
             return;
         };
-        while let Some((packet, header_len, sequence)) = self.microphone.packet(now) {
+        loop {
+            let is_lost = self.microphone.loses > 0;
+            let Some((packet, header_len, sequence)) = self.microphone.packet(now) else {
+                return;
+            };
             let sealed = srtp.protect_rtp(&packet, header_len, self.microphone.ssrc, sequence).unwrap();
-            self.out.push(sealed.to_vec());
+            if !is_lost {
+                self.out.push(sealed.to_vec());
+            }
         }
     }
 

@@ -256,6 +256,10 @@ impl World {
                 };
                 MediaFact::Slots { session: session(self, transport)?, slots: slots.into_iter().map(view).collect() }
             }
+            Event::Unheard { transport, why } => {
+                let why = why.map(|_| room::UnheardWhy::Ssrc);
+                MediaFact::Unheard { session: session(self, transport)?, why }
+            }
             Event::Interruption { by, .. } => {
                 let by = match by {
                     Some(transport) => Some(session(self, transport)?),

@@ -10,7 +10,7 @@ use crate::{
         AudienceJson, BanJson, HandJson, InviteJson, LatencyJson, ModerationJson, ParticipantJson, RoomJson, SeatJson,
         SelfJson, SlotJson, SnapshotJson, SpeakerJson, millis,
     },
-    room::{Details, Done, Event, Refused},
+    room::{Details, Done, Event, Refused, UnheardWhy},
 };
 
 /// What the server says, by its type.
@@ -269,6 +269,16 @@ pub enum Frame<'a> {
         /// How good it is.
         #[cfg_attr(test, schemars(with = "crate::room::ConnectionQuality"))]
         quality: &'static str,
+    },
+    /// Nothing that someone on stage says is heard: the server drops all of it. Without `why` it is over.
+    Unheard {
+        /// Who, if not the recipient: someone on stage, as hosts and cohosts are told.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        identity: Option<&'a Identity>,
+        /// Why.
+        #[cfg_attr(test, schemars(with = "Option<crate::room::UnheardWhy>"))]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<&'static str>,
     },
     /// The recipient's own state changed; this is the whole of it.
     SelfChanged {
@@ -545,6 +555,9 @@ impl<'a> Frame<'a> {
             }
             Event::ConnectionQuality { identity, quality } => {
                 Self::ConnectionQuality { identity: identity.as_ref(), quality: quality.code() }
+            }
+            Event::Unheard { identity, why } => {
+                Self::Unheard { identity: identity.as_ref(), why: why.map(UnheardWhy::code) }
             }
             Event::SelfChanged(own) => Self::SelfChanged { own: SelfJson::from(own) },
         }

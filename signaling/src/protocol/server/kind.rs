@@ -32,6 +32,7 @@ pub fn kind(event: &Event) -> Option<&'static str> {
         | Event::Speakers { .. }
         | Event::LatencyState { .. }
         | Event::ConnectionQuality { .. }
+        | Event::Unheard { .. }
         | Event::SelfChanged(_) => None,
     }
 }

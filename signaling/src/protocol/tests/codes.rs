@@ -10,7 +10,7 @@ use crate::{
     room::{
         ByeAction, ByeReason, CanJoin, CannotJoin, ConnectionQuality, DelayClass, DelaySide, DelayTerm, Duplicates,
         HandChange, Interrupt, InviteChange, LeftReason, OfferOutcome, Phase, Promote, Rank, RankCause, Refusal,
-        ReservedWhy, Role, SeatCause, SeatMode,
+        ReservedWhy, Role, SeatCause, SeatMode, UnheardWhy,
     },
 };
 
@@ -56,6 +56,9 @@ closed_sets! {
     DelayTerm { Uplink, Framing, Residence, Downlink, JitterBuffer, Device }
     DelaySide { Hearing, Speaking }
     ConnectionQuality { Excellent, Good, Poor, Lost }
+    UnheardWhy {
+        TooLarge, NoKeys, RtpMalformed, SrtpAuth, SrtpReplayed, NoMicrophone, PayloadType, Ssrc, Budget, Stale, Stray, Protect,
+    }
     ByeAction { Stop, Resume, Rejoin, Retry }
 }
 

@@ -9,7 +9,7 @@ use crate::{
         AudienceView, BanView, CanJoin, CannotJoin, ConnectionQuality, DelayClass, DelaySide, DelayTerm, Details, Done,
         Duplicates, Event, HandChange, HandView, Interrupt, InviteChange, InviteView, LatencyState, LeftReason,
         OfferOutcome, Phase, Promote, Rank, RankCause, Refusal, Refused, ReservedWhy, Role, RoomView, SeatCause,
-        SeatMode, SeatView, SeatViewState, SelfView, Slot, Snapshot, Speaker,
+        SeatMode, SeatView, SeatViewState, SelfView, Slot, Snapshot, Speaker, UnheardWhy,
     },
 };
 
@@ -266,6 +266,9 @@ fn passing() -> Vec<Named> {
         ("latency_state.unknown", told(Event::LatencyState { identity: None, state: None })),
         ("connection_quality", quality(None, ConnectionQuality::Poor)),
         ("connection_quality.stage", quality(Some(identity("ben")), ConnectionQuality::Lost)),
+        ("unheard", told(Event::Unheard { identity: None, why: Some(UnheardWhy::Ssrc) })),
+        ("unheard.stage", told(Event::Unheard { identity: Some(identity("ben")), why: Some(UnheardWhy::SrtpAuth) })),
+        ("unheard.over", told(Event::Unheard { identity: None, why: None })),
         ("self_changed", told(Event::SelfChanged(guest()))),
         ("self_changed.sought", told(Event::SelfChanged(sought()))),
     ]

@@ -72,6 +72,28 @@ fn whoever_comes_back_or_becomes_a_moderator_is_told_how_it_is() {
 }
 
 #[test]
+fn whoever_is_unheard_is_told_with_the_reason_and_so_are_moderators_also_later_and_of_the_end() {
+    let mut story = Story::begun(SeatMode::Free);
+    story.act("ben", take(1));
+    let told = |story: &mut Story, why| {
+        let told = story.media(MediaFact::Unheard { session: story.session("ben"), why });
+        tells(&told).into_iter().map(|(to, event)| (to, event.clone())).collect::<Vec<_>>()
+    };
+    let of = |identity, why| Event::Unheard { identity, why };
+    let ben = Recipients::One(story.session("ben"));
+    for why in [Some(UnheardWhy::Ssrc), None, Some(UnheardWhy::SrtpAuth)] {
+        let expected = [(ben.clone(), of(None, why)), (Recipients::Hosts, of(Some(id("ben")), why))];
+        assert_eq!(told(&mut story, why), expected);
+        assert_eq!(told(&mut story, why), [], "that is known");
+    }
+    let joined = story.join("eve", Rank::Cohost);
+    let unheard: Vec<_> =
+        tells(&joined).into_iter().filter(|(_, event)| matches!(event, Event::Unheard { .. })).collect();
+    let event = of(Some(id("ben")), Some(UnheardWhy::SrtpAuth));
+    assert_eq!(unheard, [(Recipients::One(story.session("eve")), &event)]);
+}
+
+#[test]
 fn a_seat_kept_for_a_reconnect_is_not_on_stage() {
     let mut story = Story::begun(SeatMode::Free);
     story.act("ben", take(1));

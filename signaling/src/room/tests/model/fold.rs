@@ -69,7 +69,9 @@ impl Watcher {
                 self.known.moderation = Some(view.clone());
                 self.sounds.learn(event);
             }
-            Event::LatencyState { .. } | Event::ConnectionQuality { .. } => self.sounds.learn(event),
+            Event::LatencyState { .. } | Event::ConnectionQuality { .. } | Event::Unheard { .. } => {
+                self.sounds.learn(event);
+            }
             Event::HandChanged { change, hand, count, .. } if seq.is_some() => self.learn_hand(*change, hand, *count),
             Event::InviteChanged { change, invite, .. } if seq.is_some() => self.learn_invite(*change, invite),
             Event::BanChanged { banned, ban, .. } => self.learn_ban(*banned, ban),

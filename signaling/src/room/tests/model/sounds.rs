@@ -3,7 +3,7 @@
 use super::*;
 
 /// What is known of how it sounds to one person.
-pub(super) type Sound = (Option<LatencyState>, Option<ConnectionQuality>);
+pub(super) type Sound = (Option<LatencyState>, Option<ConnectionQuality>, Option<UnheardWhy>);
 
 /// What one watcher was told.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +22,8 @@ impl Heard {
             Event::ConnectionQuality { identity: Some(who), quality } => {
                 self.stage.entry(who.clone()).or_default().1 = Some(*quality);
             }
+            Event::Unheard { identity: None, why } => self.own.2 = *why,
+            Event::Unheard { identity: Some(who), why } => self.stage.entry(who.clone()).or_default().2 = *why,
             // Whoever has just become a moderator is told of everyone.
             Event::Moderation(_) => self.stage.clear(),
             _ => {}
@@ -55,7 +57,10 @@ impl Heard {
 
 /// Whether an event is of this kind, and whether it goes to the right ears.
 pub(super) fn is_sound(to: &Recipients, event: &Event, moderators: &BTreeSet<SessionId>) -> bool {
-    let (Event::LatencyState { identity, .. } | Event::ConnectionQuality { identity, .. }) = event else {
+    let (Event::LatencyState { identity, .. }
+    | Event::ConnectionQuality { identity, .. }
+    | Event::Unheard { identity, .. }) = event
+    else {
         return false;
     };
     let is_right = match (to, identity) {

@@ -101,6 +101,7 @@ pub(super) enum MediaKind {
 pub(super) enum Found {
     Latency(Option<LatencyState>),
     Quality(ConnectionQuality),
+    Unheard(Option<UnheardWhy>),
 }
 
 impl Found {
@@ -108,6 +109,7 @@ impl Found {
         match self {
             Self::Latency(state) => MediaFact::Latency { session, state },
             Self::Quality(quality) => MediaFact::Quality { session, quality },
+            Self::Unheard(why) => MediaFact::Unheard { session, why },
         }
     }
 }
@@ -188,6 +190,7 @@ fn sound() -> BoxedStrategy<Step> {
     let found = prop_oneof![
         3 => prop::option::weighted(0.8, state).prop_map(Found::Latency),
         2 => quality.prop_map(Found::Quality),
+        1 => prop::option::of(Just(UnheardWhy::Ssrc)).prop_map(Found::Unheard),
     ];
     (0..PEOPLE, prop::bool::weighted(0.1), found)
         .prop_map(|(who, is_old, found)| Step::Sound { who, is_old, found })

@@ -258,6 +258,7 @@ impl Trial {
         self.model.sound(&session, |sound| match found {
             Found::Latency(state) => sound.0 = state,
             Found::Quality(quality) => sound.1 = Some(quality),
+            Found::Unheard(why) => sound.2 = why,
         });
         self.tell(Input::Media(found.about(session)));
     }
