@@ -825,10 +825,22 @@ export type RoomEvent =
   | SpeakersEvent
   | LatencyStateEvent
   | ConnectionQualityEvent
+  | UnheardEvent
   | SelfChangedEvent;
 
 /** Names a room. */
 export type RoomId = string;
+
+/** Nothing that someone on stage says is heard: the server drops all of it. Without `why` it is over. */
+export interface UnheardEvent {
+  type: "unheard";
+  /** Who, if not the recipient: someone on stage, as hosts and cohosts are told. */
+  identity?: Identity;
+  /** Why. */
+  why?: UnheardWhy;
+}
+
+export type UnheardWhy = "too_large" | "no_keys" | "rtp_malformed" | "srtp_auth" | "srtp_replayed" | "no_microphone" | "payload_type" | "ssrc" | "budget" | "stale" | "stray" | "protect";
 
 /** Change the room's settings. What is absent stays. */
 export interface RoomUpdateCommand {
@@ -1154,6 +1166,7 @@ export type ServerFrame =
   | SpeakersEvent
   | LatencyStateEvent
   | ConnectionQualityEvent
+  | UnheardEvent
   | SelfChangedEvent;
 
 /** Names one joined connection of a participant. */
