@@ -10,7 +10,7 @@ use crate::{
         AudienceJson, BanJson, HandJson, InviteJson, LatencyJson, ModerationJson, ParticipantJson, RoomJson, SeatJson,
         SelfJson, SlotJson, SnapshotJson, SpeakerJson, millis,
     },
-    room::{Details, Done, Event, Refused, UnheardWhy},
+    room::{ConnectionQuality, Details, Done, Event, Refused, UnheardWhy},
 };
 
 /// What the server says, by its type.
@@ -553,13 +553,17 @@ impl<'a> Frame<'a> {
             Event::LatencyState { identity, state } => {
                 Self::LatencyState { identity: identity.as_ref(), state: state.map(LatencyJson::from) }
             }
-            Event::ConnectionQuality { identity, quality } => {
-                Self::ConnectionQuality { identity: identity.as_ref(), quality: quality.code() }
-            }
-            Event::Unheard { identity, why } => {
-                Self::Unheard { identity: identity.as_ref(), why: why.map(UnheardWhy::code) }
-            }
+            Event::ConnectionQuality { identity, quality } => Self::quality(identity.as_ref(), *quality),
+            Event::Unheard { identity, why } => Self::unheard(identity.as_ref(), *why),
             Event::SelfChanged(own) => Self::SelfChanged { own: SelfJson::from(own) },
         }
+    }
+
+    fn unheard(identity: Option<&'a Identity>, why: Option<UnheardWhy>) -> Self {
+        Self::Unheard { identity, why: why.map(UnheardWhy::code) }
+    }
+
+    fn quality(identity: Option<&'a Identity>, quality: ConnectionQuality) -> Self {
+        Self::ConnectionQuality { identity, quality: quality.code() }
     }
 }
