@@ -85,6 +85,13 @@ pub struct SrtpSession {
     header: rtc_rtp::Header,
 }
 
+/// The rollover counter that an unknown SSRC was found to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rollover {
+    Zero,
+    One,
+}
+
 impl SrtpSession {
     /// A session from the keys of a handshake in which we had this role.
     ///
@@ -135,7 +142,7 @@ impl SrtpSession {
         if known {
             return self.adopt(datagram, header);
         }
-        self.open_unknown(datagram)
+        self.open_unknown(datagram).map(|(opened, _)| opened)
     }
 
     /// Whether an SSRC has a replay window.
@@ -151,31 +158,32 @@ impl SrtpSession {
     /// As [`SrtpSession::unprotect_rtp`].
     pub fn adopt(&mut self, datagram: &[u8], header: &RtpHeader) -> Result<BytesMut, SrtpError> {
         self.borrow_header(header.header_len.into(), header.ssrc, header.sequence);
-        self.open_unknown(datagram)?;
+        // What the scratch contexts remember of this SSRC may come from packets that were not adopted.
+        self.scratch = Scratch::default();
+        let (_, rollover) = self.open_unknown(datagram)?;
         let Self { inbound, keys, scratch, rtp_sources, header: borrowed, .. } = self;
         let context = rtp_sources.remember(header.ssrc, inbound, keys)?;
-        match context.decrypt_rtp_with_header(datagram, borrowed).map_err(reason) {
-            Err(SrtpError::AuthFailed) if borrowed.sequence_number < ROLLED_BELOW => {
-                scratch.roll(context, borrowed, keys)?;
-                context.decrypt_rtp_with_header(datagram, borrowed).map_err(reason)
-            }
-            opened => opened,
+        match rollover {
+            Rollover::Zero => {}
+            Rollover::One => scratch.roll(context, borrowed, keys)?,
         }
+        context.decrypt_rtp_with_header(datagram, borrowed).map_err(reason)
     }
 
     /// Opens a packet of the borrowed header without remembering it. The sender may have begun at a high sequence number and lost its first
     /// packets, up to the wrap (RFC 3711 section 3.3.1): so a low number is also tried with a rollover counter of 1.
-    fn open_unknown(&mut self, datagram: &[u8]) -> Result<BytesMut, SrtpError> {
+    fn open_unknown(&mut self, datagram: &[u8]) -> Result<(BytesMut, Rollover), SrtpError> {
         let Self { keys, scratch, rtp_sources, header, .. } = self;
         if rtp_sources.is_past(header.ssrc) {
             return Err(SrtpError::TooManySources);
         }
         scratch.renew();
         match scratch.context(keys)?.decrypt_rtp_with_header(datagram, header).map_err(reason) {
+            Ok(opened) => Ok((opened, Rollover::Zero)),
             Err(SrtpError::AuthFailed) if header.sequence_number < ROLLED_BELOW => {
-                scratch.open_rolled(datagram, header, keys)
+                scratch.open_rolled(datagram, header, keys).map(|opened| (opened, Rollover::One))
             }
-            opened => opened,
+            Err(error) => Err(error),
         }
     }
 
