@@ -831,17 +831,6 @@ export type RoomEvent =
 /** Names a room. */
 export type RoomId = string;
 
-/** Nothing that someone on stage says is heard: the server drops all of it. Without `why` it is over. */
-export interface UnheardEvent {
-  type: "unheard";
-  /** Who, if not the recipient: someone on stage, as hosts and cohosts are told. */
-  identity?: Identity;
-  /** Why. */
-  why?: UnheardWhy;
-}
-
-export type UnheardWhy = "too_large" | "no_keys" | "rtp_malformed" | "srtp_auth" | "srtp_replayed" | "no_microphone" | "payload_type" | "ssrc" | "budget" | "stale" | "stray" | "protect";
-
 /** Change the room's settings. What is absent stays. */
 export interface RoomUpdateCommand {
   type: "room_update";
@@ -1259,6 +1248,17 @@ export interface TurnEndingEvent {
   /** The seat. */
   seat: SeatIndex;
 }
+
+/** Nothing that someone on stage says is heard: the server drops all of it. Without `why` it is over. */
+export interface UnheardEvent {
+  type: "unheard";
+  /** Who, if not the recipient: someone on stage, as hosts and cohosts are told. */
+  identity?: Identity;
+  /** Why. */
+  why?: UnheardWhy;
+}
+
+export type UnheardWhy = "too_large" | "no_keys" | "rtp_malformed" | "srtp_auth" | "srtp_replayed" | "no_microphone" | "payload_type" | "ssrc" | "budget" | "stale" | "stray" | "protect";
 
 /** The one phase that a client can ask for. */
 export type WantedPhase = "live";

@@ -118,7 +118,8 @@ fn stage(world: &World, who: Who, wanted: Stage) -> Duration {
         | Event::GateOpened { .. }
         | Event::OnMic { .. }
         | Event::Interruption { .. }
-        | Event::Speakers { .. } => None,
+        | Event::Speakers { .. }
+        | Event::Unheard { .. } => None,
     });
     let reached = after.next().unwrap();
     assert_eq!(after.next(), None, "a stage is reached once");
@@ -138,7 +139,8 @@ fn ends(world: &World, who: Who) -> Vec<(Duration, JoinEnd)> {
         | Event::GateOpened { .. }
         | Event::OnMic { .. }
         | Event::Interruption { .. }
-        | Event::Speakers { .. } => None,
+        | Event::Speakers { .. }
+        | Event::Unheard { .. } => None,
     });
     ended.collect()
 }

@@ -205,7 +205,8 @@ impl Watched {
             | Event::GateOpened { .. }
             | Event::OnMic { .. }
             | Event::Interruption { .. }
-            | Event::Speakers { .. } => None,
+            | Event::Speakers { .. }
+            | Event::Unheard { .. } => None,
         };
         self.told.extend(news.map(|news| (at, news)));
     }
