@@ -1,7 +1,6 @@
 //! The trial drives a room and its model by the same random steps, and looks at everything after each.
 //!
-//! Beside them runs a twin of the room that is never shown what was refused or repeated: if such an input had changed anything at all, the twin
-//! would sooner or later answer differently. And there are watchers: everyone who joined, and an outside admin, who know only what they are told.
+//! Beside them run a twin, which is never shown what was refused or repeated, and watchers, who know only what they are told.
 
 use std::collections::BTreeSet;
 
