@@ -241,7 +241,7 @@ async fn a_silent_server_is_not_said_to_be_heard_and_rings_go_out() {
     guest.run(&format!("{listen_to}.observe({spoken}, {{ childList: true }})"), json!([])).await;
     proxy.freeze(true);
     guest.sees("banner-reconnecting").await;
-    let banner = "document.querySelector('[data-testid=\"banner-reconnecting\"]')?.innerText ?? ''";
+    let banner = "(document.querySelector('[data-testid=\"banner-reconnecting\"]')?.innerText ?? '')";
     guest.holds("audio goes on, and the page says so", &format!("{banner}.includes('You can still hear')")).await;
     guest.holds("rings tell of a moment that is over", &super::tile(0, "speaking", "false")).await;
     guest.screenshot("truth-still-hears").await;
