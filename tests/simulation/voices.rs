@@ -314,27 +314,27 @@ impl Stage {
     /// Whether the engine names someone as speaking.
     fn named(&self, who: Who, at: Instant) -> bool {
         let transport = self.world.person(who).transport;
-        let told = self.world.events.iter().rev().find_map(|(told_at, event)| match event {
-            Event::Speakers { speakers, .. } if *told_at <= at => Some(speakers),
-            _ => None,
+        let told = self.world.events.iter().rev().find_map(|(told_at, event)| {
+            let Event::Speakers { speakers, .. } = event else { return None };
+            (*told_at <= at).then_some(speakers)
         });
         told.is_some_and(|speakers| speakers.iter().any(|(named, _)| *named == transport))
     }
 
     fn on_mic(&self) -> Vec<Opening> {
         let transport = self.world.person(self.ben).transport;
-        let told = self.world.events.iter().filter_map(|(_, event)| match event {
-            Event::OnMic { transport: of, opening, .. } if *of == transport => Some(*opening),
-            _ => None,
+        let told = self.world.events.iter().filter_map(|(_, event)| {
+            let Event::OnMic { transport: of, opening, .. } = event else { return None };
+            (*of == transport).then_some(*opening)
         });
         told.collect()
     }
 
     /// What was told of those who are unheard.
     fn unheard(&self) -> Vec<(Instant, Option<DropReason>)> {
-        let told = self.world.events.iter().filter_map(|(at, event)| match event {
-            Event::Unheard { why, .. } => Some((*at, *why)),
-            _ => None,
+        let told = self.world.events.iter().filter_map(|(at, event)| {
+            let Event::Unheard { why, .. } = event else { return None };
+            Some((*at, *why))
         });
         told.collect()
     }
