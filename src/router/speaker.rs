@@ -219,22 +219,25 @@ mod tests {
 
     #[test]
     fn silence_is_silent_whatever_is_stated_and_the_codec_speaks_where_nobody_else_does() {
-        let loud = Some(AudioLevel { voice: true, level: 20 });
-        let hiss = Some(AudioLevel { voice: false, level: 50 });
+        let loud = AudioLevel { voice: true, level: 20 };
+        let hiss = AudioLevel { voice: false, level: 50 };
         let digital = [0xF8, 0xFF, 0xFE];
         let (voice, breath, tone) = ([0x78, 0x80, 1, 2, 3], [0x78, 0x00, 1, 2, 3], [0xFC, 0x12, 1, 2, 3]);
-        for stated in [None, loud, hiss] {
+        for stated in [None, Some(loud), Some(hiss)] {
             assert_eq!(Sound::of(stated, &digital), Sound::Silence);
             assert_eq!(Sound::of(stated, &[0x78]), Sound::Silence);
         }
         for payload in [voice, breath, tone] {
-            assert_eq!(Sound::of(loud, &payload), Sound::Stated(loud.expect("stated")));
-            assert_eq!(Sound::of(hiss, &payload), Sound::Stated(hiss.expect("stated")));
+            assert_eq!(Sound::of(Some(loud), &payload), Sound::Stated(loud));
+            assert_eq!(Sound::of(Some(hiss), &payload), Sound::Stated(hiss));
         }
         assert_eq!(Sound::of(None, &voice), Sound::Unstated);
         assert_eq!(Sound::of(None, &breath), Sound::Silence);
         assert_eq!(Sound::of(None, &tone), Sound::Unstated);
-        assert_eq!((Sound::of_opaque(None), Sound::of_opaque(loud)), (Sound::Unstated, Sound::of(loud, &tone)));
+        assert_eq!(
+            (Sound::of_opaque(None), Sound::of_opaque(Some(loud))),
+            (Sound::Unstated, Sound::of(Some(loud), &tone))
+        );
     }
 
     #[test]

@@ -131,7 +131,7 @@ fn any_number_of_sources_may_follow_each_other_and_none_is_replayed() {
         assert!(open(&mut theirs, sealed).is_err(), "captured of source {ssrc}");
         assert!(theirs.unprotect_rtcp(report).is_err(), "captured of source {ssrc}");
     }
-    let remembered = |ssrc: u32| ssrc < 8 || ssrc >= 100 - 16;
+    let remembered = |ssrc: u32| !(8..100 - 16).contains(&ssrc);
     for ssrc in 0..100 {
         let sealed = sources.seal(&mut ours, ssrc);
         assert_eq!(theirs.remembers(ssrc), remembered(ssrc));
