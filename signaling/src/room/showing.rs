@@ -61,7 +61,7 @@ impl Room {
 
     /// A page of the people whom moderators see: up to `count` whose identity is greater than `after`, by identity, and after whom
     /// the list goes on. `query` is a part of their name or their identity, in small letters. So that a search holds nobody up, it
-    /// looks at [`SEARCHED_MAX`] people at most: a page may be short, even empty, and not the last.
+    /// looks at 5,000 people at most: a page may be short, even empty, and not the last.
     pub fn people_found(
         &self,
         query: Option<&str>,
