@@ -66,7 +66,7 @@ const SIGNALING: Imports = &[
     ("metrics", &["auth", "room"]),
     ("auth", &["ids", "json", "room", "text"]),
     ("backup", &["clock", "room", "store"]),
-    ("store", &["clock", "ids", "room"]),
+    ("store", &["clock", "ids", "random", "room"]),
     ("webhook", &["clock", "random", "protocol::outside", "protocol::server", "metrics", "store"]),
     ("config", &["auth", "room", "store", "webhook"]),
     ("paces", &["clock", "config", "ids", "limit", "room"]),

@@ -63,6 +63,7 @@ impl Full {
             tier: 0,
             kind: None,
             token_age: None,
+            is_banned: false,
             request: RequestId::parse(&self.requests.to_string()).unwrap(),
             has_media: false,
             mic_ready: false,

@@ -30,6 +30,8 @@ export interface AudienceMember {
 export interface Ban {
   /** Who decided it. */
   by: Identity;
+  /** When it runs out; absent: it does not. */
+  ends_in_ms?: number;
   /** Who may not come in. */
   identity: Identity;
   /** Why. */
@@ -38,20 +40,22 @@ export interface Ban {
   since_ms: number;
 }
 
-/** A ban was set or lifted. For hosts and cohosts. */
+/** A ban was set or has ended. For hosts and cohosts. */
 export interface BanChangedEvent {
   type: "ban_changed";
   /** The ban. */
   ban: Ban;
-  /** Set, or lifted. */
+  /** Set, or ended. */
   banned: boolean;
-  /** Who did it. */
-  by: Identity;
-  /** Its number in the room's log. */
-  seq: number;
+  /** Who did it; absent: it ran out. */
+  by?: Identity;
+  /** How it came about. */
+  cause: DecisionCause;
+  /** Its number in the room's log; absent if the room was over then. */
+  seq?: number;
 }
 
-export type ByeAction = "stop" | "resume" | "rejoin" | "retry";
+export type ByeAction = "stop" | "resume" | "rejoin" | "retry" | (string & {});
 
 /** The last frame of a session. */
 export interface ByeFrame {
@@ -70,11 +74,11 @@ export interface ByeFrame {
   text?: string;
 }
 
-export type ByeReason = "kicked" | "duplicate" | "slow_consumer" | "invalid_argument" | "unknown_type" | "unauthenticated" | "token_expired" | "forbidden" | "banned" | "do_not_invite" | "screening_required" | "room_not_found" | "participant_not_found" | "seat_not_found" | "hand_gone" | "seat_occupied" | "seat_reserved" | "seat_locked" | "already_seated" | "not_seated" | "all_seats_taken" | "wrong_seat_mode" | "hand_already_handled" | "rev_conflict" | "session_stale" | "room_full" | "room_closed" | "offer_expired" | "precondition_failed" | "too_large" | "rate_limited" | "internal" | "node_full" | "latency_at_risk" | "draining" | "storage";
+export type ByeReason = "kicked" | "duplicate" | "slow_consumer" | "invalid_argument" | "unknown_type" | "unauthenticated" | "token_expired" | "forbidden" | "banned" | "do_not_invite" | "screening_required" | "room_not_found" | "participant_not_found" | "seat_not_found" | "hand_gone" | "seat_occupied" | "seat_reserved" | "seat_locked" | "already_seated" | "not_seated" | "all_seats_taken" | "wrong_seat_mode" | "hand_already_handled" | "rev_conflict" | "session_stale" | "room_full" | "room_closed" | "offer_expired" | "precondition_failed" | "too_large" | "memory_full" | "rate_limited" | "internal" | "node_full" | "latency_at_risk" | "draining" | "storage" | (string & {});
 
-export type CanJoin = "yes" | "apply" | "no";
+export type CanJoin = "yes" | "apply" | "no" | (string & {});
 
-export type CannotJoin = "forbidden" | "already_seated" | "cooling_down" | "hands_off";
+export type CannotJoin = "forbidden" | "already_seated" | "cooling_down" | "hands_off" | (string & {});
 
 /** What a client says. */
 export type ClientFrame = 
@@ -157,7 +161,7 @@ export interface CommandResult {
   time_ms?: number;
 }
 
-export type ConnectionQuality = "excellent" | "good" | "poor" | "lost";
+export type ConnectionQuality = "excellent" | "good" | "poor" | "lost" | (string & {});
 
 /** Someone's connection is of another quality. */
 export interface ConnectionQualityEvent {
@@ -168,11 +172,13 @@ export interface ConnectionQualityEvent {
   quality: ConnectionQuality;
 }
 
-export type DelayClass = "natural" | "ok" | "laggy";
+export type DecisionCause = "set" | "lifted" | "expired" | "forgotten" | (string & {});
 
-export type DelaySide = "hearing" | "speaking";
+export type DelayClass = "natural" | "ok" | "laggy" | (string & {});
 
-export type DelayTerm = "uplink" | "framing" | "residence" | "downlink" | "jitter_buffer" | "device";
+export type DelaySide = "hearing" | "speaking" | (string & {});
+
+export type DelayTerm = "uplink" | "framing" | "residence" | "downlink" | "jitter_buffer" | "device" | (string & {});
 
 /** What may help someone who was refused. What does not apply is absent. */
 export interface Details {
@@ -186,9 +192,9 @@ export interface Details {
   seat?: Seat;
 }
 
-export type Duplicates = "takeover" | "reject" | "allow";
+export type Duplicates = "takeover" | "reject" | "allow" | (string & {});
 
-export type ErrorCode = "invalid_argument" | "unknown_type" | "unauthenticated" | "token_expired" | "forbidden" | "banned" | "do_not_invite" | "screening_required" | "room_not_found" | "participant_not_found" | "seat_not_found" | "hand_gone" | "seat_occupied" | "seat_reserved" | "seat_locked" | "already_seated" | "not_seated" | "all_seats_taken" | "wrong_seat_mode" | "hand_already_handled" | "rev_conflict" | "session_stale" | "room_full" | "room_closed" | "offer_expired" | "precondition_failed" | "too_large" | "rate_limited" | "internal" | "node_full" | "latency_at_risk" | "draining" | "storage";
+export type ErrorCode = "invalid_argument" | "unknown_type" | "unauthenticated" | "token_expired" | "forbidden" | "banned" | "do_not_invite" | "screening_required" | "room_not_found" | "participant_not_found" | "seat_not_found" | "hand_gone" | "seat_occupied" | "seat_reserved" | "seat_locked" | "already_seated" | "not_seated" | "all_seats_taken" | "wrong_seat_mode" | "hand_already_handled" | "rev_conflict" | "session_stale" | "room_full" | "room_closed" | "offer_expired" | "precondition_failed" | "too_large" | "memory_full" | "rate_limited" | "internal" | "node_full" | "latency_at_risk" | "draining" | "storage" | (string & {});
 
 /** A batch of events, in order. */
 export interface EventsFrame {
@@ -225,7 +231,7 @@ export interface HandApproveCommand {
   identity: Identity;
 }
 
-export type HandChange = "raised" | "changed" | "lowered" | "approved" | "denied" | "cleared" | "expired" | "gone";
+export type HandChange = "raised" | "changed" | "lowered" | "approved" | "denied" | "cleared" | "expired" | "gone" | (string & {});
 
 /** A hand changed. For hosts and cohosts, and for its owner when others or time decided on it. */
 export interface HandChangedEvent {
@@ -347,7 +353,7 @@ export interface IceRestartCommand {
 /** Names a person or an agent, as its token does. It can be shown: no controls, no characters that format text or are invisible, no white space at its ends. Not `.` or `..`. */
 export type Identity = string;
 
-export type Interrupt = "off" | "duck" | "hold";
+export type Interrupt = "off" | "duck" | "hold" | (string & {});
 
 /** A host or cohost began to speak over the others, or ceased to. */
 export interface InterruptionEvent {
@@ -386,7 +392,7 @@ export interface InviteAcceptCommand {
   invite?: InviteId;
 }
 
-export type InviteChange = "sent" | "accepted" | "declined" | "expired" | "revoked";
+export type InviteChange = "sent" | "accepted" | "declined" | "expired" | "revoked" | (string & {});
 
 /** An invite changed. For hosts and cohosts, and for the one invited when others or time ended it. */
 export interface InviteChangedEvent {
@@ -451,6 +457,51 @@ export interface JoinCommand {
   offer?: string;
 }
 
+/** The server has done something about it. */
+export interface LatencyActedData {
+  type: "latency_acted";
+  /** What. */
+  act: string;
+  /** Whom it is about, if it is about a person. */
+  identity?: Identity;
+  /** Why. */
+  why: string;
+}
+
+/** A promise about delays is broken. */
+export interface LatencyBreachedData {
+  type: "latency_breached";
+  /** Which promise. */
+  budget: string;
+  /** What causes most of it, if that is known. */
+  cause?: string;
+  /** Whom it is about, if it is about a person. */
+  identity?: Identity;
+  /** What was promised. */
+  limit: number;
+  /** The unit of both. */
+  unit: string;
+  /** What was measured. */
+  value: number;
+}
+
+/** It is kept again. */
+export interface LatencyRecoveredData {
+  type: "latency_recovered";
+  /** Which promise. */
+  budget: string;
+  /** What causes most of it, if that is known. */
+  cause?: string;
+  /** Whom it is about, if it is about a person. */
+  identity?: Identity;
+  /** What was promised. */
+  limit: number;
+  /** The unit of both. */
+  unit: string;
+  /** What was measured. */
+  value: number;
+}
+
 /** The delay from mouth to ear that someone has is another one. Without `class` none is known any more. */
 export interface LatencyStateEvent {
   type: "latency_state";
@@ -474,7 +525,7 @@ export interface LeaveCommand {
   request_id: RequestId;
 }
 
-export type LeftReason = "left" | "kicked" | "banned" | "gone";
+export type LeftReason = "left" | "kicked" | "banned" | "gone" | (string & {});
 
 /** The limits that a client can run into. */
 export interface Limits {
@@ -484,6 +535,27 @@ export interface Limits {
   commands_per_second: number;
   /** The longest frame. */
   frame_bytes: number;
+}
+
+/** What happened, by its `type`. */
+export type LoggedData = SeatChangedEvent | HandChangedEvent | ParticipantJoinedEvent | ParticipantLeftEvent | RankChangedEvent | RoomUpdatedEvent | InviteChangedEvent | BanChangedEvent | MuteChangedEvent | MessageEvent | RoomCreatedData | RoomRestoredData | RoomClosedData | SessionBeganData | SessionEndedData | LatencyBreachedData | LatencyRecoveredData | LatencyActedData | ModerationData | OtherData;
+
+/** One event: the body of a webhook, and an item of `GET /v1/events`. */
+export interface LoggedEvent {
+  /** Its kind: `seat.changed`. */
+  type: string;
+  /** When, in milliseconds since 1970. */
+  at_ms: number;
+  /** The file has lost what it was. */
+  damaged?: true;
+  /** What happened. Absent if it is damaged. */
+  data?: LoggedData;
+  /** Its number. It grows over all rooms. */
+  event_id: number;
+  /** In which room, if it is about one. */
+  room?: RoomId;
+  /** Its number in the room's log, or that of the last event before it that has one. */
+  seq: number;
 }
 
 /** The recipient came back too late for their seat. */
@@ -499,6 +571,8 @@ export interface LostSeatEvent {
 export interface MemberBanCommand {
   type: "member_ban";
   request_id: RequestId;
+  /** How long, in milliseconds; absent: until it is lifted. */
+  for_ms?: number;
   /** Whom. */
   identity: Identity;
   /** Why, for the hosts and for the person. */
@@ -521,7 +595,9 @@ export interface MemberKickCommand {
 export interface MemberMuteCommand {
   type: "member_mute";
   request_id: RequestId;
-  /** Who. */
+  /** How long, in milliseconds; absent: until it is lifted. */
+  for_ms?: number;
+  /** Whom. */
   identity: Identity;
 }
 
@@ -532,7 +608,7 @@ export interface MemberRankCommand {
   /** Whom. */
   identity: Identity;
   /** Which. `host` is refused: see `host_transfer`. */
-  rank: Rank;
+  rank: "host" | "cohost" | "member";
 }
 
 /** Lift a ban. */
@@ -572,6 +648,23 @@ export interface MessageEvent {
   text: string;
 }
 
+/** A host, cohost or back end has moderated. */
+export interface ModerationData {
+  type: "moderation";
+  /** What they did: the type of the command. */
+  act: string;
+  /** Who did it. */
+  by: Identity;
+  /** The rest of the command. */
+  details: { [field: string]: unknown };
+  /** On whom, if on someone. */
+  on?: Identity;
+  /** Why, if they said. */
+  reason?: string;
+  /** As what: `host`, `cohost`, `member`, or `admin` for a back end. */
+  role: string;
+}
+
 /** What only hosts and cohosts see. To someone who has just become one. */
 export interface ModerationEvent {
   type: "moderation";
@@ -583,6 +676,37 @@ export interface ModerationEvent {
   hand_queue: Hand[];
   /** The invites that wait for an answer. */
   invites: Invite[];
+  /** How many people are muted, here or away. */
+  mute_count: number;
+  /** The latest mutes of people, the newest first; 100 at most. */
+  mutes: Mute[];
+}
+
+/** A mute of a person by a host or cohost. */
+export interface Mute {
+  /** Who decided it. */
+  by: Identity;
+  /** When it runs out; absent: it does not. */
+  ends_in_ms?: number;
+  /** Who is muted. They may be away. */
+  identity: Identity;
+  /** How long ago. */
+  since_ms: number;
+}
+
+/** A mute of a person was set or has ended. For hosts and cohosts. */
+export interface MuteChangedEvent {
+  type: "mute_changed";
+  /** Who did it; absent: it ran out. */
+  by?: Identity;
+  /** How it came about. */
+  cause: DecisionCause;
+  /** The mute. */
+  mute: Mute;
+  /** Set, or ended. */
+  muted: boolean;
+  /** Its number in the room's log; absent if the room was over then. */
+  seq?: number;
 }
 
 /** Mute or unmute oneself. */
@@ -603,9 +727,15 @@ export interface Offer {
   why: ReservedWhy;
 }
 
-export type OfferOutcome = "accepted" | "declined" | "expired" | "withdrawn";
+export type OfferOutcome = "accepted" | "declined" | "expired" | "withdrawn" | (string & {});
 
-export type OnOff = "on" | "off";
+export type OnOff = "on" | "off" | (string & {});
+
+/** An event of a later version. */
+export interface OtherData {
+  /** Which. */
+  type: string;
+}
 
 /** One's own raised hand. */
 export interface OwnHand {
@@ -617,7 +747,7 @@ export interface OwnHand {
   wanted_seat?: SeatIndex;
 }
 
-export type OwnSeatState = "occupied" | "reserved";
+export type OwnSeatState = "occupied" | "reserved" | (string & {});
 
 /** A person whom everyone sees by name. */
 export interface Participant {
@@ -665,7 +795,7 @@ export interface PeopleListCommand {
   query?: string;
 }
 
-export type Phase = "scheduled" | "live" | "hostless" | "closing" | "closed";
+export type Phase = "scheduled" | "live" | "hostless" | "closing" | "closed" | (string & {});
 
 /** Is anybody there. */
 export interface PingCommand {
@@ -681,11 +811,11 @@ export interface PrefsCommand {
   do_not_invite?: boolean;
 }
 
-export type Promote = "cohost" | "longest_seated" | "none";
+export type Promote = "cohost" | "longest_seated" | "none" | (string & {});
 
-export type Rank = "host" | "cohost" | "member";
+export type Rank = "host" | "cohost" | "member" | (string & {});
 
-export type RankCause = "given" | "transferred" | "promoted";
+export type RankCause = "given" | "transferred" | "promoted" | (string & {});
 
 /** A person's rank changed. */
 export interface RankChangedEvent {
@@ -729,7 +859,7 @@ export interface ReplyFrame {
 /** Names one command of a session; chosen by the client. */
 export type RequestId = string;
 
-export type ReservedWhy = "approved" | "invited" | "offered" | "assigned" | "reconnect";
+export type ReservedWhy = "approved" | "invited" | "offered" | "assigned" | "reconnect" | (string & {});
 
 /** Go on with a session whose socket was lost. */
 export interface ResumeCommand {
@@ -741,7 +871,7 @@ export interface ResumeCommand {
   resume_token: string;
 }
 
-export type Role = "host" | "guest" | "listener";
+export type Role = "host" | "guest" | "listener" | (string & {});
 
 /** The room, as one viewer may see it. */
 export interface Room {
@@ -757,6 +887,8 @@ export interface Room {
   closes_in_ms?: number;
   /** What becomes of a second session of an identity. */
   duplicates: Duplicates;
+  /** Where to begin reading `GET /v1/events`: all up to this event is in it. Absent while the log cannot be written. */
+  event_id?: number;
   /** The pending hands, in order. */
   hand_queue?: Hand[];
   /** Whether hands may be raised. */
@@ -769,10 +901,16 @@ export interface Room {
   interrupt: Interrupt;
   /** The invites that wait for an answer. */
   invites?: Invite[];
+  /** How many people are muted, here or away. */
+  mute_count?: number;
+  /** The latest mutes of people, the newest first; 100 at most. */
+  mutes?: Mute[];
   /** When it opens, if it is scheduled. */
   opens_in_ms?: number;
   /** People with a rank, and those on stage. */
   participants: Participant[];
+  /** The most participants. */
+  participants_max: number;
   /** Where it is in its life. */
   phase: Phase;
   /** Who becomes host when the last one has gone. */
@@ -783,7 +921,7 @@ export interface Room {
   seat_mode: SeatMode;
   /** Every seat, in order. */
   seats: Seat[];
-  /** The number of the last event that this contains. */
+  /** The number of the last event of the room that this contains. */
   seq: number;
   /** How long a guest may hold a seat; absent: as long as they like. */
   turn_ms?: number;
@@ -795,6 +933,20 @@ export interface RoomCloseCommand {
   request_id: RequestId;
   /** How long people are told before. 0 or absent: at once. */
   notice_ms?: number;
+}
+
+/** The room is over. */
+export interface RoomClosedData {
+  type: "room_closed";
+  /** Which. */
+  room: RoomId;
+}
+
+/** The room was made: what was known of a room of this id is void. */
+export interface RoomCreatedData {
+  type: "room_created";
+  /** Which. */
+  room: RoomId;
 }
 
 /** What happened. */
@@ -811,6 +963,7 @@ export type RoomEvent =
   | InviteEvent
   | InviteChangedEvent
   | BanChangedEvent
+  | MuteChangedEvent
   | SwapProposedEvent
   | HostOfferEvent
   | HostOfferEndedEvent
@@ -831,6 +984,13 @@ export type RoomEvent =
 /** Names a room. */
 export type RoomId = string;
 
+/** The room goes on after a restart of the server. The sessions of before are over. */
+export interface RoomRestoredData {
+  type: "room_restored";
+  /** Which. */
+  room: RoomId;
+}
+
 /** Change the room's settings. What is absent stays. */
 export interface RoomUpdateCommand {
   type: "room_update";
@@ -838,17 +998,17 @@ export interface RoomUpdateCommand {
   /** Whether an opened seat is offered to the hands in the queue, one after the other. */
   auto_offer?: boolean;
   /** What becomes of a second session of an identity. */
-  duplicates?: Duplicates;
+  duplicates?: "takeover" | "reject" | "allow";
   /** Whether hands may be raised. */
-  hands?: OnOff;
+  hands?: "on" | "off";
   /** What becomes of others while a host or cohost speaks. */
-  interrupt?: Interrupt;
+  interrupt?: "off" | "duck" | "hold";
   /** Open a scheduled room now, or call off a closing. */
-  phase?: WantedPhase;
+  phase?: "live";
   /** Who becomes host when the last one has gone. */
-  promote?: Promote;
+  promote?: "cohost" | "longest_seated" | "none";
   /** Who may take an open seat. */
-  seat_mode?: SeatMode;
+  seat_mode?: "free" | "apply" | "invite_only";
   /** How long a guest may hold a seat: 0 (as long as they like), or 10000 to 3600000. */
   turn_ms?: number;
 }
@@ -872,6 +1032,8 @@ export interface RoomUpdatedEvent {
   interrupt: Interrupt;
   /** When it opens, if it is scheduled. */
   opens_in_ms?: number;
+  /** The most participants. */
+  participants_max: number;
   /** Where it is in its life. */
   phase: Phase;
   /** Who becomes host when the last one has gone. */
@@ -930,7 +1092,7 @@ export interface SeatAssignCommand {
   seat: SeatIndex;
 }
 
-export type SeatCause = "taken" | "confirmed" | "reserved" | "released" | "left" | "kicked_off" | "locked" | "unlocked" | "muted" | "unmuted" | "member_muted" | "member_unmuted" | "self_muted" | "self_unmuted" | "taken_over" | "interrupted" | "restored" | "lost" | "rank" | "moved" | "swapped" | "turn" | "turn_over";
+export type SeatCause = "taken" | "confirmed" | "reserved" | "released" | "left" | "kicked_off" | "locked" | "unlocked" | "muted" | "unmuted" | "member_muted" | "member_unmuted" | "mute_over" | "self_muted" | "self_unmuted" | "taken_over" | "interrupted" | "restored" | "lost" | "rank" | "moved" | "swapped" | "turn" | "turn_over" | (string & {});
 
 /** A seat, its holder or its mutes changed. */
 export interface SeatChangedEvent {
@@ -1005,7 +1167,7 @@ export interface SeatLockCommand {
   seat: SeatIndex;
 }
 
-export type SeatMode = "free" | "apply" | "invite_only";
+export type SeatMode = "free" | "apply" | "invite_only" | (string & {});
 
 /** Move to an open seat, or move someone else there. */
 export interface SeatMoveCommand {
@@ -1038,7 +1200,7 @@ export interface SeatOfferEvent {
   why: ReservedWhy;
 }
 
-export type SeatState = "open" | "locked" | "reserved" | "occupied";
+export type SeatState = "open" | "locked" | "reserved" | "occupied" | (string & {});
 
 /** Let the holders of two seats change places, or propose it. */
 export interface SeatSwapCommand {
@@ -1141,6 +1303,7 @@ export type ServerFrame =
   | InviteEvent
   | InviteChangedEvent
   | BanChangedEvent
+  | MuteChangedEvent
   | SwapProposedEvent
   | HostOfferEvent
   | HostOfferEndedEvent
@@ -1157,6 +1320,28 @@ export type ServerFrame =
   | ConnectionQualityEvent
   | UnheardEvent
   | SelfChangedEvent;
+
+/** A session began. */
+export interface SessionBeganData {
+  type: "session_began";
+  /** Whose it is. */
+  identity: Identity;
+  /** Which. */
+  session: SessionId;
+}
+
+export type SessionEnd = "left" | "lost" | "kicked" | "banned" | "duplicate" | "room_closed" | "refused" | (string & {});
+
+/** A session is over. */
+export interface SessionEndedData {
+  type: "session_ended";
+  /** Whose it was. */
+  identity: Identity;
+  /** Why. */
+  reason: SessionEnd;
+  /** Which. */
+  session: SessionId;
+}
 
 /** Names one joined connection of a participant. */
 export type SessionId = string;
@@ -1258,10 +1443,10 @@ export interface UnheardEvent {
   why?: UnheardWhy;
 }
 
-export type UnheardWhy = "too_large" | "no_keys" | "rtp_malformed" | "srtp_auth" | "srtp_replayed" | "no_microphone" | "payload_type" | "ssrc" | "budget" | "stale" | "stray" | "protect";
+export type UnheardWhy = "too_large" | "no_keys" | "rtp_malformed" | "srtp_auth" | "srtp_replayed" | "no_microphone" | "payload_type" | "ssrc" | "budget" | "stale" | "stray" | "protect" | (string & {});
 
 /** The one phase that a client can ask for. */
-export type WantedPhase = "live";
+export type WantedPhase = "live" | (string & {});
 
 /** The answer to `join` and `resume`. */
 export interface WelcomeFrame {

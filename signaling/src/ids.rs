@@ -163,6 +163,11 @@ impl Identity {
         Self(Arc::from("erased"))
     }
 
+    /// Stands for someone whose name was not kept.
+    pub fn unknown() -> Self {
+        Self(Arc::from("unknown"))
+    }
+
     /// The name under which a room keeps a further session of this person. The control character in it makes it nobody's own.
     pub(crate) fn copy(&self, number: u64) -> Self {
         Self(Arc::from(format!("{self}\u{1f}{number}")))

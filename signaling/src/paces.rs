@@ -130,6 +130,7 @@ impl Paced {
             | Act::MemberBan { .. }
             | Act::MemberUnban { .. }
             | Act::MemberRank { .. }
+            | Act::ModerationForget { .. }
             | Act::HostTransfer { .. }
             | Act::HostAccept
             | Act::HostDecline

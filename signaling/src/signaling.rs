@@ -28,7 +28,9 @@ use crate::{
     room::{Calendar, Refusal, RoleCounts, Room, Settings},
     rooms::{
         directory::{Creation, Directory, RoomContext},
+        everywhere::Everywhere,
         handle::RoomHandle,
+        places::{PLACES_MAX, Places},
     },
     store::{Batch, EventRow, Health, OpenError, SavedRoom, Store, StoreConfig, TargetFilter},
     webhook,
@@ -108,25 +110,30 @@ impl Signaling {
         let path = store.path.clone().unwrap_or_default();
         let calendar = Calendar { now: clock::now(), unix_ms: clock::unix_millis() };
         let settings = config.settings.clone();
-        let restored = |SavedRoom { id, state }: &SavedRoom| {
-            let room = Room::restore(id.clone(), settings.clone(), state, &calendar, clock::now());
-            room.map_err(|error| format!("room {id}: {error}"))
+        let restored = |saved: &SavedRoom| {
+            let (SavedRoom { id, state }, now) = (saved, clock::now());
+            let room = if saved.is_over() {
+                Room::remembering(id.clone(), settings.clone(), state, &calendar, now)
+            } else {
+                Room::restore(id.clone(), settings.clone(), state, &calendar, now)
+            };
+            room.map(|room| (room, saved.is_over())).map_err(|error| format!("room {id}: {error}"))
         };
         let (store, recovered) = Store::open(&store, &|room| restored(room).map(drop))?;
+        let everywhere = Everywhere::restore(&recovered.everywhere);
+        let everywhere = everywhere.map_err(|why| OpenError::Damaged { path: path.clone(), why })?;
         let webhooks = config.webhooks.targets.iter().map(|target| TargetCounts::of(&target.name)).collect();
         let http = HttpCounts::of(http::route_names());
         let counters = Arc::new(Counters { webhooks, http, ..Counters::default() });
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let limits = LimitsJson {
-            frame_bytes: config.limits.frame_bytes,
-            commands_per_second: config.limits.commands_per_second,
-            burst: config.limits.burst,
-        };
+        let limits = limits_of(&config);
         let context = RoomContext {
             media: Arc::clone(&media),
             store: store.clone(),
             calendar,
             counters: Arc::clone(&counters),
+            everywhere: Arc::new(everywhere),
+            places: Arc::new(Places::new(PLACES_MAX)),
             limits,
             session_max: config.limits.session_max,
             shutdown: shutdown.clone(),
@@ -135,14 +142,19 @@ impl Signaling {
         let directory = Directory::new(config.limits.rooms_max, context);
         // All of them before any of them begins to live.
         let rooms = recovered.rooms.iter().map(restored).collect::<Result<Vec<_>, _>>();
-        for room in rooms.map_err(|why| OpenError::Damaged { path, why })? {
-            directory.take_in(room);
+        for (room, is_over) in rooms.map_err(|why| OpenError::Damaged { path, why })? {
+            if is_over {
+                directory.take_in_memory(&room);
+            } else {
+                directory.take_in(room);
+            }
         }
         let addresses = Addresses::new(config.limits.sessions_per_address, config.limits.sessions_max);
         let pending_joins = PendingJoins::new(&config.limits);
         let paces = Paces::new(&config.limits, clock::now());
         let room_makers = Buckets::new(ROOMS_PER_SECOND, ROOMS_AT_ONCE, ROOM_MAKERS_MAX, clock::now());
         let draining = AtomicBool::new(false);
+        tasks.spawn(Arc::clone(&directory).let_run_out());
         webhook::start(&config.webhooks, &store, &counters, &shutdown, &tasks);
         Ok(Self {
             shared: Arc::new(Shared {
@@ -217,6 +229,12 @@ impl Signaling {
         hosts + guests + listeners
     }
 
+    /// How many decisions about people (bans, denials, mutes, given ranks) all rooms remember, and how many they may.
+    #[must_use]
+    pub fn decision_places(&self) -> (usize, usize) {
+        self.shared.directory.decision_places()
+    }
+
     /// From now on new sessions and rooms are refused with `draining`; what is there goes on.
     pub fn drain(&self) {
         self.shared.draining.store(true, Relaxed);
@@ -238,6 +256,15 @@ impl Signaling {
         // It is bounded by itself; if it cannot even begin, the process ends as if it were killed, and that loses nothing either.
         let _closed = tokio::task::spawn_blocking(move || store.close()).await;
         is_over
+    }
+}
+
+/// The limits that a client is told.
+fn limits_of(config: &SignalingConfig) -> LimitsJson {
+    LimitsJson {
+        frame_bytes: config.limits.frame_bytes,
+        commands_per_second: config.limits.commands_per_second,
+        burst: config.limits.burst,
     }
 }
 

@@ -43,8 +43,13 @@ const ROUTES: &[Route] = &[
     ("GET", "/v1/rooms/demo/stats", "", MODERATORS),
     ("GET", "/v1/rooms/demo/participants", "", ADMINS),
     ("GET", "/v1/rooms/demo/bans", "", ADMINS),
+    ("GET", "/v1/rooms/demo/mutes", "", ADMINS),
+    ("GET", "/v1/rooms/demo/ranks", "", ADMINS),
     ("GET", "/v1/rooms/demo/hands", "", ADMINS),
     ("GET", "/v1/rooms/demo/invites", "", ADMINS),
+    ("GET", "/v1/bans", "", KEEPERS),
+    ("POST", "/v1/bans", r#"{"identity":"somebody"}"#, KEEPERS),
+    ("DELETE", "/v1/bans/somebody", "", KEEPERS),
     ("GET", "/v1/events", "", LISTS),
     ("GET", "/v1/events?room=demo", "", LOG_READERS),
     ("GET", "/v1/audit", "", LISTS),
@@ -70,6 +75,7 @@ const ROUTES: &[Route] = &[
     ("POST", "/v1/rooms/demo/participants/lee/rank", r#"{"rank":"member"}"#, HOSTS),
     ("POST", "/v1/rooms/demo/bans", r#"{"identity":"somebody"}"#, HOSTS),
     ("DELETE", "/v1/rooms/demo/bans/somebody", "", HOSTS),
+    ("DELETE", "/v1/rooms/demo/moderation/nobody", "", ADMINS),
     ("POST", "/v1/rooms/demo/invites", r#"{"identity":"nobody"}"#, MODERATORS),
     ("DELETE", "/v1/rooms/demo/invites/IN_99", "", MODERATORS),
     ("POST", "/v1/rooms/demo/host", r#"{"to":"nobody"}"#, HOSTS),
@@ -140,12 +146,18 @@ async fn each_route_is_open_to_those_who_may_and_to_nobody_else() {
             }
         }
     }
-    // Last, because it ends the room.
+    // Last, because these end decisions and the room.
+    let forget: Route = ("DELETE", "/v1/rooms/demo/moderation", "", &[]);
+    for (bearer, claims) in bearers().iter().filter(|(bearer, _)| !ADMINS.contains(bearer)) {
+        let (status, answer) = ask(&server, &forget, claims.as_ref()).await;
+        assert_eq!(status, if claims.is_none() { 401 } else { 403 }, "{bearer}: {answer}");
+    }
     let close: Route = ("DELETE", "/v1/rooms/demo", "", &[]);
     for (bearer, claims) in bearers().iter().filter(|(bearer, _)| !HOSTS.contains(bearer)) {
         let (status, answer) = ask(&server, &close, claims.as_ref()).await;
         assert_eq!(status, if claims.is_none() { 401 } else { 403 }, "{bearer}: {answer}");
     }
+    assert_eq!(ask(&server, &forget, bearers()[14].1.as_ref()).await.0, 200);
     assert_eq!(ask(&server, &close, bearers()[14].1.as_ref()).await.0, 200);
 }
 

@@ -169,6 +169,10 @@ impl Seen {
         let server = room(|_| {}).await;
         let long = format!(r#"{{"identity":"cy","reason":"{}"}}"#, "x".repeat(64 * 1024));
         self.problem(&server, "POST", "/v1/rooms/demo/bans", &admin(), &[], &long, "too_large").await;
+        let full = room(|settings| settings.bans_max = 1).await;
+        let bans = "/v1/rooms/demo/bans";
+        assert_eq!(full.http_json("POST", bans, &admin(), r#"{"identity":"cy"}"#).await.0, 200);
+        self.problem(&full, "POST", bans, &admin(), &[], r#"{"identity":"dan"}"#, "memory_full").await;
         let few = server_with(|config| config.limits.rooms_max = 1).await;
         assert_eq!(few.http_json("POST", "/v1/rooms", &back_end(), r#"{"id":"one"}"#).await.0, 201);
         self.problem(&few, "POST", "/v1/rooms", &back_end(), &[], r#"{"id":"two"}"#, "node_full").await;

@@ -120,7 +120,7 @@ async fn bans_of_a_room() {
     for person in 0..2 {
         ok(&mut ada, ban(person)).await;
     }
-    assert_eq!(ada.ask(ban(2)).await["error"]["code"], "too_large");
+    assert_eq!(ada.ask(ban(2)).await["error"]["code"], "memory_full");
     ok(&mut ada, json!({"type": "member_unban", "identity": "person-0"})).await;
     ok(&mut ada, ban(2)).await;
 }

@@ -228,7 +228,10 @@ async fn what_the_latency_monitor_finds_out_is_in_the_log_arrives_and_can_be_era
     let (_, kept) = server.http_json("GET", "/v1/people/ben/data", &owner, "").await;
     assert_eq!(kept["events"].as_array().unwrap().len(), 2, "{kept}");
     assert_eq!(server.http_json("DELETE", "/v1/people/ben/data", &owner, "").await.0, 200);
-    let left: Vec<_> = of_latency(log(&server).await).iter().map(|event| event["data"]["type"].clone()).collect();
-    assert_eq!(left, ["erased", "latency_recovered", "erased"]);
+    let left = of_latency(log(&server).await);
+    let kinds: Vec<_> = left.iter().map(|event| event["data"]["type"].clone()).collect();
+    assert_eq!(kinds, ["latency_breached", "latency_recovered", "latency_acted"], "each is what it was");
+    let names: Vec<_> = left.iter().filter_map(|event| event["data"]["identity"].as_str()).collect();
+    assert!(names.len() == 2 && names[0] == names[1] && names[0].starts_with("erased-"), "{names:?}");
     assert!(server.signaling.shutdown(Duration::from_secs(5)).await);
 }

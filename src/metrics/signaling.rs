@@ -32,6 +32,7 @@ impl Collector for SignalingCollector {
         families.extend(client_times(&counters));
         families.extend(webhooks(&counters));
         families.extend(http(&counters.http));
+        families.extend(decisions(self.signaling.decision_places(), &counters));
         families
     }
 }
@@ -77,6 +78,18 @@ fn population(population: &Population) -> Vec<MetricFamily> {
     vec![
         gauge("podium_rooms", "Rooms.", &alone(population.rooms as f64)),
         gauge("podium_participants", "Participants by role.", &roles),
+    ]
+}
+
+fn decisions((held, most): (usize, usize), counters: &Counters) -> Vec<MetricFamily> {
+    vec![
+        gauge("podium_decisions", "Bans, denials, mutes and given ranks that are remembered.", &alone(held as f64)),
+        gauge("podium_decisions_max", "How many of them can be remembered.", &alone(most as f64)),
+        counter(
+            "podium_decisions_refused_total",
+            "Bans, denials, mutes and ranks that were refused since no further one can be remembered.",
+            &alone(counters.memory_full.value() as f64),
+        ),
     ]
 }
 

@@ -104,7 +104,7 @@ impl Checker {
             self.last_event = id;
             let room = event["room"].as_str().unwrap_or_default().to_owned();
             let kind = event["type"].as_str().unwrap();
-            if kind.starts_with("moderation.") && kind != "moderation.ban_changed" {
+            if kind.starts_with("moderation.") && !CHANGES.contains(&kind) {
                 *acts.entry(room.clone()).or_default() -= 1;
             }
             let last = self.seqs.entry(room).or_default();
@@ -175,3 +175,6 @@ async fn look(backend: &Backend, closely: &[String]) -> Rooms {
 
 /// After each restart, of each actor's requests with keys, so many.
 const AGAIN: usize = 3;
+
+/// Events of moderation that tell what has changed, beside the one that tells of the act.
+const CHANGES: [&str; 2] = ["moderation.ban_changed", "moderation.mute_changed"];

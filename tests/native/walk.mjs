@@ -138,7 +138,7 @@ async function look({ token }) {
 /** The first host's token administers the room, and so shows what hosts see even when that person is no longer one. */
 function seenBy({ state }, room) {
   if (state.self.rank !== 'member') return room;
-  const { hand_queue, invites, bans, ban_count, ...rest } = room;
+  const { hand_queue, invites, bans, ban_count, mutes, mute_count, ...rest } = room;
   return rest;
 }
 
@@ -146,7 +146,7 @@ function seenBy({ state }, room) {
 function plain(room) {
   const keep = (key, value) => {
     if (TIMES.has(key) || (key.endsWith('_ms') && key !== 'turn_ms') || value === null) return undefined;
-    if (key === 'participants' || key === 'bans' || key === 'invites' || key === 'sample') return [...value].sort(byIdentity);
+    if (key === 'participants' || key === 'bans' || key === 'mutes' || key === 'invites' || key === 'sample') return [...value].sort(byIdentity);
     return value;
   };
   const sorted = (key, value) => {
@@ -176,7 +176,7 @@ const PAUSE_MS = 120; // 5 people at 20 commands a second each ask for no more t
 const PATIENCE_MS = 5_000;
 const POLL_MS = 50;
 const RECENT_MAX = 40;
-const TIMES = new Set(['until', 'since', 'turnUntil', 'opensAt', 'hostlessUntil', 'closesAt', 'seq', 'revision']);
+const TIMES = new Set(['event_id', 'until', 'since', 'turnUntil', 'opensAt', 'hostlessUntil', 'closesAt', 'seq', 'revision']);
 /** Answers that no act of this walk may have. */
 const FAULTS = ['internal', 'timeout', 'unknown_type'];
 

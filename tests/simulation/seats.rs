@@ -74,7 +74,7 @@ fn a_mute_ends_a_voice_with_silence_and_nothing_follows() {
     let identity = world.person(ben).identity.clone();
     world.forget_heard();
     let muted = world.now;
-    world.act(ada, Act::MemberMute { identity: identity.clone() }).unwrap();
+    world.act(ada, Act::MemberMute { identity: identity.clone(), lasts: None }).unwrap();
     world.run(secs(2));
     let after: Vec<_> = world.judge.sent.iter().filter(|sent| sent.csrc == csrc && sent.at >= muted).collect();
     assert!(after.iter().all(|sent| sent.ending && sent.at == muted), "{after:?}");
@@ -92,7 +92,7 @@ fn lifting_a_mute_airs_nobody_who_has_not_opened_their_microphone() {
     let (mut world, ada, ben, cora) = three(5);
     aired(&mut world, ada, ben);
     let identity = world.person(ben).identity.clone();
-    world.act(ada, Act::MemberMute { identity: identity.clone() }).unwrap();
+    world.act(ada, Act::MemberMute { identity: identity.clone(), lasts: None }).unwrap();
     world.run(secs(1));
     world.forget_heard();
     world.act(ada, Act::MemberUnmute { identity: identity.clone() }).unwrap();

@@ -145,7 +145,7 @@ impl Soak {
             10 => by_host(Act::SeatUnlock { seat, expect_rev: None }),
             11 => by_host(Act::SeatMute { seat, expect_rev: None }),
             12 => by_host(Act::SeatUnmute { seat, expect_rev: None }),
-            13 => by_host(Act::MemberMute { identity }),
+            13 => by_host(Act::MemberMute { identity, lasts: None }),
             14 => by_host(Act::MemberUnmute { identity }),
             15 => by_host(if truth {
                 Act::SeatKick { seat, expect_rev: None }

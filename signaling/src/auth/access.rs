@@ -181,6 +181,19 @@ impl Access {
         self.makes_rooms()
     }
 
+    /// Who bans from all rooms: a back end for the whole server, so its token names no room.
+    pub fn bans_everywhere(&self) -> Result<Caller, Denied> {
+        let caller = self.keeps_records()?;
+        match &self.room {
+            None => Ok(caller),
+            Some(own) => Err(self.denied(
+                Reason::OtherRoom,
+                "video.room",
+                format!("this wants a token for no single room, and this one is for {own}"),
+            )),
+        }
+    }
+
     /// How long ago the token was issued, at `now_ms` since 1970. It is never taken for younger than it is.
     #[must_use]
     pub fn age(&self, now_ms: u64) -> Option<Duration> {

@@ -8,6 +8,7 @@ use crate::{
     clock,
     ids::RoomId,
     protocol::SUBPROTOCOL,
+    room::Refusal,
     rooms::handle::{Asker, Found, RoomOver},
     signaling::Shared,
 };
@@ -34,8 +35,15 @@ pub(super) async fn refuse_put_out(
     caller: &Caller,
     room: &RoomId,
 ) -> Result<(), Problem> {
-    let (Some(asker), Some(handle)) = (asker(access, caller), shared.directory.find(room)) else {
+    let Some(asker) = asker(access, caller) else {
         return Ok(());
+    };
+    if shared.directory.is_banned_everywhere(&asker.identity) {
+        return Err(Refusal::Banned.into());
+    }
+    let Some(handle) = shared.directory.find(room) else {
+        let verdict = shared.directory.verdict(room, &asker.identity, asker.token_age);
+        return verdict.shut_out.map_or(Ok(()), |refusal| Err(refusal.into()));
     };
     match handle.find(asker).await {
         Ok(Found { shut_out: Some(refusal), .. }) => Err(refusal.into()),

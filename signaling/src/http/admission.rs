@@ -65,6 +65,8 @@ impl Admission {
             tier: access.tier,
             kind: access.kind.clone(),
             token_age: access.age(now_ms),
+            // The room's task knows.
+            is_banned: false,
             request,
             has_media,
             mic_ready,

@@ -119,6 +119,7 @@ const QUERIES: &[(Method, &str, &[&str])] = &[
     (Method::DELETE, "/v1/rooms/{room}", &["notice_ms"]),
     (Method::GET, "/v1/rooms/{room}/{noun}", &["after", "limit"]),
     (Method::GET, "/v1/rooms/{room}/session", &["access_token"]),
+    (Method::GET, "/v1/bans", &["after", "limit"]),
     (Method::GET, "/v1/events", &["after", "room", "kinds", "limit"]),
     (Method::GET, "/v1/audit", &["after", "room", "identity", "limit"]),
     (Method::DELETE, "/v1/people/{identity}/data", &["keep_bans"]),

@@ -58,7 +58,11 @@ mod tests {
     use tokio::sync::watch;
 
     use super::*;
-    use crate::{ids::RequestId, room::Done, store::Ticket};
+    use crate::{
+        ids::RequestId,
+        room::Done,
+        store::{Settled, Ticket},
+    };
 
     fn reply(name: &str, ticket: Ticket) -> HeldReply {
         let request = RequestId::parse(name).unwrap();
@@ -68,12 +72,12 @@ mod tests {
     #[tokio::test]
     async fn replies_wait_for_the_disk_and_go_in_order() {
         let mut held = HeldReplies::default();
-        let (teller, fate) = watch::channel(None);
+        let (teller, fate) = watch::channel(None::<Settled>);
         for name in ["a", "b"] {
-            assert_eq!(held.push(reply(name, Ticket::awaited(fate.clone()))), None);
+            assert_eq!(held.push(reply(name, Ticket::awaited(fate.clone(), 0))), None);
         }
         assert_eq!(held.push(reply("c", Ticket::settled(false))), None);
-        teller.send(Some(true)).unwrap();
+        teller.send(Some(Settled { is_durable: true, events_before: 0 })).unwrap();
         assert_eq!(held.next().await, "a");
         assert_eq!(held.next().await, "b");
         assert!(held.next().await.contains(r#""durable":false"#));
@@ -82,11 +86,11 @@ mod tests {
 
     #[test]
     fn when_too_many_wait_an_answer_says_that_it_is_not_known() {
-        let (_teller, fate) = watch::channel(None);
+        let (_teller, fate) = watch::channel(None::<Settled>);
         let mut held = HeldReplies::default();
         for _ in 0..HELD_MAX {
-            assert_eq!(held.push(reply("a", Ticket::awaited(fate.clone()))), None);
+            assert_eq!(held.push(reply("a", Ticket::awaited(fate.clone(), 0))), None);
         }
-        assert!(held.push(reply("b", Ticket::awaited(fate))).unwrap().contains(r#""durable":false"#));
+        assert!(held.push(reply("b", Ticket::awaited(fate, 0))).unwrap().contains(r#""durable":false"#));
     }
 }

@@ -31,6 +31,7 @@ use crate::{
         directory::Creation,
         handle::{Enter, Mail, OpenedTransport, Resume, RoomHandle},
         line::{LineEnd, LineLimits, Welcomed, line},
+        memories::Verdict,
     },
 };
 
@@ -125,7 +126,16 @@ impl Session {
             return Err(Ending::draining());
         }
         let known = self.shared.directory.find(&admission.room);
-        if known.is_none() && (!self.shared.config.auto_create || admission.access.rank != Rank::Host) {
+        // Who was put out of a room does not make it again, and who was given another rank makes it as that.
+        let verdict = match &known {
+            Some(_) => Verdict::default(),
+            None => self.verdict(admission),
+        };
+        if let Some(refusal) = verdict.shut_out {
+            return Err(self.refuse_join(arrival, JoinStep::Door, refusal, ByeAction::Stop));
+        }
+        let rank = verdict.rank.unwrap_or(admission.access.rank);
+        if known.is_none() && (!self.shared.config.auto_create || rank != Rank::Host) {
             return Err(self.refuse_join(arrival, JoinStep::Room, Refusal::RoomNotFound, ByeAction::Stop));
         }
         match door::admit(&self.shared, known.as_ref(), admission, has_media).await {
@@ -153,6 +163,16 @@ impl Session {
         directory
             .find(&admission.room)
             .ok_or_else(|| self.refuse_join(arrival, JoinStep::Room, refusal, ByeAction::Retry))
+    }
+
+    /// What is remembered of someone who would make a room.
+    fn verdict(&self, admission: &Admission) -> Verdict {
+        let Admission { room, identity, access, .. } = admission;
+        let directory = &self.shared.directory;
+        if directory.is_banned_everywhere(identity) {
+            return Verdict { shut_out: Some(Refusal::Banned), rank: None };
+        }
+        directory.verdict(room, identity, access.age(clock::unix_millis()))
     }
 
     /// Goes on with a session that this token's identity has in the room. The room judges the resume token.

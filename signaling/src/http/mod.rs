@@ -25,6 +25,7 @@ mod access;
 mod admission;
 mod answer;
 mod assets;
+mod bans;
 mod callers;
 mod condition;
 mod dev;
@@ -58,10 +59,12 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/v1/rooms/{room}/hands/{identity}/{verb}", post(moderation::hand)),
         ("/v1/rooms/{room}/hands/{verb}", post(moderation::hands)),
         ("/v1/rooms/{room}/participants/{identity}/{verb}", post(moderation::participant)),
-        ("/v1/rooms/{room}/{noun}", get(lists::list).post(moderation::noun)),
+        ("/v1/rooms/{room}/{noun}", get(lists::list).post(moderation::noun).delete(moderation::forget_all)),
         ("/v1/rooms/{room}/{noun}/{name}", delete(moderation::take_back)),
         ("/v1/rooms/{room}/session", get(upgrade::upgrade)),
         ("/v1/rooms/{room}/stats", get(stats::show)),
+        ("/v1/bans", get(bans::list).post(bans::set)),
+        ("/v1/bans/{identity}", delete(bans::lift)),
         ("/v1/events", get(history::events)),
         ("/v1/audit", get(history::audits)),
         ("/v1/people/{identity}/data", get(people::export).delete(people::erase)),

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     auth::Access,
     clock,
-    ids::RoomId,
+    ids::{Identity, RoomId},
     json,
     protocol::{
         client::{self, Command},
@@ -127,7 +127,7 @@ pub(super) async fn noun(
     carry_out(&shared, asked, request).await
 }
 
-/// `DELETE /v1/rooms/{room}/{noun}/{name}`: a ban, by identity; an invite, by id.
+/// `DELETE /v1/rooms/{room}/{noun}/{name}`: a ban, by identity; an invite, by id; what was decided about someone, by identity.
 pub(super) async fn take_back(
     State(shared): State<Arc<Shared>>,
     Path((room, noun, name)): Path<(String, String, String)>,
@@ -136,9 +136,23 @@ pub(super) async fn take_back(
     let (kind, fields) = match noun.as_str() {
         "bans" => ("member_unban", json!({"identity": name})),
         "invites" => ("invite_revoke", json!({"invite": name})),
+        "moderation" => (FORGET, json!({"identity": name})),
         _ => return Err(Problem::not_found()),
     };
     let asked = Asked::new(&room, kind.to_owned(), fields)?;
+    carry_out(&shared, asked, request).await
+}
+
+/// `DELETE /v1/rooms/{room}/moderation`: forgets what moderators decided about people.
+pub(super) async fn forget_all(
+    State(shared): State<Arc<Shared>>,
+    Path((room, noun)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    if noun != "moderation" {
+        return Err(Problem::method_not_allowed());
+    }
+    let asked = Asked::new(&room, FORGET.to_owned(), json!({}))?;
     carry_out(&shared, asked, request).await
 }
 
@@ -212,6 +226,9 @@ impl Asked {
                 .map_err(|error| Problem::from(Refusal::InvalidArgument).detail(error.to_string()))?,
         };
         fields.append(&mut self.fields);
+        if self.kind == FORGET {
+            return forget(&fields);
+        }
         fields.insert("type".to_owned(), Value::String(self.kind));
         fields.insert("request_id".to_owned(), Value::String("http".to_owned()));
         let text = Value::Object(fields).to_string();
@@ -227,6 +244,19 @@ impl Asked {
             | Command::Stats(_) => Err(Refusal::UnknownType.into()),
         }
     }
+}
+
+/// Forgetting is for back ends only, so no frame asks for it.
+fn forget(fields: &Map<String, Value>) -> Result<Act, Problem> {
+    let wrong = |why: String| Problem::from(Refusal::InvalidArgument).detail(why);
+    let identity = match fields.get("identity") {
+        None => None,
+        Some(name) => {
+            let name = name.as_str().ok_or_else(|| wrong("identity: must be a string".to_owned()))?;
+            Some(Identity::parse(name).map_err(|error| wrong(format!("identity: {error}")))?)
+        }
+    };
+    Ok(Act::ModerationForget { identity })
 }
 
 /// Carries a request out; with an `Idempotency-Key` once.
@@ -255,6 +285,7 @@ fn outsider(access: &Access, asked: &Asked) -> Result<Outsider, Problem> {
         identity: caller.name().clone(),
         is_admin: caller.is_admin(),
         is_person: caller.person().is_some(),
+        is_banned: false,
         token_age: access.age(clock::unix_millis()),
         expect_seq: None,
     })
@@ -266,7 +297,6 @@ async fn act(shared: Arc<Shared>, by: Outsider, asked: Asked, body: Bytes, keyed
     let acting = async {
         let depth_max = shared.config.limits.json_depth;
         let tries = asked.condition.tries();
-        let handle = shared.room(&room)?;
         for (index, revision) in tries.iter().enumerate() {
             let is_last = index + 1 == tries.len();
             let (asked, by) = asked.at(*revision, &by);
@@ -276,7 +306,11 @@ async fn act(shared: Arc<Shared>, by: Outsider, asked: Asked, body: Bytes, keyed
                 judged.map_err(|retry_after| Problem::from(Refusal::RateLimited).retry_after(retry_after))?;
             }
             let remember = keyed.clone().map(|keyed| remember(keyed, revision.is_some(), is_last));
-            let Acted { result, mut ticket } = handle.act(by, act, remember, read_at).await;
+            let acted = match shared.directory.find(&room) {
+                Some(handle) => handle.act(by, act, remember, read_at).await,
+                None => shared.directory.decide(&room, by, act, remember).await,
+            };
+            let Acted { result, mut ticket } = acted;
             match result.map_err(|refused| precondition(refused, revision.is_some())) {
                 Ok(done) => return Ok::<_, Problem>((done, ticket.is_durable().await)),
                 Err(refused) if !is_last && refused.refusal == Refusal::PreconditionFailed => {}
@@ -336,3 +370,5 @@ fn success(done: &Done) -> Answer {
 const SEAT_VERBS: [&str; 8] = ["lock", "unlock", "mute", "unmute", "kick", "assign", "move", "swap"];
 const HAND_VERBS: [&str; 2] = ["approve", "deny"];
 const PERSON_VERBS: [&str; 4] = ["mute", "unmute", "kick", "rank"];
+/// The act that no frame asks for.
+const FORGET: &str = "moderation_forget";

@@ -26,6 +26,7 @@ use crate::{
     room::{Act, Outsider, Refusal},
     rooms::handle::{Acted, Asker},
     signaling::Shared,
+    store::{EVERYWHERE, Ticket},
 };
 
 /// `GET /v1/people/{identity}/data`
@@ -40,7 +41,11 @@ pub(super) async fn export(
     let whereabouts = whereabouts(&shared, &who).await;
     // A record is JSON as a rule; what is not is shown as it is.
     let value_of = |text: &String| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
-    let records = export.state.iter().map(|(room, key, value)| RecordJson { room, key, value: value_of(value) });
+    let records = export.state.iter().map(|(room, key, value)| RecordJson {
+        room: (room != EVERYWHERE).then_some(room),
+        key,
+        value: value_of(value),
+    });
     let person = PersonJson {
         identity: who.as_str(),
         present_in: whereabouts.present_in.iter().map(RoomId::as_str).collect(),
@@ -75,12 +80,17 @@ pub(super) async fn erase(
         for room in &whereabouts.banned_in {
             let token_age = access.age(clock::unix_millis());
             let identity = caller.name().clone();
-            let by = Outsider { identity, is_admin: true, is_person: false, token_age, expect_seq: None };
+            let by =
+                Outsider { identity, is_admin: true, is_person: false, is_banned: false, token_age, expect_seq: None };
             if unban(&shared, by, room, &who).await? {
                 unbanned_in.push(room.as_str());
             }
         }
     }
+    if !keep_bans && shared.directory.is_banned_everywhere(&who) {
+        durable(shared.directory.unban_everywhere(caller.name(), &who, None)).await?;
+    }
+    durable(shared.directory.forget_author_everywhere(&who)).await?;
     forget(&shared, &who, keep_bans).await?;
     let rows = shared.store.erase(who.clone(), keep_bans).await?;
     shared.answers.forget_all_of(who.as_str());
@@ -131,6 +141,7 @@ async fn whereabouts(shared: &Shared, who: &Identity) -> Whereabouts {
             whereabouts.present_in.push(room.id);
         }
     }
+    whereabouts.banned_in.extend(shared.directory.banned_in_memory(who));
     whereabouts
 }
 
@@ -146,21 +157,28 @@ async fn forget(shared: &Shared, who: &Identity, keep_mute: bool) -> Result<(), 
             return Err(Refusal::Storage.into());
         }
     }
+    for ticket in shared.directory.forget_in_memories(who, keep_mute).await {
+        durable(ticket).await?;
+    }
     Ok(())
+}
+
+async fn durable(mut ticket: Ticket) -> Result<(), Problem> {
+    if ticket.is_durable().await { Ok(()) } else { Err(Refusal::Storage.into()) }
 }
 
 /// Has a room lift a ban. False if the room is over.
 async fn unban(shared: &Shared, by: Outsider, room: &RoomId, who: &Identity) -> Result<bool, Problem> {
-    let Some(handle) = shared.directory.find(room) else {
-        return Ok(false);
+    let act = Act::MemberUnban { identity: who.clone() };
+    let Acted { result, mut ticket } = match shared.directory.find(room) {
+        Some(handle) => handle.act(by, act, None, clock::now()).await,
+        None => shared.directory.decide(room, by, act, None).await,
     };
-    let Acted { result, mut ticket } =
-        handle.act(by, Act::MemberUnban { identity: who.clone() }, None, clock::now()).await;
     match result {
         Ok(_) if ticket.is_durable().await => Ok(true),
         // The store would be asked to forget what is not written yet.
         Ok(_) => Err(Refusal::Storage.into()),
-        Err(refused) if refused.refusal == Refusal::RoomClosed => Ok(false),
+        Err(refused) if matches!(refused.refusal, Refusal::RoomClosed | Refusal::RoomNotFound) => Ok(false),
         Err(refused) => Err(refused.into()),
     }
 }

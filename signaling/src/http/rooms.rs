@@ -27,13 +27,13 @@ use crate::{
     ids::RoomId,
     json,
     protocol::{
-        body::{CreateRoom, RoomList},
+        body::{CreateRoom, Differs, MadeRoom, RoomList},
         view::SnapshotJson,
     },
     room::{Refusal, Snapshot, Viewer},
     rooms::{
         directory::{Creation, RememberRoom},
-        handle::Asker,
+        handle::{Asker, Looked},
     },
     signaling::Shared,
 };
@@ -77,7 +77,7 @@ async fn made(shared: &Arc<Shared>, access: &Access, body: &[u8], keyed: Option<
     let remember = keyed.map(|keyed| {
         let first = Arc::clone(&first);
         let remember: RememberRoom = Box::new(move |snapshot| {
-            let answer = shown(StatusCode::CREATED, snapshot);
+            let answer = shown(StatusCode::CREATED, snapshot, None);
             let row = keyed.row(&answer);
             let _first = first.set(answer);
             row
@@ -93,7 +93,13 @@ async fn made(shared: &Arc<Shared>, access: &Access, body: &[u8], keyed: Option<
     if let Some(answer) = first.get().filter(|_| status == StatusCode::CREATED) {
         return Ok(answer.clone());
     }
-    Ok(shown(status, &*look_at(shared, &wanted.id, Viewer::Admin, None).await?))
+    let (snapshot, event_id) = look_at(shared, &wanted.id, Viewer::Admin, None).await?;
+    let differs = match status {
+        // It is as it was asked for, and may have been changed since by whoever came in.
+        StatusCode::CREATED => Differs::default(),
+        _ => wanted.differs(&snapshot, clock::unix_millis()),
+    };
+    Ok(made_as(status, &snapshot, event_id, differs))
 }
 
 /// The query of `GET /v1/rooms`.
@@ -113,9 +119,11 @@ pub(super) async fn list(
     access.lists_rooms()?;
     let ListQuery { after, limit } = page::query(query)?;
     let limit = page::limit(limit, LIST_MAX)?;
+    let event_id = shared.store.last_event_id();
     let mut rooms = shared.directory.list(after.as_ref(), limit + 1);
     let next = page::cut(&mut rooms, limit, |room| room.id.clone());
-    let text = serde_json::to_string(&RoomList { rooms, next }).expect("rooms have string keys and finite numbers");
+    let text =
+        serde_json::to_string(&RoomList { rooms, event_id, next }).expect("rooms have string keys and finite numbers");
     Ok(Answer::json(StatusCode::OK, text).into_response())
 }
 
@@ -133,7 +141,8 @@ pub(super) async fn look(
         Caller::BackEnd { .. } | Caller::Administrator(_) => Viewer::Admin,
         Caller::Participant(identity) => Viewer::Participant(identity),
     };
-    Ok(shown(StatusCode::OK, &*look_at(&shared, &room, viewer, asker).await?).into_response())
+    let (snapshot, event_id) = look_at(&shared, &room, viewer, asker).await?;
+    Ok(shown(StatusCode::OK, &snapshot, event_id).into_response())
 }
 
 async fn look_at(
@@ -141,15 +150,21 @@ async fn look_at(
     room: &RoomId,
     viewer: Viewer,
     asker: Option<Asker>,
-) -> Result<Box<Snapshot>, Refusal> {
+) -> Result<(Box<Snapshot>, Option<u64>), Refusal> {
     let handle = shared.room(room)?;
-    handle.look(viewer, asker).await
+    let Looked { snapshot, mut ticket } = handle.look(viewer, asker).await?;
+    Ok((snapshot, ticket.written_event_id().await))
 }
 
 /// A room, with the number of its last event: for `If-Match` of whoever changes the room. Counts and times change without it, so nothing may be cached
 /// by it.
-fn shown(status: StatusCode, snapshot: &Snapshot) -> Answer {
-    let text = serde_json::to_string(&SnapshotJson::from(snapshot)).expect("rooms have string keys and finite numbers");
+fn shown(status: StatusCode, snapshot: &Snapshot, event_id: Option<u64>) -> Answer {
+    made_as(status, snapshot, event_id, Differs::default())
+}
+
+fn made_as(status: StatusCode, snapshot: &Snapshot, event_id: Option<u64>, differs: Differs) -> Answer {
+    let body = MadeRoom { room: SnapshotJson::new(snapshot, event_id), differs };
+    let text = serde_json::to_string(&body).expect("rooms have string keys and finite numbers");
     Answer::json(status, text).tagged(snapshot.seq)
 }
 
@@ -158,7 +173,7 @@ pub(super) async fn read_json<T: DeserializeOwned>(body: Body) -> Result<T, Prob
     json_of(&read_bytes(body).await?)
 }
 
-fn json_of<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(super) fn json_of<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     json::from_slice(bytes).map_err(|error| Problem::from(Refusal::InvalidArgument).detail(error.to_string()))
 }
 

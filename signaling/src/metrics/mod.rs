@@ -30,6 +30,8 @@ pub struct Counters {
     pub resumes_refused: Count,
     /// Requests that were refused, by code; joins are not among them.
     pub refusals: CodeCounts,
+    /// Bans, denials, mutes and ranks that were refused since no further one can be remembered.
+    pub memory_full: Count,
     /// From a join's arrival to its welcome.
     pub join_answer: Histogram,
     /// From the start of a join to the first audio played, by the client's word.

@@ -1,19 +1,21 @@
 //! Bodies of the HTTP API.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{
     SCHEDULE_MS_MAX,
     client::{
-        turn,
+        lasts, reason, turn,
         words::{DuplicatesWord, HandsWord, InterruptWord, PromoteWord, RankWord, SeatModeWord},
     },
+    view::{SnapshotJson, millis},
 };
 use crate::{
     ids::{Identity, RoomId, SEATS_MAX},
-    room::{RoleCounts, Settings},
+    room::{Duplicates, Interrupt, Promote, RoleCounts, SeatMode, Settings, Snapshot},
 };
 
 /// The body of `POST /v1/rooms`. What is absent is as the server's configuration has it.
@@ -52,6 +54,31 @@ pub struct CreateRoom {
     pub scheduled: Option<Scheduled>,
 }
 
+/// The body of `POST /v1/bans`: someone is banned from all rooms.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct BanEverywhere {
+    /// Whom.
+    pub identity: Identity,
+    /// Why.
+    #[cfg_attr(test, schemars(length(max = super::REASON_CHARS_MAX)))]
+    pub reason: Option<String>,
+    /// How long, in milliseconds; absent: until it is lifted.
+    #[cfg_attr(test, schemars(range(min = *super::FOR_MS.start(), max = *super::FOR_MS.end())))]
+    pub for_ms: Option<u64>,
+}
+
+impl BanEverywhere {
+    /// Why, and how long.
+    ///
+    /// # Errors
+    ///
+    /// A value that cannot be, in words for developers.
+    pub fn decision(&self) -> Result<(Option<String>, Option<Duration>), String> {
+        Ok((reason(self.reason.clone()).map_err(|(_, why)| why)?, lasts(self.for_ms)?))
+    }
+}
+
 /// When a room opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -86,6 +113,53 @@ impl CreateRoom {
     }
 }
 
+/// Settings that were asked for and are otherwise, by their name in the body of `POST /v1/rooms`.
+pub type Differs = BTreeMap<&'static str, Difference>;
+
+/// A setting that was asked for and is otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Difference {
+    /// As it was asked for.
+    pub asked: Value,
+    /// As it is.
+    pub is: Value,
+}
+
+impl CreateRoom {
+    /// What the body says and the room that is there does not have. What the body does not say does not differ.
+    #[must_use]
+    pub fn differs(&self, room: &Snapshot, now_ms: u64) -> Differs {
+        let is = &room.room;
+        let code = |asked: Option<&'static str>, is: &'static str| asked.map(|asked| (json!(asked), json!(is)));
+        let is_hands = if is.hands { "on" } else { "off" };
+        let asked_hands = self.hands.map(|hands| if hands.is_on() { "on" } else { "off" });
+        let opens_at = is.opens_in.map(|opens_in| now_ms.saturating_add(millis(opens_in)));
+        let scheduled =
+            self.scheduled.filter(|asked| opens_at.is_none_or(|at| at.abs_diff(asked.at) > OPENS_WITHIN_MS));
+        let all = [
+            ("seats", self.seats.map(|asked| (json!(asked), json!(room.seats.len())))),
+            ("seat_mode", code(self.seat_mode.map(|word| SeatMode::from(word).code()), is.seat_mode.code())),
+            ("hands", code(asked_hands, is_hands)),
+            ("interrupt", code(self.interrupt.map(|word| Interrupt::from(word).code()), is.interrupt.code())),
+            ("auto_offer", self.auto_offer.map(|asked| (json!(asked), json!(is.auto_offer)))),
+            ("turn_ms", self.turn_ms.map(|asked| (json!(asked), json!(is.turn.map_or(0, millis))))),
+            ("promote", code(self.promote.map(|word| Promote::from(word).code()), is.promote.code())),
+            ("duplicates", code(self.duplicates.map(|word| Duplicates::from(word).code()), is.duplicates.code())),
+            ("participants_max", self.participants_max.map(|asked| (json!(asked), json!(is.participants_max)))),
+            (
+                "scheduled",
+                scheduled.map(|asked| {
+                    (json!({"at": asked.at}), opens_at.map_or(json!(is.phase.code()), |at| json!({"at": at})))
+                }),
+            ),
+        ];
+        let differ =
+            all.into_iter().filter_map(|(name, pair)| pair.map(|(asked, is)| (name, Difference { asked, is })));
+        differ.filter(|(_, Difference { asked, is })| asked != is).collect()
+    }
+}
+
 impl Scheduled {
     fn opens_in(self, now_ms: u64) -> Result<Duration, &'static str> {
         let ahead = self.at.checked_sub(now_ms).ok_or("`scheduled.at` is in the past")?;
@@ -95,6 +169,9 @@ impl Scheduled {
         Ok(Duration::from_millis(ahead))
     }
 }
+
+/// A room that opens within this time of the time that was asked for opens as asked.
+const OPENS_WITHIN_MS: u64 = 1_000;
 
 /// The most participants that a body can ask for.
 pub const PARTICIPANTS_MAX: usize = 100_000;
@@ -154,6 +231,8 @@ impl RoomSummary {
 pub struct RoomList {
     /// The rooms, by id.
     pub rooms: Vec<RoomSummary>,
+    /// Where to begin reading `GET /v1/events`: all up to this event is in it.
+    pub event_id: u64,
     /// There are more: ask again with this as `after`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<RoomId>,
@@ -184,12 +263,27 @@ pub struct Problem<'a> {
     pub request_id: Option<&'a str>,
 }
 
+/// The answer to `POST /v1/rooms`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct MadeRoom<'a> {
+    /// The room.
+    #[serde(flatten)]
+    pub room: SnapshotJson<'a>,
+    /// What was asked for and is otherwise, because the room was there before; absent if nothing is.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub differs: Differs,
+}
+
 /// A page of a list. By what it goes on is the list's own: identities, places, ids.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Page<T, C = Identity> {
     /// What is listed.
     pub items: Vec<T>,
+    /// Where to begin reading `GET /v1/events`: all up to this event is in it. Absent while the log cannot be written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<u64>,
     /// There is more: ask again with this as `after`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<C>,

@@ -9,6 +9,7 @@ pub mod outside;
 pub mod server;
 pub mod view;
 
+mod decided;
 mod depth;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -42,6 +43,9 @@ pub const QUERY_CHARS_MAX: usize = 64;
 
 /// How long a turn can be, in milliseconds, if it has an end.
 pub const TURN_MS: std::ops::RangeInclusive<u64> = 10_000..=3_600_000;
+
+/// How long a ban or a mute of a person can last, in milliseconds, if it has an end: up to ten years.
+pub const FOR_MS: std::ops::RangeInclusive<u64> = 1..=10 * 365 * 24 * 60 * 60 * 1000;
 
 /// The longest notice before a room closes, in milliseconds.
 pub const NOTICE_MS_MAX: u64 = 600_000;

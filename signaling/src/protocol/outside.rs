@@ -104,9 +104,10 @@ pub struct PersonJson<'a> {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Record"))]
 pub struct RecordJson<'a> {
-    /// Whose record.
-    #[cfg_attr(test, schemars(with = "crate::ids::RoomId"))]
-    pub room: &'a str,
+    /// Whose record; absent: it holds in all rooms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::ids::RoomId>"))]
+    pub room: Option<&'a str>,
     /// What it is about: `ban:ben`.
     pub key: &'a str,
     /// What it says.

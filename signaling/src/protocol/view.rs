@@ -6,11 +6,13 @@ use std::{num::NonZeroU32, time::Duration};
 
 use serde::Serialize;
 
+pub use super::decided::{BanJson, MuteJson, RankJson};
+
 use crate::{
     ids::{HandId, Identity, InviteId, RoomId, SeatIndex, SessionId},
     room::{
-        AudienceMember, AudienceView, BanView, HandView, HostOfferView, InviteView, LatencyState, ModerationView,
-        OwnHand, OwnOffer, ParticipantView, RoomView, SeatView, SeatViewState, SelfView, Slot, Snapshot, Speaker,
+        AudienceMember, AudienceView, HandView, HostOfferView, InviteView, LatencyState, ModerationView, OwnHand,
+        OwnOffer, ParticipantView, RoomView, SeatView, SeatViewState, SelfView, Slot, Snapshot, Speaker,
     },
 };
 
@@ -23,8 +25,11 @@ pub struct SnapshotJson<'a> {
     /// Its phase and settings.
     #[serde(flatten)]
     pub room: RoomJson,
-    /// The number of the last event that this contains.
+    /// The number of the last event of the room that this contains.
     pub seq: u64,
+    /// Where to begin reading `GET /v1/events`: all up to this event is in it. Absent while the log cannot be written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<u64>,
     /// The revision of the stage.
     pub revision: u64,
     /// Every seat, in order.
@@ -38,12 +43,14 @@ pub struct SnapshotJson<'a> {
     pub moderation: Option<ModerationJson<'a>>,
 }
 
-impl<'a> From<&'a Snapshot> for SnapshotJson<'a> {
-    fn from(snapshot: &'a Snapshot) -> Self {
+impl<'a> SnapshotJson<'a> {
+    /// A snapshot that holds the log up to this event.
+    pub fn new(snapshot: &'a Snapshot, event_id: Option<u64>) -> Self {
         Self {
             id: &snapshot.id,
             room: RoomJson::from(&snapshot.room),
             seq: snapshot.seq,
+            event_id,
             revision: snapshot.revision,
             seats: snapshot.seats.iter().map(SeatJson::from).collect(),
             participants: snapshot.participants.iter().map(ParticipantJson::from).collect(),
@@ -80,6 +87,8 @@ pub struct RoomJson {
     /// What becomes of a second session of an identity.
     #[cfg_attr(test, schemars(with = "crate::room::Duplicates"))]
     pub duplicates: &'static str,
+    /// The most participants.
+    pub participants_max: usize,
     /// When it opens, if it is scheduled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opens_in_ms: Option<u64>,
@@ -102,6 +111,7 @@ impl From<&RoomView> for RoomJson {
             turn_ms: room.turn.map(millis),
             promote: room.promote.code(),
             duplicates: room.duplicates.code(),
+            participants_max: room.participants_max,
             opens_in_ms: room.opens_in.map(millis),
             hostless_for_ms: room.hostless_for.map(millis),
             closes_in_ms: room.closes_in.map(millis),
@@ -121,6 +131,10 @@ pub struct ModerationJson<'a> {
     pub bans: Vec<BanJson<'a>>,
     /// How many bans there are.
     pub ban_count: usize,
+    /// The latest mutes of people, the newest first; 100 at most.
+    pub mutes: Vec<MuteJson<'a>>,
+    /// How many people are muted, here or away.
+    pub mute_count: usize,
 }
 
 impl<'a> From<&'a ModerationView> for ModerationJson<'a> {
@@ -130,6 +144,8 @@ impl<'a> From<&'a ModerationView> for ModerationJson<'a> {
             invites: view.invites.iter().map(InviteJson::from).collect(),
             bans: view.bans.iter().map(BanJson::from).collect(),
             ban_count: view.ban_count,
+            mutes: view.mutes.iter().map(MuteJson::from).collect(),
+            mute_count: view.mute_count,
         }
     }
 }
@@ -348,27 +364,6 @@ impl<'a> From<&'a InviteView> for InviteJson<'a> {
             hold: invite.hold,
             expires_in_ms: millis(invite.expires_in),
         }
-    }
-}
-
-/// A ban.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Ban"))]
-pub struct BanJson<'a> {
-    /// Who may not come in.
-    pub identity: &'a Identity,
-    /// Who decided it.
-    pub by: &'a Identity,
-    /// Why.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<&'a str>,
-    /// How long ago.
-    pub since_ms: u64,
-}
-
-impl<'a> From<&'a BanView> for BanJson<'a> {
-    fn from(ban: &'a BanView) -> Self {
-        Self { identity: &ban.identity, by: &ban.by, reason: ban.reason.as_deref(), since_ms: millis(ban.since) }
     }
 }
 

@@ -38,7 +38,7 @@ impl Room {
             Act::SeatAssign { identity, .. }
             | Act::HandApprove { identity }
             | Act::HandDeny { identity }
-            | Act::MemberMute { identity }
+            | Act::MemberMute { identity, .. }
             | Act::MemberUnmute { identity }
             | Act::MemberKick { identity, .. }
             | Act::MemberBan { identity, .. }
@@ -51,6 +51,7 @@ impl Room {
             | Act::SeatMute { seat, .. }
             | Act::SeatUnmute { seat, .. }
             | Act::SeatKick { seat, .. } => self.holder_of(*seat),
+            Act::ModerationForget { identity } => identity.clone(),
             Act::InviteRevoke(InviteName::Id(id)) => self.invites.named(*id).cloned(),
             // A swap is about two, and the others about nobody or everybody.
             Act::SeatSwap { .. }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::ids::{Identity, SeatIndex};
 
 use super::Room;
-use super::event::{HandChange, InviteChange, LeftReason, SeatCause};
+use super::event::{DecisionCause, HandChange, InviteChange, LeftReason, SeatCause};
 use super::participant::LostSeat;
 use super::seat::SeatState;
 use super::view::ReservedWhy;
@@ -29,6 +29,12 @@ pub(super) enum Due {
     TurnOver(SeatIndex),
     /// The present phase of the room's life ends.
     Phase,
+    /// A ban runs out.
+    BanOver(Identity),
+    /// A mute by a host runs out.
+    MuteOver(Identity),
+    /// A denial of older tokens is of no use any more.
+    DenialOver(Identity),
     /// The room was empty too long.
     Empty,
 }
@@ -49,9 +55,13 @@ impl Room {
         let invite = self.invites.first_expiry().map(|(at, to)| (at, Due::Invite(to)));
         let host_offer =
             self.host_offers.iter().min_by_key(|offer| offer.until).map(|o| (o.until, Due::HostOffer(o.to.clone())));
+        let ban = self.decisions.first_ban_end().map(|(at, who)| (at, Due::BanOver(who.clone())));
+        let mute = self.decisions.first_mute_end().map(|(at, who)| (at, Due::MuteOver(who.clone())));
+        let denial = self.decisions.first_denial_end().map(|(at, who)| (at, Due::DenialOver(who.clone())));
+        let decisions = [ban, mute, denial];
         // An invite goes before the seat that is kept for it.
         let all = [invite, reservation, hand, gone, host_offer, self.first_turn(), self.phase_end(), empty];
-        all.into_iter().flatten().min_by_key(|(at, _)| *at)
+        all.into_iter().chain(decisions).flatten().min_by_key(|(at, _)| *at)
     }
 
     /// Carries out all that is due, in the order of time.
@@ -70,6 +80,9 @@ impl Room {
                 Due::TurnWarning(seat) => self.warn_turn(seat, at),
                 Due::TurnOver(seat) => self.open_seat(seat, SeatCause::TurnOver, None, at),
                 Due::Phase => self.end_phase(at),
+                Due::BanOver(who) => self.lift_ban(&who, DecisionCause::Expired, None, at),
+                Due::MuteOver(who) => self.lift_mute(&who, DecisionCause::Expired, None, at),
+                Due::DenialOver(who) => self.decisions.lift_denial(&who),
                 Due::Empty => self.shut(),
             }
             // What one thing leads to may be due before the next.

@@ -12,8 +12,8 @@ use super::latency::{ConnectionQuality, LatencyState};
 use super::settings::Interrupt;
 use super::unheard::UnheardWhy;
 use super::view::{
-    AudienceView, BanView, HandView, InviteView, ModerationView, ParticipantView, ReservedWhy, RoomView, SeatView,
-    SelfView,
+    AudienceView, BanView, HandView, InviteView, ModerationView, MuteView, ParticipantView, ReservedWhy, RoomView,
+    SeatView, SelfView,
 };
 
 /// Something that happened.
@@ -104,14 +104,27 @@ pub enum Event {
         /// The invite.
         invite: InviteView,
     },
-    /// A ban was set or lifted. In the log, for hosts and cohosts.
+    /// A ban was set or has ended. In the log, for hosts and cohosts.
     BanChanged {
-        /// Set, or lifted.
+        /// Set, or ended.
         banned: bool,
-        /// Who did it.
-        by: Identity,
+        /// How it came about.
+        cause: DecisionCause,
+        /// Who did it, if it was someone.
+        by: Option<Identity>,
         /// The ban.
         ban: BanView,
+    },
+    /// A mute of a person was set or has ended. In the log, for hosts and cohosts.
+    MuteChanged {
+        /// Set, or ended.
+        muted: bool,
+        /// How it came about.
+        cause: DecisionCause,
+        /// Who did it, if it was someone.
+        by: Option<Identity>,
+        /// The mute.
+        mute: MuteView,
     },
     /// Someone would change seats with the recipient, who agrees by asking for the same swap.
     SwapProposed {
@@ -243,6 +256,8 @@ pub enum SeatCause {
     MemberMuted,
     /// Its holder's mute was lifted.
     MemberUnmuted,
+    /// Its holder's mute by a host or cohost ran out.
+    MuteOver,
     /// Its holder muted themselves.
     SelfMuted,
     /// Its holder unmuted themselves.
@@ -283,6 +298,7 @@ impl SeatCause {
             Self::Unmuted => "unmuted",
             Self::MemberMuted => "member_muted",
             Self::MemberUnmuted => "member_unmuted",
+            Self::MuteOver => "mute_over",
             Self::SelfMuted => "self_muted",
             Self::SelfUnmuted => "self_unmuted",
             Self::TakenOver => "taken_over",
@@ -363,6 +379,31 @@ impl InviteChange {
     }
 }
 
+/// How a ban or a mute began or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DecisionCause {
+    /// Someone decided it.
+    Set,
+    /// Someone lifted it.
+    Lifted,
+    /// It ran out.
+    Expired,
+    /// A back end had the room forget it.
+    Forgotten,
+}
+
+impl DecisionCause {
+    /// The name on the wire.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Set => "set",
+            Self::Lifted => "lifted",
+            Self::Expired => "expired",
+            Self::Forgotten => "forgotten",
+        }
+    }
+}
+
 /// How a rank came to change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RankCause {
@@ -375,6 +416,14 @@ pub enum RankCause {
 }
 
 impl RankCause {
+    /// Whether someone decided it. Such a rank outlives the room.
+    pub fn is_decision(self) -> bool {
+        match self {
+            Self::Given | Self::Transferred => true,
+            Self::Promoted => false,
+        }
+    }
+
     /// The name on the wire.
     pub fn code(self) -> &'static str {
         match self {

@@ -43,6 +43,20 @@ pub enum Input {
     },
     /// The media plane tells something.
     Media(MediaFact),
+    /// Someone was banned from all rooms: they are put out of this one.
+    ShutOut {
+        /// Who.
+        who: Identity,
+        /// Under which name it was done.
+        by: Identity,
+    },
+    /// What is known of someone who is not here is to be forgotten, but for a ban. Decisions that they made are nobody's from now on.
+    Forget {
+        /// About whom.
+        who: Identity,
+        /// Their mute and their given rank stay, too.
+        keep_decisions: bool,
+    },
     /// The time that [`next_timeout`](super::Room::next_timeout) named has come.
     Timeout,
 }
@@ -56,6 +70,8 @@ pub struct Outsider {
     pub is_admin: bool,
     /// Is someone who could also join: whoever was put out has no say then, whatever their token allows.
     pub is_person: bool,
+    /// Is banned from all rooms.
+    pub is_banned: bool,
     /// How long ago their token was issued. Unknown if the token does not say.
     pub token_age: Option<Duration>,
     /// Only if this is still the last event of the log.
@@ -87,6 +103,8 @@ pub struct Join {
     pub kind: Option<String>,
     /// How long ago the token was issued. Unknown if the token does not say.
     pub token_age: Option<Duration>,
+    /// Is banned from all rooms.
+    pub is_banned: bool,
     /// The request that the welcome answers.
     pub request: RequestId,
     /// Came with an offer. A console has no media.
@@ -201,10 +219,12 @@ pub enum Act {
         /// Whose hand.
         identity: Identity,
     },
-    /// Mute a person, wherever they sit.
+    /// Mute a person, wherever they sit. They may be away.
     MemberMute {
         /// Whom.
         identity: Identity,
+        /// How long, if not for good.
+        lasts: Option<Duration>,
     },
     /// Lift a person's mute. It opens no microphone.
     MemberUnmute {
@@ -220,12 +240,14 @@ pub enum Act {
         /// Why, for the hosts.
         reason: Option<String>,
     },
-    /// Put a person out of the room for good. They need not be there.
+    /// Put a person out of the room, and keep them out. They need not be there.
     MemberBan {
         /// Whom.
         identity: Identity,
         /// Why, for the hosts.
         reason: Option<String>,
+        /// How long, if not for good.
+        lasts: Option<Duration>,
     },
     /// Lift a ban.
     MemberUnban {
@@ -238,6 +260,11 @@ pub enum Act {
         identity: Identity,
         /// Which.
         rank: Rank,
+    },
+    /// Forget what moderators decided about someone, or about everyone: bans, denials, mutes, given ranks. For back ends.
+    ModerationForget {
+        /// About whom, if not about everyone.
+        identity: Option<Identity>,
     },
     /// Hand the room over to someone. A cohost has it at once; anyone else is asked.
     HostTransfer {
@@ -327,6 +354,7 @@ impl Act {
             Self::MemberBan { .. } => "member_ban",
             Self::MemberUnban { .. } => "member_unban",
             Self::MemberRank { .. } => "member_rank",
+            Self::ModerationForget { .. } => "moderation_forget",
             Self::HostTransfer { .. } => "host_transfer",
             Self::HostAccept => "host_accept",
             Self::HostDecline => "host_decline",
@@ -341,6 +369,19 @@ impl Act {
             Self::RoomUpdate(_) => "room_update",
             Self::RoomClose { .. } => "room_close",
         }
+    }
+
+    /// Whether this is about a person and not about what a room is at the moment: it can be done to a room that is over, and outlives it.
+    pub fn is_decision(&self) -> bool {
+        matches!(
+            self,
+            Self::MemberMute { .. }
+                | Self::MemberUnmute { .. }
+                | Self::MemberBan { .. }
+                | Self::MemberUnban { .. }
+                | Self::MemberRank { .. }
+                | Self::ModerationForget { .. }
+        )
     }
 
     /// Whether this is something that a host or cohost does, so that it can be done from outside and is worth recording.
@@ -364,6 +405,7 @@ impl Act {
             | Self::MemberBan { .. }
             | Self::MemberUnban { .. }
             | Self::MemberRank { .. }
+            | Self::ModerationForget { .. }
             | Self::HostTransfer { .. }
             | Self::InviteSend { .. }
             | Self::InviteRevoke(_)

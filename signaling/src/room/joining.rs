@@ -9,7 +9,7 @@ use super::answers::Answer;
 use super::event::{Event, HandChange, InviteChange, LeftReason, SeatCause};
 use super::input::Join;
 use super::memory::Remembered;
-use super::output::{ByeAction, ByeReason, Done, Output};
+use super::output::{ByeAction, ByeReason, Done, Output, SessionEnd};
 use super::participant::{Arrival, Media, Participant};
 use super::permit::Caller;
 use super::rank::Rank;
@@ -98,8 +98,11 @@ impl Room {
 
     /// Why someone may not come in, if so.
     fn refuse_join(&self, join: &Join, now: Instant) -> Result<(), Away> {
+        if join.is_banned {
+            return Err(Refusal::Banned.into());
+        }
         if let Some(refusal) = self.shuts_out(&join.identity, join.token_age, now) {
-            let said = self.bans.ban(&join.identity).and_then(|ban| ban.reason.clone());
+            let said = self.decisions.ban(&join.identity).and_then(|ban| ban.reason.clone());
             return Err(Away { said, ..refusal.into() });
         }
         if let Some(person) = self.roster.find(&join.identity) {
@@ -112,7 +115,7 @@ impl Room {
                 Duplicates::Takeover | Duplicates::Reject | Duplicates::Allow => Ok(()),
             };
         }
-        let rank = self.memory.rank_of(&join.identity).unwrap_or(join.rank_claim);
+        let rank = self.rank_known(&join.identity).unwrap_or(join.rank_claim);
         self.admits(rank, now).map_err(|(refusal, retry_after)| {
             let action = if retry_after.is_some() { ByeAction::Retry } else { ByeAction::Stop };
             Away { action, retry_after, ..refusal.into() }
@@ -128,7 +131,7 @@ impl Room {
         let details = Details { retry_after, ..Details::default() };
         self.reply(session.clone(), request, Err(Refused { refusal, details }));
         self.outputs.push(Output::Bye { session: session.clone(), reason, action, retry_after, said });
-        self.outputs.push(Output::CloseTransport { session });
+        self.outputs.push(Output::CloseTransport { session, why: SessionEnd::Refused });
     }
 
     /// Whom a newcomer finds under the same name.
@@ -143,9 +146,14 @@ impl Room {
     }
 
     fn come_in(&mut self, identity: &Identity, rank_claim: Rank, arrival: Arrival) {
-        let remembered = self.memory.take(identity).unwrap_or_else(|| Remembered::stranger(rank_claim));
+        let given = self.decisions.rank(identity);
+        let stranger =
+            || Remembered { rank_given: given.is_some(), ..Remembered::stranger(given.unwrap_or(rank_claim)) };
+        let remembered = self.memory.take(identity).unwrap_or_else(stranger);
         let number = self.roster.next_arrival();
-        self.roster.add(identity.clone(), Participant::new(arrival, remembered, number));
+        let host_muted = self.decisions.mutes(identity);
+        let person = Participant { host_muted, ..Participant::new(arrival, remembered, number) };
+        self.roster.add(identity.clone(), person);
         self.announce(identity);
     }
 
@@ -195,7 +203,7 @@ impl Room {
         let renamed = person.name != arrival.name || person.kind != arrival.kind || person.hidden != arrival.hidden;
         let vanishes = person.rank.is_moderator() && !person.hidden && arrival.hidden;
         let old = self.roster.replace(identity, arrival);
-        self.end_session(old, Some((ByeReason::Duplicate, ByeAction::Stop)), None);
+        self.end_session(old, Some((ByeReason::Duplicate, ByeAction::Stop)), SessionEnd::Duplicate, None);
         // A page that was loaded again airs nobody by surprise. One that goes on with an open microphone says so.
         if !mic_ready {
             self.roster.person_mut(identity).self_muted = true;
@@ -279,7 +287,13 @@ impl Room {
             LeftReason::Banned => Some((ByeReason::Refused(Refusal::Banned), ByeAction::Stop)),
             LeftReason::Left | LeftReason::Gone => None,
         };
-        self.end_session(person.session, bye, said);
+        let why = match reason {
+            LeftReason::Left => SessionEnd::Left,
+            LeftReason::Gone => SessionEnd::Lost,
+            LeftReason::Kicked => SessionEnd::Kicked,
+            LeftReason::Banned => SessionEnd::Banned,
+        };
+        self.end_session(person.session, bye, why, said);
         self.audience.changed();
         if self.roster.is_empty() {
             // A scheduled room is not empty before it opens.
@@ -288,10 +302,16 @@ impl Room {
         }
     }
 
-    fn end_session(&mut self, session: SessionId, bye: Option<(ByeReason, ByeAction)>, said: Option<Arc<str>>) {
+    fn end_session(
+        &mut self,
+        session: SessionId,
+        bye: Option<(ByeReason, ByeAction)>,
+        why: SessionEnd,
+        said: Option<Arc<str>>,
+    ) {
         if let Some((reason, action)) = bye {
             self.outputs.push(Output::Bye { session: session.clone(), reason, action, retry_after: None, said });
         }
-        self.outputs.push(Output::CloseTransport { session });
+        self.outputs.push(Output::CloseTransport { session, why });
     }
 }

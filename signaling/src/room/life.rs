@@ -225,6 +225,7 @@ impl Room {
             turn: settings.turn,
             promote: settings.promote,
             duplicates: settings.duplicates,
+            participants_max: settings.participants_max,
             opens_in: self.life.remaining(Phase::Scheduled, now),
             hostless_for: self.life.remaining(Phase::Hostless, now),
             closes_in: self.life.remaining(Phase::Closing, now),

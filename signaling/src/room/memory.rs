@@ -1,6 +1,6 @@
-//! The memory is what a room knows of people who have left it: a rank, a host's mute, a cool-down outlive a session.
+//! The memory is what a room knows of people who have left it: a rank and a cool-down outlive a session.
 //!
-//! Without it a mute or a denial would end by leaving and coming back, and a fresh token could raise a rank.
+//! It ends with the room. What moderators decided outlives the room and lies elsewhere, see [`Decisions`](super::decisions::Decisions).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -15,7 +15,6 @@ pub(super) struct Remembered {
     pub(super) rank: Rank,
     /// The room gave them this rank: no token can claim another.
     pub(super) rank_given: bool,
-    pub(super) host_muted: bool,
     pub(super) cooling_until: Option<Instant>,
     pub(super) invite_cooling_until: Option<Instant>,
     pub(super) do_not_invite: bool,
@@ -24,14 +23,7 @@ pub(super) struct Remembered {
 impl Remembered {
     /// What is known of someone who was never here: nothing but the rank that their token claims.
     pub(super) fn stranger(rank: Rank) -> Self {
-        Self {
-            rank,
-            rank_given: false,
-            host_muted: false,
-            cooling_until: None,
-            invite_cooling_until: None,
-            do_not_invite: false,
-        }
+        Self { rank, rank_given: false, cooling_until: None, invite_cooling_until: None, do_not_invite: false }
     }
 
     /// Whether there is more to know than that they were here.
@@ -40,9 +32,9 @@ impl Remembered {
         self.weighs() || self.rank_given || cooling || self.do_not_invite
     }
 
-    /// Whether forgetting it would undo a host's decision.
+    /// Whether they are forgotten last: a fresh token could claim another rank.
     fn weighs(&self) -> bool {
-        self.host_muted || self.rank.is_moderator()
+        self.rank.is_moderator()
     }
 }
 
@@ -95,16 +87,10 @@ impl Memory {
         self.left.insert(who, (self.leavings, what));
     }
 
-    /// Forgets someone on purpose; what a host has decided on their microphone may stay.
-    pub(super) fn forget(&mut self, who: &Identity, keep_mute: bool) {
-        let Some((_, what)) = self.left.get_mut(who) else {
-            return;
-        };
-        self.unwritten.insert(who.clone());
-        if keep_mute && what.host_muted {
-            *what = Remembered { host_muted: true, ..Remembered::stranger(Rank::Member) };
-        } else {
-            self.left.remove(who);
+    /// Forgets someone on purpose.
+    pub(super) fn forget(&mut self, who: &Identity) {
+        if self.left.remove(who).is_some() {
+            self.unwritten.insert(who.clone());
         }
     }
 
@@ -153,16 +139,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn beyond_the_bound_the_oldest_are_forgotten_but_mutes_last() {
+    fn beyond_the_bound_the_oldest_are_forgotten_but_moderators_last() {
         let id = |number: usize| Identity::parse(&format!("p{number}")).unwrap();
         let plain = Remembered::stranger(Rank::Member);
         let mut memory = Memory::default();
-        memory.keep(id(0), Remembered { host_muted: true, ..plain });
+        memory.keep(id(0), Remembered::stranger(Rank::Cohost));
         for number in 1..=REMEMBERED_MAX {
             memory.keep(id(number), plain);
         }
         assert!(memory.left.len() <= REMEMBERED_MAX);
-        assert!(memory.knows(&id(0)), "a muted person is remembered longest");
+        assert!(memory.knows(&id(0)), "a moderator is remembered longest");
         assert!(!memory.knows(&id(1)));
         assert!(memory.knows(&id(REMEMBERED_MAX)));
     }

@@ -9,9 +9,12 @@ mod audit;
 mod bans;
 mod connection;
 mod cue;
+mod decisions;
 mod due;
+mod ends;
 pub mod event;
 pub mod fact;
+mod forgetting;
 mod hand_queue;
 mod hands;
 pub mod input;
@@ -51,30 +54,31 @@ pub mod view;
 use std::time::{Duration, Instant};
 
 pub use event::{
-    CanJoin, CannotJoin, Event, HandChange, InviteChange, LeftReason, OfferOutcome, RankCause, SeatCause, Slot, Speaker,
+    CanJoin, CannotJoin, DecisionCause, Event, HandChange, InviteChange, LeftReason, OfferOutcome, RankCause,
+    SeatCause, Slot, Speaker,
 };
 pub use fact::{MediaFact, SlotView};
 pub use input::{Act, Input, InviteName, Join, Outsider, RoomChange};
 pub use latency::{ConnectionQuality, DelayClass, DelaySide, DelayTerm, LatencyState};
-pub use output::{Audit, ByeAction, ByeReason, Done, Output, Recipients};
+pub use output::{Audit, ByeAction, ByeReason, Done, Output, Recipients, SessionEnd};
 pub use plan::{PlannedSeat, StagePlan};
 pub use rank::{Rank, Role};
-pub use record::{Calendar, Change, RecordError};
+pub use record::{Calendar, Change, RecordError, outlives_room};
 pub use refusal::{Details, Refusal, Refused};
 pub use settings::{Duplicates, Interrupt, Phase, Promote, SeatMode, Settings};
 pub use unheard::UnheardWhy;
 pub use view::{
-    AudienceMember, AudienceView, BanView, HandView, HolderView, HostOfferView, InviteView, ModerationView, OwnHand,
-    OwnOffer, OwnSeat, ParticipantView, ReservedWhy, RoleCounts, RoomView, SeatView, SeatViewState, SelfView, Snapshot,
-    Viewer,
+    AudienceMember, AudienceView, BanView, HandView, HolderView, HostOfferView, InviteView, ModerationView, MuteView,
+    OwnHand, OwnOffer, OwnSeat, ParticipantView, RankView, ReservedWhy, RoleCounts, RoomView, SeatView, SeatViewState,
+    SelfView, Snapshot, Viewer,
 };
 
 use crate::ids::{Identity, RequestId, RoomId, SeatIndex, SessionId};
 
 use answers::Answer;
 use audience::AudienceNews;
-use bans::Bans;
 use cue::CuePacer;
+use decisions::Decisions;
 use hand_queue::HandQueue;
 use invite_book::InviteBook;
 use life::Life;
@@ -104,7 +108,7 @@ pub struct Room {
     host_offers: Vec<HostOffer>,
     roster: Roster,
     memory: Memory,
-    bans: Bans,
+    decisions: Decisions,
     cues: CuePacer,
     audience: AudienceNews,
     tally: Tally,
@@ -142,7 +146,7 @@ impl Room {
             host_offers: Vec::new(),
             roster: Roster::default(),
             memory: Memory::default(),
-            bans: Bans::default(),
+            decisions: Decisions::new(settings.bans_max),
             cues: CuePacer::new(settings.cue_interval),
             audience: AudienceNews::new(settings.audience_interval),
             tally: Tally::default(),
@@ -180,10 +184,13 @@ impl Room {
             Input::Resume { session, request } => self.resume(session, request, now),
             Input::Act { session, request, act } => self.act(session, request, act, now),
             // A room that is over answers, and nothing happens in it any more.
-            Input::Detached { .. } | Input::Media(_) if self.is_closed() => {}
+            Input::Detached { .. } | Input::Media(_) | Input::ShutOut { .. } | Input::Forget { .. }
+                if self.is_closed() => {}
             Input::Outside { by, act } => self.act_from_outside(&by, act, now),
             Input::Detached { session } => self.detach(&session, now),
             Input::Media(fact) => self.learn(fact, now),
+            Input::Forget { who, keep_decisions } => self.forget(&who, keep_decisions, now),
+            Input::ShutOut { who, by } => self.shut_out_from_all(&who, &by, now),
             Input::Timeout => {}
         }
         self.settle(now);
@@ -218,9 +225,10 @@ impl Room {
         })
     }
 
-    /// The rank that someone has here, or had when they left.
+    /// The rank that someone has here, had when they left, or was given before the room was made again.
     pub fn rank_known(&self, who: &Identity) -> Option<Rank> {
-        self.roster.find(who).map(|person| person.rank).or_else(|| self.memory.rank_of(who))
+        let here = self.roster.find(who).map(|person| person.rank);
+        here.or_else(|| self.memory.rank_of(who)).or_else(|| self.decisions.rank(who))
     }
 
     /// Whether a seat waits for someone who comes now: it is theirs or kept for them, they are invited to one, or lost one a moment ago.
@@ -233,17 +241,25 @@ impl Room {
 
     /// Whether someone with a token of this age has been put out, and so may not even look.
     pub fn shuts_out(&self, who: &Identity, token_age: Option<Duration>, now: Instant) -> Option<Refusal> {
-        if self.bans.holds(who) {
+        if self.decisions.bans(who) {
             return Some(Refusal::Banned);
         }
-        self.bans.denies(who, token_age, now).then_some(Refusal::Forbidden)
+        self.decisions.deny(who, token_age, now).then_some(Refusal::Forbidden)
     }
 
-    /// Forgets what is known of someone who is not here, but for a ban or a denial; their mute, too, unless that is to be kept. Bans that they set are
-    /// nobody's from now on.
-    pub fn forget(&mut self, who: &Identity, keep_mute: bool) {
-        self.memory.forget(who, keep_mute);
-        self.bans.forget_by(who);
+    /// Sets how many decisions about people the room may remember from now on. Those that are there stay.
+    pub fn set_places(&mut self, places: usize) {
+        self.decisions.set_places(places);
+    }
+
+    /// When the next decision about a person runs out.
+    pub fn decisions_end(&self) -> Option<Instant> {
+        self.decisions.first_end()
+    }
+
+    /// How many decisions about people the room remembers.
+    pub fn decisions(&self) -> usize {
+        self.decisions.len()
     }
 
     /// How many are in the room, detached ones included.
@@ -289,7 +305,7 @@ impl Room {
     }
 
     fn outside_caller(&self, by: &Outsider, act: &Act, now: Instant) -> Result<Caller, Refusal> {
-        let Outsider { identity, is_admin, is_person, token_age, expect_seq } = by.clone();
+        let Outsider { identity, is_admin, is_person, is_banned, token_age, expect_seq } = by.clone();
         if self.is_closed() {
             return Err(Refusal::RoomClosed);
         }
@@ -299,7 +315,8 @@ impl Room {
         let here = self.roster.find(&identity);
         let rank = self.rank_known(&identity);
         let can_publish = here.is_some_and(|person| person.can_publish);
-        let is_shut_out = (is_person || !is_admin) && self.shuts_out(&identity, token_age, now).is_some();
+        let is_put_out = is_banned || self.shuts_out(&identity, token_age, now).is_some();
+        let is_shut_out = (is_person || !is_admin) && is_put_out;
         if is_shut_out || (!is_admin && rank.is_none()) {
             return Err(Refusal::Forbidden);
         }
@@ -339,13 +356,14 @@ impl Room {
             Act::HandDeny { identity } => self.deny_hand(by, &identity, now),
             Act::HandNext => self.approve_next(by, now),
             Act::HandsLowerAll => self.lower_all(by, now),
-            Act::MemberMute { identity } => self.mute_member(by, &identity, now),
+            Act::MemberMute { identity, lasts } => self.mute_member(by, &identity, lasts, now),
             Act::MemberUnmute { identity } => self.unmute_member(by, &identity, now),
             // The reason of a kick is for whoever records the act; the room itself keeps only that of a ban.
             Act::MemberKick { identity, deny, reason } => self.kick_member(by, &identity, deny, reason, now),
-            Act::MemberBan { identity, reason } => self.ban_member(by, &identity, reason, now),
+            Act::MemberBan { identity, reason, lasts } => self.ban_member(by, &identity, reason, lasts, now),
             Act::MemberUnban { identity } => self.unban_member(by, &identity, now),
             Act::MemberRank { identity, rank } => self.change_rank(by, &identity, rank, now),
+            Act::ModerationForget { identity } => self.forget_decisions(by, identity.as_ref(), now),
             Act::HostTransfer { to } => self.transfer_host(by, &to, now),
             Act::HostAccept => self.accept_host(by, now),
             Act::HostDecline => self.decline_host(by),

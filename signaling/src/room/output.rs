@@ -73,9 +73,21 @@ pub enum Output {
     CloseTransport {
         /// Whose.
         session: SessionId,
+        /// Why.
+        why: SessionEnd,
     },
     /// The room is over.
     Closed,
+}
+
+impl Output {
+    /// Returns whether it refuses someone because no further decision can be remembered.
+    pub fn is_memory_full(&self) -> bool {
+        let (Self::Reply { result: Err(refused), .. } | Self::Answer { result: Err(refused) }) = self else {
+            return false;
+        };
+        refused.refusal == Refusal::MemoryFull
+    }
 }
 
 /// An act of moderation that was accepted.
@@ -144,6 +156,40 @@ impl ByeReason {
             Self::Duplicate => "duplicate",
             Self::SlowConsumer => "slow_consumer",
             Self::Refused(refusal) => refusal.code(),
+        }
+    }
+}
+
+/// Why a session that had begun is over, as back ends are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SessionEnd {
+    /// Its person left.
+    Left,
+    /// Its connection was lost, and nobody came back by it in time.
+    Lost,
+    /// A host or cohost put the person out.
+    Kicked,
+    /// The person was banned, from this room or from all.
+    Banned,
+    /// The same identity joined again, and the new session goes on.
+    Duplicate,
+    /// The room is over.
+    RoomClosed,
+    /// It was not let in, so it never began.
+    Refused,
+}
+
+impl SessionEnd {
+    /// The name on the wire.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Lost => "lost",
+            Self::Kicked => "kicked",
+            Self::Banned => "banned",
+            Self::Duplicate => "duplicate",
+            Self::RoomClosed => "room_closed",
+            Self::Refused => "refused",
         }
     }
 }

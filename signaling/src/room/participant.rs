@@ -38,6 +38,7 @@ pub(super) struct Participant {
     /// Without a socket, kept until then.
     pub(super) detached_until: Option<Instant>,
     pub(super) self_muted: bool,
+    /// Muted by a host or cohost: as the room's decisions say, kept here for the seats.
     pub(super) host_muted: bool,
     /// Turned down a moment ago.
     pub(super) cooling_until: Option<Instant>,
@@ -81,7 +82,7 @@ impl Participant {
             media: arrival.media,
             detached_until: None,
             self_muted: true,
-            host_muted: remembered.host_muted,
+            host_muted: false,
             cooling_until: remembered.cooling_until,
             invite_cooling_until: remembered.invite_cooling_until,
             do_not_invite: remembered.do_not_invite,
@@ -130,7 +131,6 @@ impl Participant {
         Remembered {
             rank: self.rank,
             rank_given: self.rank_given,
-            host_muted: self.host_muted,
             cooling_until: self.cooling_until,
             invite_cooling_until: self.invite_cooling_until,
             do_not_invite: self.do_not_invite,

@@ -30,17 +30,21 @@ impl Room {
     ) -> Result<Done, Refused> {
         by.may(Power::Ranks)?;
         by.may_act_on(rank)?;
+        self.guard_known(by, who)?;
+        if self.rank_known(who) == Some(rank) {
+            let is_here = self.roster.find(who).is_some();
+            return Ok(if is_here { self.done_with_person(who, now) } else { Done::default() });
+        }
+        self.decisions.guard_ranks(&[who])?;
         if self.roster.find(who).is_some() {
-            self.guard_person(by, who, Refusal::ParticipantNotFound)?;
             self.give_rank(who, rank, RankCause::Given, Some(&by.identity), now);
             return Ok(self.done_with_person(who, now));
         }
-        by.may_act_on(self.memory.rank_of(who).ok_or(Refusal::ParticipantNotFound)?)?;
-        self.give_rank_away(who, rank);
+        self.give_rank_away(who, rank, RankCause::Given);
         Ok(Done::default())
     }
 
-    /// The one place where the rank of someone in the room changes. A lower one costs the seat.
+    /// The one place where the rank of someone in the room changes. A lower one costs the seat. What was not decided by anybody ends with the room.
     pub(super) fn give_rank(
         &mut self,
         who: &Identity,
@@ -52,6 +56,9 @@ impl Room {
         let before = self.roster.set_rank(who, rank);
         if before == rank {
             return;
+        }
+        if cause.is_decision() {
+            self.decisions.set_rank(who, Some(rank));
         }
         let loses_seat = rank < before && !rank.is_moderator();
         if loses_seat {
@@ -83,8 +90,11 @@ impl Room {
     }
 
     /// Gives another rank to someone who is away. Whoever is no host any more has nothing to offer.
-    fn give_rank_away(&mut self, who: &Identity, rank: Rank) {
+    fn give_rank_away(&mut self, who: &Identity, rank: Rank, cause: RankCause) {
         self.memory.give_rank(who, rank);
+        if cause.is_decision() {
+            self.decisions.set_rank(who, Some(rank));
+        }
         if rank != Rank::Host {
             self.withdraw_host_offers(|offer| offer.from == *who);
         }
@@ -93,7 +103,7 @@ impl Room {
     /// The room has a new host: whoever was host before and is away comes back as cohost.
     pub(super) fn demote_away(&mut self) {
         for who in self.memory.hosts() {
-            self.give_rank_away(&who, Rank::Cohost);
+            self.give_rank_away(&who, Rank::Cohost, RankCause::Promoted);
         }
     }
 
@@ -114,10 +124,12 @@ impl Room {
         }
         self.guard_person(by, to, Refusal::ParticipantNotFound)?;
         if by.is_admin {
+            self.guard_handover(self.host_to_make_way(to).as_ref(), to)?;
             self.install_host(&by.identity, to, now);
             return Ok(Done::default());
         }
         if self.rank_of(to).is_moderator() {
+            self.guard_handover(Some(&by.identity), to)?;
             self.hand_over(&by.identity, to, now);
             return Ok(Done::default());
         }
@@ -137,6 +149,11 @@ impl Room {
 
     /// Accepts the room.
     pub(super) fn accept_host(&mut self, by: &Caller, now: Instant) -> Result<Done, Refused> {
+        if let Some(from) =
+            self.host_offers.iter().find(|offer| offer.to == by.identity).map(|offer| offer.from.clone())
+        {
+            self.guard_handover(Some(&from), &by.identity)?;
+        }
         let offer = self.take_host_offer(&by.identity)?;
         self.tell_host_offer_ended(&offer, OfferOutcome::Accepted);
         self.hand_over(&offer.from, &offer.to, now);
@@ -152,13 +169,23 @@ impl Room {
 
     /// A back end gives the room to someone: whoever has been host longest makes way.
     fn install_host(&mut self, by: &Identity, to: &Identity, now: Instant) {
-        let hosts = self.roster.moderators().filter(|(who, person)| person.rank == Rank::Host && *who != to);
-        let outgoing = hosts.min_by_key(|(_, person)| person.arrival).map(|(who, _)| who.clone());
+        let outgoing = self.host_to_make_way(to);
         self.give_rank(to, Rank::Host, RankCause::Transferred, Some(by), now);
         if let Some(outgoing) = outgoing {
             self.give_rank(&outgoing, Rank::Cohost, RankCause::Transferred, Some(by), now);
         }
         self.withdraw_host_offers(|offer| offer.to == *to);
+    }
+
+    fn host_to_make_way(&self, to: &Identity) -> Option<Identity> {
+        let hosts = self.roster.moderators().filter(|(who, person)| person.rank == Rank::Host && *who != to);
+        hosts.min_by_key(|(_, person)| person.arrival).map(|(who, _)| who.clone())
+    }
+
+    /// Both ranks of a handover are decisions, and need a place each.
+    fn guard_handover(&self, from: Option<&Identity>, to: &Identity) -> Result<(), Refusal> {
+        let both: Vec<&Identity> = from.into_iter().chain([to]).collect();
+        self.decisions.guard_ranks(&both)
     }
 
     fn hand_over(&mut self, from: &Identity, to: &Identity, now: Instant) {
@@ -167,7 +194,7 @@ impl Room {
             self.give_rank(from, Rank::Cohost, RankCause::Transferred, Some(from), now);
         } else {
             // A host without a socket gave it away.
-            self.give_rank_away(from, Rank::Cohost);
+            self.give_rank_away(from, Rank::Cohost, RankCause::Transferred);
         }
         self.withdraw_host_offers(|offer| offer.to == *to);
     }

@@ -93,6 +93,8 @@ refusals! {
     PreconditionFailed = "precondition_failed", 412, "It has changed in the meantime.";
     /// Larger than allowed.
     TooLarge = "too_large", 413, "This request is too large.";
+    /// No further ban, denial, mute or given rank can be remembered.
+    MemoryFull = "memory_full", 507, "No further decision of this kind can be remembered: lift some first.";
     /// Too often.
     RateLimited = "rate_limited", 429, "Not so fast: try again in a moment.";
     /// A fault of ours.
@@ -145,7 +147,7 @@ mod tests {
     fn every_refusal_has_a_name_of_its_own() {
         let codes: BTreeSet<_> = Refusal::ALL.iter().map(|refusal| refusal.code()).collect();
         assert_eq!(codes.len(), Refusal::ALL.len());
-        assert_eq!(codes.len(), 33);
+        assert_eq!(codes.len(), 34);
     }
 
     #[test]

@@ -12,8 +12,8 @@ use super::participant::SelfState;
 use super::rank::{Rank, Role};
 use super::seat::{Seat, SeatState};
 use super::view::{
-    AudienceMember, AudienceView, BanView, HandView, HolderView, HostOfferView, ModerationView, OwnHand, OwnOffer,
-    OwnSeat, ParticipantView, RoleCounts, SeatView, SeatViewState, SelfView, Snapshot, Viewer,
+    AudienceMember, AudienceView, BanView, HandView, HolderView, HostOfferView, ModerationView, MuteView, OwnHand,
+    OwnOffer, OwnSeat, ParticipantView, RankView, RoleCounts, SeatView, SeatViewState, SelfView, Snapshot, Viewer,
 };
 
 impl Room {
@@ -45,8 +45,10 @@ impl Room {
         ModerationView {
             hands: self.queue.iter().map(|(position, hand)| self.hand_view(position, hand, now)).collect(),
             invites: self.invites.in_order().into_iter().map(|invite| self.invite_view(invite, now)).collect(),
-            bans: self.bans.latest(BANS_SHOWN_MAX, now),
-            ban_count: self.bans.len(),
+            bans: self.decisions.latest_bans(DECISIONS_SHOWN_MAX, now),
+            ban_count: self.decisions.ban_count(),
+            mutes: self.decisions.latest_mutes(DECISIONS_SHOWN_MAX, now),
+            mute_count: self.decisions.mute_count(),
         }
     }
 
@@ -87,7 +89,17 @@ impl Room {
 
     /// Up to `count` bans of people whose identity is greater than `after`, by identity.
     pub fn bans_after(&self, after: Option<&Identity>, count: usize, now: Instant) -> Vec<BanView> {
-        self.bans.page(after, count, now)
+        self.decisions.bans_after(after, count, now)
+    }
+
+    /// Up to `count` mutes of people whose identity is greater than `after`, by identity.
+    pub fn mutes_after(&self, after: Option<&Identity>, count: usize, now: Instant) -> Vec<MuteView> {
+        self.decisions.mutes_after(after, count, now)
+    }
+
+    /// Up to `count` ranks that were given to people whose identity is greater than `after`, by identity.
+    pub fn ranks_after(&self, after: Option<&Identity>, count: usize) -> Vec<RankView> {
+        self.decisions.ranks_after(after, count)
     }
 
     /// How many people have which role.
@@ -257,5 +269,5 @@ impl Room {
 /// How many people one search looks at.
 pub(super) const SEARCHED_MAX: usize = 5_000;
 
-/// So many bans are listed in a snapshot.
-pub(super) const BANS_SHOWN_MAX: usize = 100;
+/// So many bans, and so many mutes, are listed in a snapshot.
+pub(super) const DECISIONS_SHOWN_MAX: usize = 100;

@@ -39,7 +39,7 @@ pub struct Snapshot {
     pub participants: Vec<ParticipantView>,
     /// Everyone else, counted and sampled.
     pub audience: AudienceView,
-    /// Hands, invites and bans, for hosts, cohosts and admins.
+    /// Hands, invites, bans and mutes, for hosts, cohosts and admins.
     pub moderation: Option<ModerationView>,
     /// The viewer's own state, if the viewer is in the room.
     pub own: Option<SelfView>,
@@ -64,6 +64,8 @@ pub struct RoomView {
     pub promote: Promote,
     /// What becomes of a second session of an identity.
     pub duplicates: Duplicates,
+    /// The most participants.
+    pub participants_max: usize,
     /// When it opens, if it is scheduled.
     pub opens_in: Option<Duration>,
     /// When it is to have a host again, if it is hostless.
@@ -83,6 +85,10 @@ pub struct ModerationView {
     pub bans: Vec<BanView>,
     /// How many bans there are.
     pub ban_count: usize,
+    /// The latest mutes of people, the newest first; 100 at most.
+    pub mutes: Vec<MuteView>,
+    /// How many people are muted.
+    pub mute_count: usize,
 }
 
 /// A seat.
@@ -293,6 +299,30 @@ pub struct BanView {
     pub reason: Option<Arc<str>>,
     /// How long ago.
     pub since: Duration,
+    /// When it runs out, if it does.
+    pub ends_in: Option<Duration>,
+}
+
+/// A mute of a person by a host or cohost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MuteView {
+    /// Who is muted. They may be away.
+    pub identity: Identity,
+    /// Who decided it.
+    pub by: Identity,
+    /// How long ago.
+    pub since: Duration,
+    /// When it runs out, if it does.
+    pub ends_in: Option<Duration>,
+}
+
+/// A rank that was given to a person: no token can claim another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RankView {
+    /// Whose. They may be away.
+    pub identity: Identity,
+    /// Which.
+    pub rank: Rank,
 }
 
 /// A room that was offered.

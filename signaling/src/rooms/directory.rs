@@ -9,11 +9,14 @@ use std::{
 };
 
 use dashmap::DashMap;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    everywhere::Everywhere,
     handle::{FACTS_MAX, MAIL_MAX, RoleGauge, RoomHandle},
+    memories::Memories,
+    places::Places,
     task::RoomTask,
 };
 use crate::{
@@ -29,7 +32,7 @@ use crate::{
         },
     },
     room::{Calendar, RoleCounts, Room, Settings, Snapshot, Viewer},
-    store::{AnswerRow, Batch, EventRow, Store},
+    store::{AnswerRow, Batch, EventRow, Store, Ticket},
 };
 
 /// The rooms of this process.
@@ -39,8 +42,10 @@ pub(crate) struct Directory {
     rooms_max: usize,
     /// Whoever makes a room holds the lock that its name falls on: two do not make the same one.
     making: [Mutex<()>; MAKERS],
+    /// What moderators decided in rooms that are over.
+    pub(super) memories: Memories,
     generations: AtomicU64,
-    context: RoomContext,
+    pub(super) context: RoomContext,
 }
 
 /// What every room's task needs from outside.
@@ -51,6 +56,10 @@ pub(crate) struct RoomContext {
     /// What the rooms' instants are by the calendar. It is the same for as long as the process runs, so that what did not change is written the same.
     pub(crate) calendar: Calendar,
     pub(crate) counters: Arc<Counters>,
+    /// Who is banned from all rooms.
+    pub(crate) everywhere: Arc<Everywhere>,
+    /// How many decisions about people all rooms may remember.
+    pub(crate) places: Arc<Places>,
     pub(crate) limits: LimitsJson,
     /// How old a session can be resumed.
     pub(crate) session_max: Duration,
@@ -81,6 +90,7 @@ impl Directory {
             places: Arc::new(Semaphore::new(rooms_max.min(Semaphore::MAX_PERMITS))),
             rooms_max,
             making: std::array::from_fn(|_| Mutex::new(())),
+            memories: Memories::default(),
             generations: AtomicU64::new(0),
             context,
         })
@@ -104,7 +114,7 @@ impl Directory {
         settings: Settings,
         remember: Option<RememberRoom>,
     ) -> Creation {
-        let _making = self.making[self.rooms.hash_usize(id) % MAKERS].lock().await;
+        let _making = self.lock_name(id).await;
         if self.find(id).is_some() {
             return Creation::Existed;
         }
@@ -112,7 +122,14 @@ impl Directory {
             return Creation::Full;
         };
         let now = clock::now();
-        let mut room = Room::new(id.clone(), settings, now);
+        let rows = self.memories.rows(id);
+        let mut room = match Room::remembering(id.clone(), settings, &rows, &self.context.calendar, now) {
+            Ok(room) => room,
+            Err(error) => {
+                tracing::error!(%error, room = %id, "what is remembered of a room cannot be read; it is not made");
+                return Creation::Unstored;
+            }
+        };
         let answer = remember.map(|remember| remember(&room.snapshot(&Viewer::Admin, now)));
         let created = EventRow { kind: ROOM_CREATED, seq: 0, body: server::lifecycle::room_created(id).into() };
         let batch = Batch {
@@ -132,8 +149,19 @@ impl Directory {
             }
             return Creation::Unstored;
         }
-        self.open(room, Some(place));
+        self.open(room, Some(place), ticket);
+        self.memories.drop(id);
         Creation::Created
+    }
+
+    /// Nobody else makes or changes a room of this name while the lock is held.
+    pub(super) async fn lock_name(&self, id: &RoomId) -> MutexGuard<'_, ()> {
+        self.making[self.rooms.hash_usize(id) % MAKERS].lock().await
+    }
+
+    /// The handles of all rooms.
+    pub(super) fn handles(&self) -> Vec<RoomHandle> {
+        self.rooms.iter().map(|entry| entry.value().clone()).collect()
     }
 
     /// A room that was not made in time may still come to be written down: it goes again then.
@@ -156,13 +184,20 @@ impl Directory {
         let body = server::lifecycle::room_restored(id).into();
         let events = vec![EventRow { kind: ROOM_RESTORED, seq: room.seq(), body }];
         // It is news for back ends; nobody waits for it.
-        let _told = self.context.store.write(Batch { room: Some(id.clone()), at_ms, events, ..Batch::default() });
+        let told = self.context.store.write(Batch { room: Some(id.clone()), at_ms, events, ..Batch::default() });
         let place = Arc::clone(&self.places).try_acquire_owned().ok();
-        self.open(room, place);
+        self.context.places.moved(0, room.decisions());
+        self.open(room, place, told);
     }
 
-    fn open(self: &Arc<Self>, room: Room, place: Option<OwnedSemaphorePermit>) {
-        let (handle, task) = self.task(room, place);
+    /// Takes in what is remembered of a room that is over.
+    pub(crate) fn take_in_memory(&self, room: &Room) {
+        self.context.places.moved(0, room.decisions());
+        self.memories.keep(room, &self.context.calendar);
+    }
+
+    fn open(self: &Arc<Self>, room: Room, place: Option<OwnedSemaphorePermit>, written: Ticket) {
+        let (handle, task) = self.task(room, place, written);
         self.rooms.insert(task.id().clone(), handle);
         self.context.tasks.spawn(task.run());
     }
@@ -213,7 +248,12 @@ impl Directory {
         rooms
     }
 
-    fn task(self: &Arc<Self>, room: Room, place: Option<OwnedSemaphorePermit>) -> (RoomHandle, RoomTask) {
+    fn task(
+        self: &Arc<Self>,
+        room: Room,
+        place: Option<OwnedSemaphorePermit>,
+        written: Ticket,
+    ) -> (RoomHandle, RoomTask) {
         let (mail, mailbox) = mpsc::channel(MAIL_MAX);
         let (facts, fact_box) = mpsc::channel(FACTS_MAX);
         let handle = RoomHandle {
@@ -229,7 +269,8 @@ impl Directory {
             media: Arc::clone(&self.context.media),
             _place: place,
         };
-        let task = RoomTask::new(room, entry, mailbox, fact_box, Arc::clone(&handle.roles), self.context.clone());
+        let task =
+            RoomTask::new(room, entry, mailbox, fact_box, Arc::clone(&handle.roles), self.context.clone(), written);
         (handle, task)
     }
 }
@@ -241,6 +282,15 @@ pub(crate) struct RoomEntry {
     directory: std::sync::Weak<Directory>,
     media: Arc<dyn MediaPlane>,
     _place: Option<OwnedSemaphorePermit>,
+}
+
+impl RoomEntry {
+    /// The room is over: what moderators decided in it is remembered under its name.
+    pub(crate) fn remember(&self, room: &Room) {
+        if let Some(directory) = self.directory.upgrade() {
+            directory.memories.keep(room, &directory.context.calendar);
+        }
+    }
 }
 
 impl Drop for RoomEntry {

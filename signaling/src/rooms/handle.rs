@@ -17,7 +17,10 @@ use crate::{
     ids::{Identity, RequestId, RoomId, SeatIndex, SessionId},
     media::{MediaFact, MediaPlane},
     protocol::client::PeopleList,
-    room::{Act, BanView, Done, Join, Outsider, ParticipantView, Rank, Refusal, Refused, RoleCounts, Snapshot, Viewer},
+    room::{
+        Act, BanView, Done, Join, MuteView, Outsider, ParticipantView, Rank, RankView, Refusal, Refused, RoleCounts,
+        Room, Snapshot, Viewer,
+    },
     store::{AnswerRow, Ticket},
 };
 
@@ -35,18 +38,20 @@ pub(crate) enum Mail {
     Detached { line: LineId },
     /// Someone outside asks for an act of moderation, by a request that was read then.
     Outside { by: Outsider, act: Act, remember: Option<Remember>, read_at: Instant, reply: oneshot::Sender<Acted> },
-    /// A back end lists people or bans.
-    List { list: List, reply: oneshot::Sender<Listed> },
+    /// A back end lists people or decisions about them.
+    List { list: List, reply: oneshot::Sender<(Listed, Ticket)> },
     /// A moderator in the room lists who is there.
     People { session: SessionId, wanted: PeopleList, reply: oneshot::Sender<Result<PeoplePage, Refusal>> },
     /// A back end asks how it is with someone here.
     Find { asker: Asker, reply: oneshot::Sender<Found> },
     /// What is known of someone who is not here is to be forgotten; their mutes, too, unless they are to be kept.
     Forget { who: Identity, keep_mute: bool, reply: oneshot::Sender<Ticket> },
+    /// Someone was banned from all rooms.
+    ShutOut { who: Identity, by: Identity, reply: oneshot::Sender<()> },
     /// Someone asks who is on stage.
     OnStage { reply: oneshot::Sender<Vec<Seated>> },
     /// Someone outside wants to look.
-    Look { viewer: Viewer, asker: Option<Asker>, reply: oneshot::Sender<Result<Box<Snapshot>, Refusal>> },
+    Look { viewer: Viewer, asker: Option<Asker>, reply: oneshot::Sender<Result<Looked, Refusal>> },
 }
 
 /// Writes down what is answered to a request with an idempotency key, so that it is kept together with what the request changed; nothing, if trying
@@ -61,6 +66,14 @@ pub(crate) struct Acted {
     pub(crate) ticket: Ticket,
 }
 
+/// The room as someone sees it.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    pub(crate) snapshot: Box<Snapshot>,
+    /// By which one learns the number of the last event that is in it.
+    pub(crate) ticket: Ticket,
+}
+
 /// What is to be listed: those after an identity, so many at most.
 #[derive(Debug)]
 pub(crate) struct List {
@@ -69,11 +82,26 @@ pub(crate) struct List {
     pub(crate) count: usize,
 }
 
+impl List {
+    /// The page that a room gives.
+    pub(crate) fn of(&self, room: &Room, now: Instant) -> Listed {
+        let (after, count) = (self.after.as_ref(), self.count);
+        match self.of {
+            ListOf::People => Listed::People(room.people_after(after, count)),
+            ListOf::Bans => Listed::Bans(room.bans_after(after, count, now)),
+            ListOf::Mutes => Listed::Mutes(room.mutes_after(after, count, now)),
+            ListOf::Ranks => Listed::Ranks(room.ranks_after(after, count)),
+        }
+    }
+}
+
 /// Of what a list is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ListOf {
     People,
     Bans,
+    Mutes,
+    Ranks,
 }
 
 /// A part of a list.
@@ -81,6 +109,8 @@ pub(crate) enum ListOf {
 pub(crate) enum Listed {
     People(Vec<ParticipantView>),
     Bans(Vec<BanView>),
+    Mutes(Vec<MuteView>),
+    Ranks(Vec<RankView>),
 }
 
 /// A page of the people in a room, and after whom the list goes on.
@@ -206,8 +236,8 @@ impl RoomHandle {
         }
     }
 
-    /// Lists people or bans.
-    pub(crate) async fn list(&self, list: List) -> Result<Listed, Refusal> {
+    /// Lists people or decisions about them.
+    pub(crate) async fn list(&self, list: List) -> Result<(Listed, Ticket), Refusal> {
         let (reply, listed) = oneshot::channel();
         self.tell(Mail::List { list, reply }).await.map_err(|_| Refusal::RoomClosed)?;
         listed.await.map_err(|_| Refusal::RoomClosed)
@@ -227,6 +257,13 @@ impl RoomHandle {
         found.await.map_err(|_| RoomOver)
     }
 
+    /// Puts someone out who was banned from all rooms. Returns what to wait for.
+    pub(crate) async fn shut_out(&self, who: Identity, by: Identity) -> Result<oneshot::Receiver<()>, RoomOver> {
+        let (reply, done) = oneshot::channel();
+        self.tell(Mail::ShutOut { who, by, reply }).await?;
+        Ok(done)
+    }
+
     /// Who is on stage.
     pub(crate) async fn on_stage(&self) -> Result<Vec<Seated>, Refusal> {
         let (reply, on_stage) = oneshot::channel();
@@ -242,7 +279,7 @@ impl RoomHandle {
     }
 
     /// The room at this moment, as `viewer` may see it, unless whoever asks has been put out.
-    pub(crate) async fn look(&self, viewer: Viewer, asker: Option<Asker>) -> Result<Box<Snapshot>, Refusal> {
+    pub(crate) async fn look(&self, viewer: Viewer, asker: Option<Asker>) -> Result<Looked, Refusal> {
         let (reply, snapshot) = oneshot::channel();
         self.tell(Mail::Look { viewer, asker, reply }).await.map_err(|_| Refusal::RoomClosed)?;
         snapshot.await.unwrap_or(Err(Refusal::RoomClosed))

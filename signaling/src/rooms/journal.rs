@@ -196,6 +196,7 @@ impl PassingKind {
             | Event::Invite { .. }
             | Event::InviteChanged { .. }
             | Event::BanChanged { .. }
+            | Event::MuteChanged { .. }
             | Event::SwapProposed { .. }
             | Event::HostOffer { .. }
             | Event::HostOfferEnded { .. }

@@ -17,8 +17,8 @@ use crate::{
         self,
         lifecycle::{self, PARTICIPANT_JOINED, PARTICIPANT_LEFT, ROOM_CLOSED},
     },
-    room::{Audit, Calendar, Done, Output, Refused, Room},
-    rooms::handle::Remember,
+    room::{Audit, Calendar, Done, Output, Refused, Room, SessionEnd, outlives_room},
+    rooms::{directory::RoomContext, handle::Remember},
     store::{AuditRow, Batch, EventRow, Store, Ticket, Weight},
 };
 
@@ -29,7 +29,12 @@ pub(crate) struct Ledger {
     calendar: Calendar,
     /// The sessions that have begun and not ended, and whose they are.
     present: HashMap<SessionId, Identity>,
+    /// The room is over, and only what moderators decide is written down: without numbers, since its log has ended.
+    is_over: bool,
     last: Ticket,
+    /// A ticket whose number is awaited, and the last number that was told.
+    awaited: Ticket,
+    known: Option<u64>,
     light: TokenBucket,
     counters: Arc<Counters>,
 }
@@ -42,17 +47,32 @@ pub(crate) struct Told {
 
 impl Ledger {
     /// The ledger of a room as it begins, or goes on after a restart.
-    pub(crate) fn new(room: &Room, store: Store, calendar: Calendar, counters: Arc<Counters>) -> Self {
+    ///
+    /// `last` is the ticket of what was written of it last.
+    pub(crate) fn new(room: &Room, context: &RoomContext, last: Ticket) -> Self {
+        let RoomContext { store, calendar, counters, .. } = context;
+        Self::begun(room, store.clone(), *calendar, Arc::clone(counters), last)
+    }
+
+    fn begun(room: &Room, store: Store, calendar: Calendar, counters: Arc<Counters>, last: Ticket) -> Self {
         Self {
             room: room.id().clone(),
             store,
             calendar,
             // The people from before a restart have no sessions any more.
             present: HashMap::new(),
-            last: Ticket::settled(true),
+            is_over: false,
+            awaited: last.clone(),
+            known: None,
+            last,
             light: TokenBucket::new(LIGHT_PER_SECOND, LIGHT_BURST, clock::now()),
             counters,
         }
+    }
+
+    /// The ledger of what is decided in a room that is over.
+    pub(crate) fn of_memory(room: &Room, context: &RoomContext) -> Self {
+        Self { is_over: true, ..Self::new(room, context, Ticket::settled(true)) }
     }
 
     /// Writes down what follows from one input, and gives it back to be carried out. `joined` says whose a session is that begins.
@@ -79,8 +99,9 @@ impl Ledger {
             told.push(Told { output, text });
         }
         self.spare(&mut batch);
-        if !batch.ends {
-            batch.state = room.take_changes(&self.calendar);
+        batch.state = room.take_changes(&self.calendar);
+        if self.is_over {
+            batch.state.retain(|change| outlives_room(&change.key));
         }
         if !batch.is_empty() {
             self.last = self.store.write(batch);
@@ -109,6 +130,12 @@ impl Ledger {
         joined: &impl Fn(&SessionId) -> Option<Identity>,
     ) -> Option<Frame> {
         match output {
+            Output::Tell { event, .. } if self.is_over => {
+                let kind = server::kind(event);
+                let body = || Frame::from(server::event(None, event));
+                batch.events.extend(kind.map(|kind| EventRow { kind, seq: 0, body: body() }));
+            }
+            Output::Audit(audit) if self.is_over => note_act(audit, 0, batch),
             Output::Tell { seq: number, event, .. } => {
                 let text = Frame::from(server::event(*number, event));
                 if let Some(number) = number {
@@ -127,15 +154,15 @@ impl Ledger {
                     self.present.insert(session.clone(), identity);
                 }
             }
-            Output::CloseTransport { session } => {
+            Output::CloseTransport { session, why } => {
                 if let Some(identity) = self.present.remove(session) {
-                    let body = lifecycle::session_ended(session, &identity).into();
+                    let body = lifecycle::session_ended(session, &identity, *why).into();
                     batch.events.push(EventRow { kind: PARTICIPANT_LEFT, seq: *seq, body });
                 }
             }
             Output::Closed => {
                 for (session, identity) in self.present.drain() {
-                    let body = lifecycle::session_ended(&session, &identity).into();
+                    let body = lifecycle::session_ended(&session, &identity, SessionEnd::RoomClosed).into();
                     batch.events.push(EventRow { kind: PARTICIPANT_LEFT, seq: *seq, body });
                 }
                 let body = lifecycle::room_closed(&self.room).into();
@@ -149,6 +176,21 @@ impl Ledger {
             | Output::Bye { .. } => {}
         }
         None
+    }
+
+    /// An event of the log that is written, as are all before it. What the room has told since then comes after it. It does not wait.
+    pub(crate) fn known_event_id(&mut self) -> Option<u64> {
+        self.known = self.awaited.event_id().or(self.known);
+        if self.awaited.outcome().is_some() {
+            self.awaited = self.last.clone();
+            self.known = self.awaited.event_id().or(self.known);
+        }
+        self.known
+    }
+
+    /// The ticket of what was written last, by which one learns the number of the last event.
+    pub(crate) fn last_ticket(&self) -> Ticket {
+        self.last.clone()
     }
 
     /// Whether all that was written down so far is on the disk.
@@ -172,7 +214,7 @@ const LIGHT_PER_SECOND: u32 = 20;
 const LIGHT_BURST: u32 = 100_000;
 
 /// An act of moderation goes into the audit log, and is an event of its own.
-fn note_act(audit: &Audit, seq: u64, batch: &mut Batch) {
+pub(super) fn note_act(audit: &Audit, seq: u64, batch: &mut Batch) {
     batch.audits.push(AuditRow {
         by: audit.by.to_string(),
         role: server::audit_role(audit),
@@ -201,7 +243,8 @@ mod tests {
         let (store, _) = Store::open(&StoreConfig::default(), &|_| Ok(())).unwrap();
         let room = Room::new(RoomId::parse("demo").unwrap(), Settings::default(), now);
         let counters = Arc::new(Counters::default());
-        let mut ledger = Ledger::new(&room, store, Calendar { now, unix_ms: 0 }, Arc::clone(&counters));
+        let mut ledger =
+            Ledger::begun(&room, store, Calendar { now, unix_ms: 0 }, Arc::clone(&counters), Ticket::settled(true));
         let row = |kind| EventRow { kind, seq: 1, body: "{}".into() };
         let mut kept = 0;
         for _ in 0..300 {

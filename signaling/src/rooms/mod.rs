@@ -2,10 +2,15 @@
 
 pub mod directory;
 
+pub(crate) mod banning;
+pub(crate) mod everywhere;
 pub(crate) mod handle;
 pub(crate) mod line;
+pub(crate) mod memories;
+pub(crate) mod places;
 pub(crate) mod task;
 
+mod after_end;
 mod crowd;
 mod holds;
 mod journal;

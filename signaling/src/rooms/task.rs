@@ -10,12 +10,12 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::{Instrument, debug, info, info_span};
+use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::{
     crowd::{Crowd, Pending},
     directory::{RoomContext, RoomEntry},
-    handle::{Acted, Asker, Enter, Found, List, ListOf, Listed, Mail, PeoplePage, Remember, Resume, RoleGauge, Seated},
+    handle::{Acted, Asker, Enter, Found, Looked, Mail, PeoplePage, Remember, Resume, RoleGauge, Seated},
     holds::Holds,
     journal::Missed,
     ledger::{Ledger, Told},
@@ -29,7 +29,11 @@ use crate::{
         client::PeopleList,
         server::{self, Welcome},
     },
-    room::{ByeAction, ByeReason, Done, Event, Input, Output, Rank, Recipients, Refusal, Refused, Room, Viewer},
+    room::{
+        ByeAction, ByeReason, Done, Event, Input, Join, Output, Outsider, Rank, Recipients, Refusal, Refused, Room,
+        Viewer,
+    },
+    store::Ticket,
 };
 
 /// The owner of one room.
@@ -48,6 +52,10 @@ pub(crate) struct RoomTask {
     ledger: Ledger,
     /// Who waits outside for the answer to what is being carried out.
     asking: Option<oneshot::Sender<Acted>>,
+    /// How many places its decisions about people take.
+    places_held: usize,
+    /// When the log was last told that there are no more.
+    told_full_at: Option<Instant>,
     /// How it ended, if it is over.
     over: Option<Over>,
 }
@@ -82,9 +90,11 @@ impl RoomTask {
         facts: mpsc::Receiver<MediaFact>,
         roles: Arc<RoleGauge>,
         context: RoomContext,
+        written: Ticket,
     ) -> Self {
+        let room_decisions = room.decisions();
         Self {
-            ledger: Ledger::new(&room, context.store.clone(), context.calendar, Arc::clone(&context.counters)),
+            ledger: Ledger::new(&room, &context, written),
             room,
             entry,
             mailbox,
@@ -96,6 +106,8 @@ impl RoomTask {
             transports: HashSet::new(),
             leaving: Vec::new(),
             asking: None,
+            places_held: room_decisions,
+            told_full_at: None,
             over: None,
         }
     }
@@ -169,13 +181,14 @@ impl RoomTask {
             Mail::Detached { line } => self.detach(line, now),
             Mail::Outside { by, act, remember, read_at, reply } => {
                 self.asking = Some(reply);
+                let by = Outsider { is_banned: self.context.everywhere.holds(&by.identity), ..by };
                 self.step(Input::Outside { by, act }, remember, read_at, now);
                 self.follow_up(now);
                 self.asking = None;
             }
             Mail::List { list, reply } => {
                 // Who asked may have gone; then nobody reads it.
-                let _gone = reply.send(self.list(&list, now));
+                let _gone = reply.send((list.of(&self.room, now), self.ledger.last_ticket()));
             }
             Mail::People { session, wanted, reply } => {
                 // Who asked may have gone; then nobody reads it.
@@ -185,19 +198,27 @@ impl RoomTask {
                 // Who asked may have gone; then nobody reads it.
                 let _gone = reply.send(self.find(&asker, now));
             }
+            Mail::ShutOut { who, by, reply } => {
+                self.feed(Input::ShutOut { who, by }, now);
+                // Who asked may have gone; it is done all the same.
+                let _gone = reply.send(());
+            }
             Mail::OnStage { reply } => {
                 // Who asked may have gone; then nobody reads it.
                 let _gone = reply.send(self.on_stage());
             }
             Mail::Forget { who, keep_mute, reply } => {
-                self.room.forget(&who, keep_mute);
-                let _told = self.ledger.write(&mut self.room, Vec::new(), None, |_| None);
+                self.feed(Input::Forget { who, keep_decisions: keep_mute }, now);
                 // Who asked may have gone; it is forgotten all the same.
                 let _gone = reply.send(self.ledger.ticket());
             }
             Mail::Look { viewer, asker, reply } => {
-                let shut_out = asker.and_then(|asker| self.room.shuts_out(&asker.identity, asker.token_age, now));
-                let look = shut_out.map_or_else(|| Ok(Box::new(self.room.snapshot(&viewer, now))), Err);
+                let shut_out = asker.and_then(|asker| self.shuts_out(&asker.identity, asker.token_age, now));
+                let looked = || Looked {
+                    snapshot: Box::new(self.room.snapshot(&viewer, now)),
+                    ticket: self.ledger.last_ticket(),
+                };
+                let look = shut_out.map_or_else(|| Ok(looked()), Err);
                 // Who asked may have gone; then nobody looks.
                 let _gone = reply.send(look);
             }
@@ -206,6 +227,7 @@ impl RoomTask {
 
     fn enter(&mut self, enter: Enter, now: Instant) {
         let Enter { join, line, transport, resume_token, read_at } = enter;
+        let join = Join { is_banned: self.context.everywhere.holds(&join.identity), ..join };
         let answer = transport.map(|transport| {
             self.transports.insert(join.session.clone());
             transport.arrived()
@@ -218,6 +240,10 @@ impl RoomTask {
     /// A session goes on by a new line, if the token is good; the old line ends without a word to the room.
     fn resume(&mut self, resume: Resume, now: Instant) {
         let Resume { identity, request, token, last_seq, line, resume_token, read_at } = resume;
+        if self.shuts_out(&identity, None, now) == Some(Refusal::Banned) {
+            self.context.counters.resumes_refused.add_one();
+            return line.end(Some(Farewell::bye(Refusal::Banned.code(), ByeAction::Stop, None)));
+        }
         let age_max = self.context.session_max;
         let Some(session) = self.holds.take(&token, resume_token.clone(), &identity, age_max, now) else {
             self.refuse_resume(line);
@@ -250,14 +276,18 @@ impl RoomTask {
     }
 
     fn find(&self, Asker { identity, token_age }: &Asker, now: Instant) -> Found {
-        let shut_out = self.room.shuts_out(identity, *token_age, now);
         Found {
             is_present: self.room.session_of(identity).is_some(),
-            is_banned: shut_out == Some(Refusal::Banned),
-            shut_out,
+            is_banned: self.room.shuts_out(identity, *token_age, now) == Some(Refusal::Banned),
+            shut_out: self.shuts_out(identity, *token_age, now),
             rank: self.room.rank_known(identity),
             is_expected_on_stage: self.room.expects_on_stage(identity, now),
         }
+    }
+
+    /// Why someone may not even look, if so: by a ban from all rooms, or by what was decided here.
+    fn shuts_out(&self, who: &Identity, token_age: Option<Duration>, now: Instant) -> Option<Refusal> {
+        self.context.everywhere.shuts_out(who).or_else(|| self.room.shuts_out(who, token_age, now))
     }
 
     fn on_stage(&self) -> Vec<Seated> {
@@ -267,14 +297,6 @@ impl RoomTask {
             seat,
         };
         self.room.on_stage().map(seated).collect()
-    }
-
-    fn list(&self, list: &List, now: Instant) -> Listed {
-        let List { of, after, count } = list;
-        match of {
-            ListOf::People => Listed::People(self.room.people_after(after.as_ref(), *count)),
-            ListOf::Bans => Listed::Bans(self.room.bans_after(after.as_ref(), *count, now)),
-        }
     }
 
     fn people(&self, session: &SessionId, wanted: &PeopleList) -> Result<PeoplePage, Refusal> {
@@ -315,7 +337,14 @@ impl RoomTask {
 
     /// One input, which came to this server at `asked_at`: what it causes is written down first, then carried out.
     fn step(&mut self, input: Input, remember: Option<Remember>, asked_at: Instant, now: Instant) {
+        self.room.set_places(self.context.places.allowance(self.places_held));
         let outputs = self.room.handle(input, now);
+        let is_full = outputs.iter().any(Output::is_memory_full);
+        self.context.places.moved(self.places_held, self.room.decisions());
+        self.places_held = self.room.decisions();
+        if is_full {
+            self.tell_full(now);
+        }
         let crowd = &self.crowd;
         let joined = |session: &SessionId| crowd.find(session).map(|member| member.identity.clone());
         let told = self.ledger.write(&mut self.room, outputs, remember, joined);
@@ -323,6 +352,16 @@ impl RoomTask {
             self.carry_out(output, text, asked_at, now);
         }
         self.close_leaving();
+    }
+
+    /// A moderator was refused because no further decision can be remembered. The log says so once in a while.
+    fn tell_full(&mut self, now: Instant) {
+        self.context.counters.memory_full.add_one();
+        if self.told_full_at.is_none_or(|at| now.saturating_duration_since(at) >= TELL_FULL_EVERY) {
+            self.told_full_at = Some(now);
+            let (places, of) = (self.context.places.used(), self.context.places.total());
+            warn!(held = self.places_held, places, of, "no further decision about people can be remembered");
+        }
     }
 
     fn carry_out(&mut self, output: Output, text: Option<Frame>, asked_at: Instant, now: Instant) {
@@ -350,8 +389,12 @@ impl RoomTask {
                 let farewell = Farewell::put_out(reason.code(), action, retry_after, said.as_deref());
                 self.bye(&session, reason, action, farewell);
             }
-            Output::CloseTransport { session } => self.forget(&session),
-            Output::Closed => self.end_all(Refusal::RoomClosed, ByeAction::Stop, None, now),
+            Output::CloseTransport { session, why: _ } => self.forget(&session),
+            Output::Closed => {
+                // Before the name is free again: the next room of this id begins with it.
+                self.entry.remember(&self.room);
+                self.end_all(Refusal::RoomClosed, ByeAction::Stop, None, now);
+            }
         }
     }
 
@@ -391,6 +434,7 @@ impl RoomTask {
             resumed,
             resume_token: &resume_token,
             limits: self.context.limits,
+            event_id: self.ledger.known_event_id(),
         };
         let welcome = Frame::from(server::welcome(&words, shown, own));
         self.crowd.place(session, own, shown.map_or(0, |snapshot| snapshot.seq));
@@ -514,6 +558,7 @@ impl RoomTask {
                 | Mail::Find { .. }
                 | Mail::OnStage { .. }
                 | Mail::Forget { .. }
+                | Mail::ShutOut { .. }
                 | Mail::Look { .. } => {}
             }
         }
@@ -541,6 +586,9 @@ async fn at(when: Option<Instant>) {
         None => pending().await,
     }
 }
+
+/// How often a room's log line about a full memory may come.
+const TELL_FULL_EVERY: Duration = Duration::from_secs(10);
 
 /// How long a client waits before it tries a server that is going down again.
 pub(crate) const DRAINING_RETRY: Duration = Duration::from_secs(2);

@@ -12,19 +12,24 @@ use super::{
     batch::{AnswerRow, AuditRow, Batch, EventRow},
     weight::Weight,
 };
-use crate::{ids::RoomId, room::Change};
+use crate::{
+    ids::RoomId,
+    room::{Change, outlives_room},
+};
 
 /// What waits for the disk.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     batches: BTreeMap<u64, Batch>,
-    /// In which batch the newest value of a row of state waits.
-    newest: HashMap<RoomId, HashMap<String, u64>>,
+    /// In which batch the newest value of a row of state waits. Rows that hold in all rooms are under none.
+    newest: HashMap<Option<RoomId>, HashMap<String, u64>>,
     /// The number of the next batch.
     next: u64,
     /// The log of each room, as far as it waits.
     logs: HashMap<Option<RoomId>, Waiting>,
     rows: usize,
+    /// Of the rows: events.
+    events: u64,
     bytes: usize,
 }
 
@@ -51,6 +56,11 @@ impl Backlog {
         self.bytes > BYTES_MAX || self.rows > ROWS_MAX || self.batches.len() > BATCHES_MAX
     }
 
+    /// How many events wait.
+    pub(super) fn events(&self) -> u64 {
+        self.events
+    }
+
     /// The size of what waits.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
@@ -69,10 +79,8 @@ impl Backlog {
         }
         let number = self.next;
         self.next += 1;
-        if let Some(room) = &batch.room
-            && !batch.state.is_empty()
-        {
-            let newest = self.newest.entry(room.clone()).or_default();
+        if !batch.state.is_empty() {
+            let newest = self.newest.entry(batch.room.clone()).or_default();
             newest.extend(batch.state.iter().map(|change| (change.key.clone(), number)));
         }
         self.count(&batch);
@@ -104,22 +112,24 @@ impl Backlog {
         self.batches.into_values()
     }
 
-    /// Takes out what this batch makes void: older values of its rows, and all rows of a room that is over.
+    /// Takes out what this batch makes void: older values of its rows, and the rows of a room that is over, but for those that outlive it.
     fn supersede(&mut self, batch: &mut Batch) {
-        let Some(room) = &batch.room else { return };
         if batch.ends {
-            batch.state.clear();
-            for (key, number) in self.newest.remove(room).unwrap_or_default() {
+            batch.state.retain(|change| outlives_room(&change.key));
+            let newest = self.newest.remove(&batch.room).unwrap_or_default();
+            let (kept, gone): (HashMap<_, _>, HashMap<_, _>) =
+                newest.into_iter().partition(|(key, _)| outlives_room(key));
+            self.newest.insert(batch.room.clone(), kept);
+            for (key, number) in gone {
                 self.take_row(number, &key);
             }
-            return;
         }
         // Within one batch the last word on a row counts as well.
         let mut later = HashSet::new();
         batch.state.reverse();
         batch.state.retain(|change| later.insert(change.key.clone()));
         batch.state.reverse();
-        let Some(newest) = self.newest.get_mut(room) else { return };
+        let Some(newest) = self.newest.get_mut(&batch.room) else { return };
         let older: Vec<_> = batch.state.iter().filter_map(|change| newest.remove_entry(&change.key)).collect();
         for (key, number) in older {
             self.take_row(number, &key);
@@ -163,8 +173,11 @@ impl Backlog {
                 break;
             }
             let (Some(batch), Some(log)) = (self.batches.get_mut(&number), self.logs.get_mut(room)) else { continue };
+            let events = batch.events.len();
             let (rows, bytes) = drop_of_weight(batch, weight);
+            let events = events - batch.events.len();
             dropped += rows as u64;
+            self.events -= events as u64;
             self.rows -= rows;
             self.bytes -= bytes;
             log.bytes -= bytes;
@@ -183,6 +196,7 @@ impl Backlog {
     }
 
     fn count(&mut self, batch: &Batch) {
+        self.events += batch.events.len() as u64;
         self.rows += batch.state.len() + log_rows(batch);
         self.bytes += BATCH_BYTES + batch.state.iter().map(state_bytes).sum::<usize>() + log_bytes(batch);
     }
@@ -299,6 +313,15 @@ mod tests {
     }
 
     #[test]
+    fn what_moderators_decided_waits_also_when_the_room_is_over() {
+        let mut backlog = Backlog::default();
+        backlog.push(step("a", &[("ban:eve", Some("1")), ("mute:ben", Some("1")), ("room", Some("1"))]));
+        backlog.push(Batch { ends: true, ..step("a", &[("mute:ben", None), ("person:ben", Some("1"))]) });
+        backlog.push(step("a", &[("ban:eve", Some("2"))]));
+        assert_eq!(rows(&backlog), [row("a", "mute:ben", None), row("a", "ban:eve", Some("2"))]);
+    }
+
+    #[test]
     fn when_too_much_waits_the_oldest_of_the_log_goes_and_state_never() {
         let mut backlog = Backlog::default();
         let mut dropped = 0;
@@ -350,6 +373,7 @@ mod tests {
         let mut counted = Backlog::default();
         backlog.batches().for_each(|batch| counted.count(batch));
         assert_eq!((counted.rows, counted.bytes), (backlog.rows, backlog.bytes));
+        assert_eq!(counted.events, backlog.events);
         let waiting: usize = backlog.newest.values().map(HashMap::len).sum();
         assert_eq!(waiting, rows(&backlog).len());
     }

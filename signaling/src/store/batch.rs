@@ -11,7 +11,7 @@ pub(crate) struct Batch {
     pub(crate) room: Option<RoomId>,
     /// When, in milliseconds since 1970.
     pub(crate) at_ms: u64,
-    /// Rows of the room's state.
+    /// Rows of the room's state; without a room, rows that hold in all of them.
     pub(crate) state: Vec<Change>,
     /// What happened, in order.
     pub(crate) events: Vec<EventRow>,
@@ -19,7 +19,7 @@ pub(crate) struct Batch {
     pub(crate) audits: Vec<AuditRow>,
     /// What was answered to requests with an idempotency key.
     pub(crate) answers: Vec<AnswerRow>,
-    /// The room is over: its state goes. Its log stays.
+    /// The room is over: its state goes, but for what moderators decided. Its log stays.
     pub(crate) ends: bool,
     /// Whoever wants it gives it up if it cannot be written: then it is not kept for another try.
     pub(crate) now_or_never: bool,

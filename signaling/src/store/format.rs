@@ -9,7 +9,7 @@ use rusqlite::Connection;
 pub(super) type Step = fn(&Connection) -> rusqlite::Result<()>;
 
 /// The steps: the first makes the tables in an empty file.
-pub(super) const STEPS: &[Step] = &[first];
+pub(super) const STEPS: &[Step] = &[first, second];
 
 /// What the header of every file of ours says: `PODM`.
 pub(super) const APPLICATION_ID: u32 = 0x504f_444d;
@@ -50,6 +50,12 @@ pub(super) fn expected_layout(version: u32, steps: &[Step]) -> rusqlite::Result<
 fn first(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(TABLES)?;
     super::totals::Totals::default().insert(connection)
+}
+
+/// From version 2 on, rows of state may be there without their room: what moderators decided outlives it. Nothing changes in the file but the number, so that
+/// no older program takes such rows for damage.
+fn second(_: &Connection) -> rusqlite::Result<()> {
+    Ok(())
 }
 
 const TABLES: &str = "

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -15,7 +18,7 @@ use super::{
     ledger::Ledger,
     outbox::{Delivery, Outbox},
     query::{Health, StoreError},
-    ticket::{PATIENCE, Ticket},
+    ticket::{PATIENCE, Settled, Ticket},
 };
 use crate::clock;
 
@@ -27,6 +30,8 @@ pub(super) struct Shared {
     /// Whether it is a file, not memory.
     is_file: bool,
     outbox_max: u64,
+    /// The last event of the log that was written.
+    last_event_id: AtomicU64,
     inbox: Mutex<Inbox>,
     /// Rings when there is work.
     bell: Condvar,
@@ -58,7 +63,7 @@ struct Inbox {
 }
 
 /// Tells the tickets of a group what became of it.
-pub(super) type Teller = watch::Sender<Option<bool>>;
+pub(super) type Teller = watch::Sender<Option<Settled>>;
 
 /// What the writer takes at once.
 #[derive(Default)]
@@ -80,7 +85,7 @@ impl Work {
 
 /// For those who give work.
 impl Shared {
-    pub(super) fn new(config: &StoreConfig, waiting: Vec<Delivery>) -> Self {
+    pub(super) fn new(config: &StoreConfig, waiting: Vec<Delivery>, last_event_id: u64) -> Self {
         let news: HashMap<_, _> = config.targets.iter().map(|target| (target.name.clone(), Notify::new())).collect();
         let (mut outbox, mut inbox) = (Outbox::default(), Inbox::default());
         for delivery in waiting {
@@ -95,6 +100,7 @@ impl Shared {
         Self {
             is_file: config.path.is_some(),
             outbox_max: config.outbox_max,
+            last_event_id: AtomicU64::new(last_event_id),
             inbox: Mutex::new(inbox),
             bell: Condvar::new(),
             end: Condvar::new(),
@@ -119,7 +125,7 @@ impl Shared {
         let dropped = inbox.backlog.push(batch);
         if dropped > 0 {
             inbox.dropped += dropped;
-            inbox.teller.take().inspect(|teller| tell(teller, false));
+            inbox.teller.take().inspect(|teller| tell(teller, None));
         }
         if inbox.fault.is_some() {
             // The writer comes by itself when it is time to try again.
@@ -127,15 +133,24 @@ impl Shared {
         }
         let ticket = if dropped > 0 || inbox.is_hopeless() {
             Ticket::settled(false)
-        } else if self.is_file {
-            Ticket::awaited(inbox.teller.get_or_insert_with(|| watch::channel(None).0).subscribe())
         } else {
-            // What is kept in memory is as durable as it can be.
-            Ticket::settled(true)
+            let events = inbox.backlog.events();
+            let group = inbox.teller.get_or_insert_with(|| watch::channel(None).0).subscribe();
+            if self.is_file { Ticket::awaited(group, events) } else { Ticket::in_memory(group, events) }
         };
         drop(inbox);
         self.bell.notify_one();
         ticket
+    }
+
+    /// The last event of the log that was written.
+    pub(super) fn last_event_id(&self) -> u64 {
+        self.last_event_id.load(Relaxed)
+    }
+
+    /// The log goes as far as this event now.
+    pub(super) fn set_last_event_id(&self, id: u64) {
+        self.last_event_id.store(id, Relaxed);
     }
 
     /// Takes the fate of a delivery.
@@ -283,7 +298,7 @@ impl Shared {
         for (key, change) in notes {
             inbox.notes.entry(key).or_insert(change);
         }
-        inbox.teller.take().inspect(|teller| tell(teller, false));
+        inbox.teller.take().inspect(|teller| tell(teller, None));
         if inbox.fault.is_none() {
             tracing::error!(fault, "the store cannot write; what happens is kept in memory");
         }
@@ -330,9 +345,10 @@ impl Inbox {
     }
 }
 
-/// Tells a group of tickets.
-pub(super) fn tell(teller: &Teller, is_durable: bool) {
-    teller.send_replace(Some(is_durable));
+/// Tells a group of tickets that it is written, behind this event of the log; or, without one, that it is not.
+pub(super) fn tell(teller: &Teller, written_behind: Option<u64>) {
+    let (is_durable, events_before) = (written_behind.is_some(), written_behind.unwrap_or_default());
+    teller.send_replace(Some(Settled { is_durable, events_before }));
 }
 
 /// Too many ask.

@@ -6,10 +6,11 @@ use super::{
     batch::{Batch, OutboxChange},
     config::{StoreConfig, TargetFilter},
     outbox::Delivery,
-    rows::{self, int},
+    rows::{self, EVERYWHERE, int},
     totals::{Totals, Use},
     weight::Weight,
 };
+use crate::room::outlives_room;
 
 /// The file, for writing.
 pub(super) struct Ledger {
@@ -224,14 +225,9 @@ fn put_batch(
 }
 
 fn put_state(to: &Connection, totals: &mut Totals, batch: &Batch) -> rusqlite::Result<()> {
-    let Some(room) = &batch.room else { return Ok(()) };
-    let room = room.as_str();
+    let room = batch.room.as_ref().map_or(EVERYWHERE, crate::ids::RoomId::as_str);
     if batch.ends {
-        let mut sums = to.prepare_cached("DELETE FROM state WHERE room = ? RETURNING sum")?;
-        for sum in sums.query_map([room], |row| row.get(0))? {
-            totals.went(sum?);
-        }
-        return Ok(());
+        end_state(to, totals, room)?;
     }
     for change in &batch.state {
         let key = &change.key;
@@ -246,6 +242,19 @@ fn put_state(to: &Connection, totals: &mut Totals, batch: &Batch) -> rusqlite::R
             totals.came(sum);
         } else {
             to.prepare_cached("DELETE FROM state WHERE room = ? AND key = ?")?.execute([room, key])?;
+        }
+    }
+    Ok(())
+}
+
+/// A room is over: its rows go, but for those that outlive it.
+fn end_state(to: &Connection, totals: &mut Totals, room: &str) -> rusqlite::Result<()> {
+    let mut select = to.prepare_cached("SELECT key FROM state WHERE room = ?")?;
+    let keys = select.query_map([room], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    let mut delete = to.prepare_cached("DELETE FROM state WHERE room = ? AND key = ? RETURNING sum")?;
+    for key in keys.iter().filter(|key| !outlives_room(key)) {
+        for sum in delete.query_map([room, key], |row| row.get(0))? {
+            totals.went(sum?);
         }
     }
     Ok(())

@@ -38,11 +38,14 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
+#[cfg(test)]
+pub(crate) use self::ticket::Settled;
 pub(crate) use self::{
     batch::{AnswerRow, AuditRow, Batch, EventRow, OutboxChange},
     copies::{backup, check, restore},
     open::Judge,
     query::{AuditQuery, DueDelivery, EventQuery, Export, Part, SavedRoom, StoredAudit, StoredEvent},
+    rows::EVERYWHERE,
     ticket::{PATIENCE, Ticket},
     weight::Weight,
 };
@@ -69,8 +72,10 @@ pub(crate) struct Store {
 /// What was found in the file.
 #[derive(Debug, Default)]
 pub(crate) struct Recovered {
-    /// The rooms that were not over.
+    /// The rooms that were not over, and what is remembered of those that were.
     pub(crate) rooms: Vec<SavedRoom>,
+    /// Rows of state that hold in all rooms.
+    pub(crate) everywhere: Vec<(String, String)>,
     /// The answers that are still to be remembered, the oldest first.
     pub(crate) answers: Vec<AnswerRow>,
 }
@@ -99,9 +104,9 @@ impl Store {
     fn open_as(config: &StoreConfig, steps: &[format::Step], judge: Judge<'_>) -> Result<(Self, Recovered), OpenError> {
         let failed = |why: String| OpenError::Io { path: config.path.clone().unwrap_or_default(), why };
         let opened = open::open(config, steps, judge)?;
-        let recovered = Recovered { rooms: opened.rooms, answers: opened.answers };
+        let recovered = Recovered { rooms: opened.rooms, everywhere: opened.everywhere, answers: opened.answers };
+        let shared = Arc::new(Shared::new(config, opened.outbox, opened.totals.events_last.unsigned_abs()));
         let ledger = Ledger::new(opened.connection, opened.totals, config);
-        let shared = Arc::new(Shared::new(config, opened.outbox));
         let (mut reader, mut reader_thread) = (None, None);
         if let Some(path) = &config.path {
             let connection = open::open_for_reading(path).map_err(|error| failed(error.to_string()))?;
@@ -130,6 +135,11 @@ impl Store {
     /// Whether all that was handed over before is written.
     pub(crate) fn is_all_written(&self) -> bool {
         self.threads.shared.is_all_written()
+    }
+
+    /// The last event of the log that was written.
+    pub(crate) fn last_event_id(&self) -> u64 {
+        self.threads.shared.last_event_id()
     }
 
     /// How it is with the disk.

@@ -31,6 +31,8 @@ pub(super) struct Opened {
     pub(super) connection: Connection,
     pub(super) totals: Totals,
     pub(super) rooms: Vec<SavedRoom>,
+    /// Rows of state that hold in all rooms.
+    pub(super) everywhere: Vec<(String, String)>,
     pub(super) answers: Vec<AnswerRow>,
     pub(super) outbox: Vec<Delivery>,
     /// Held as long as the file is open.
@@ -73,7 +75,8 @@ fn in_memory(steps: &[Step]) -> rusqlite::Result<Opened> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     format::upgrade(&connection, 0, steps)?;
     let totals = Totals::default();
-    Ok(Opened { connection, totals, rooms: Vec::new(), answers: Vec::new(), outbox: Vec::new(), lock: None })
+    let (rooms, everywhere, answers, outbox) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    Ok(Opened { connection, totals, rooms, everywhere, answers, outbox, lock: None })
 }
 
 /// Only one process has the file; the lock ends with the process, however it ends.
@@ -305,12 +308,13 @@ fn check_rows(connection: Connection, path: &Path) -> Result<Opened, OpenError> 
     let failed = |error: rusqlite::Error| refusal(path, &error);
     let totals = Totals::load(&connection).map_err(failed)?.ok_or_else(|| damaged(path, "its totals"))?;
     let mut found = Totals::default();
-    let mut rooms: Vec<SavedRoom> = Vec::new();
+    let (mut rooms, mut everywhere): (Vec<SavedRoom>, Vec<(String, String)>) = (Vec::new(), Vec::new());
     let select = "SELECT room, key, value, sum FROM state";
     for row in read_all(&connection, select, rows::read_state).map_err(failed)? {
         let (room, key, value, sum) = row.ok_or_else(|| damaged(path, "a row of a room's state"))?;
         found.came(sum);
         match rooms.last_mut() {
+            _ if room == rows::EVERYWHERE => everywhere.push((key, value)),
             Some(last) if last.id.as_str() == room => last.state.push((key, value)),
             Some(_) | None => {
                 let id = RoomId::parse(&room).map_err(|_| damaged(path, "the name of a room"))?;
@@ -341,7 +345,7 @@ fn check_rows(connection: Connection, path: &Path) -> Result<Opened, OpenError> 
         }
     }
     answers.sort_by_key(|answer| answer.at_ms);
-    Ok(Opened { connection, totals, rooms, answers, outbox, lock: None })
+    Ok(Opened { connection, totals, rooms, everywhere, answers, outbox, lock: None })
 }
 
 fn read_all<T>(

@@ -16,11 +16,17 @@ pub(super) struct Person {
     identity: String,
     /// As it stands in JSON.
     quoted: String,
+    /// What stands in events in its place. Two people who are erased stay two.
+    pseudonym: String,
 }
 
 impl Person {
     pub(super) fn new(identity: &str) -> Self {
-        Self { identity: identity.to_owned(), quoted: Value::from(identity).to_string() }
+        let pseudonym = match crate::random::text() {
+            Some(random) => format!("{ERASED}-{}", random.chars().take(PSEUDONYM_CHARS).collect::<String>()),
+            None => ERASED.to_owned(),
+        };
+        Self { identity: identity.to_owned(), quoted: Value::from(identity).to_string(), pseudonym }
     }
 
     /// Whether a JSON text names them.
@@ -84,9 +90,10 @@ impl Person {
     /// Takes them out of the events after `after`. Gives how many were changed, and up to where was looked.
     pub(super) fn erase_events(&self, ledger: &mut Ledger, after: u64) -> rusqlite::Result<(u64, Option<u64>)> {
         let piece = self.events(&ledger.connection, after, ROWS_A_STEP)?;
-        let found: Vec<_> = piece.found.iter().filter(|event| event.body.is_some()).collect();
+        let without = |event: &StoredEvent| event.body.as_ref().map(|body| self.without(body));
+        let found: Vec<_> = piece.found.iter().filter_map(|event| Some((event, without(event)?))).collect();
         if !found.is_empty() {
-            ledger.transact(|to, _| found.iter().try_for_each(|event| rows::update_event(to, event, ERASED_EVENT)))?;
+            ledger.transact(|to, _| found.iter().try_for_each(|(event, body)| rows::update_event(to, event, body)))?;
         }
         Ok((found.len() as u64, piece.upto))
     }
@@ -133,6 +140,53 @@ impl Person {
         })
     }
 
+    /// The same event, in which someone else's name stands for this person, and nothing of what they said or were called. Whatever is not about them is as it
+    /// was, so whoever folds the log comes to the same seats.
+    fn without(&self, body: &str) -> String {
+        let Ok(mut event) = serde_json::from_str(body) else { return ERASED_EVENT.to_owned() };
+        self.take_out(&mut event);
+        event.to_string()
+    }
+
+    fn take_out(&self, value: &mut Value) {
+        match value {
+            Value::Array(values) => values.iter_mut().for_each(|value| self.take_out(value)),
+            Value::Object(fields) => {
+                // Elsewhere a reason is a code: that someone left, or was kicked.
+                let has_words_as_reason =
+                    fields.contains_key("since_ms") || fields.get("type").is_some_and(|kind| kind == "moderation");
+                let mut words: Vec<&str> = Vec::new();
+                for (names, said) in WORDS {
+                    if names.iter().any(|name| fields.get(*name).is_some_and(|value| *value == self.identity.as_str()))
+                    {
+                        words.extend(*said);
+                    }
+                }
+                words.retain(|word| *word != "reason" || has_words_as_reason);
+                for (key, value) in fields.iter_mut() {
+                    let is_name = NAMES.contains(&key.as_str());
+                    match value {
+                        Value::String(text) if is_name && *text == self.identity => text.clone_from(&self.pseudonym),
+                        Value::String(text) if words.contains(&key.as_str()) => ERASED.clone_into(text),
+                        Value::Array(values) if is_name => values.iter_mut().for_each(|value| {
+                            if *value == self.identity.as_str() {
+                                *value = Value::from(self.pseudonym.as_str());
+                            }
+                            self.take_out(value);
+                        }),
+                        Value::Null
+                        | Value::Bool(_)
+                        | Value::Number(_)
+                        | Value::String(_)
+                        | Value::Array(_)
+                        | Value::Object(_) => self.take_out(value),
+                    }
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
     fn erased(&self, audit: StoredAudit) -> StoredAudit {
         let erase = |text: String| if text == self.identity { ERASED.to_owned() } else { text };
         let details = if self.is_in(&audit.details) { ERASED_EVENT.to_owned() } else { audit.details };
@@ -148,6 +202,15 @@ impl Person {
 
 /// The fields under which a person's identity stands in JSON of ours.
 const NAMES: &[&str] = &["identity", "identities", "by", "from", "to", "on", "who", "host", "holder"];
+/// In an object that has the person under one of the first fields, the second ones are about them: how they are called, what they wrote, why it was done.
+const WORDS: &[(&[&str], &[&str])] = &[
+    (&["identity", "who", "holder"], &["name", "reason"]),
+    (&["from"], &["from_name", "name", "text"]),
+    (&["to"], &["to_name"]),
+    (&["by", "on"], &["reason"]),
+];
+/// How long the random part of a pseudonym is.
+const PSEUDONYM_CHARS: usize = 8;
 /// What is done about bans.
 const ABOUT_BANS: &[&str] = &["member_ban", "member_unban"];
 const ERASED: &str = "erased";

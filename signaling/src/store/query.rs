@@ -2,14 +2,24 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::ids::{Identity, RoomId};
+use crate::{
+    ids::{Identity, RoomId},
+    room::outlives_room,
+};
 
-/// A room that was not over when the process ended.
+/// A room of which there are rows of state.
 #[derive(Debug)]
 pub(crate) struct SavedRoom {
     pub(crate) id: RoomId,
     /// Its rows: keys and values as [`Change`](crate::room::Change) gave them.
     pub(crate) state: Vec<(String, String)>,
+}
+
+impl SavedRoom {
+    /// Whether the room was over when the process ended: then only what moderators decided is left.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state.iter().all(|(key, _)| outlives_room(key))
+    }
 }
 
 /// Which events.

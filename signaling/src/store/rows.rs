@@ -44,6 +44,9 @@ pub(super) fn stated(row: &Row<'_>, column: usize) -> Option<i64> {
     row.get_ref(column).ok().and_then(|value| value.as_i64().ok())
 }
 
+/// Stands for the room in rows of state that hold in all rooms. No room can be called so.
+pub(crate) const EVERYWHERE: &str = "*";
+
 /// The checksum of a row of a room's state.
 pub(super) fn state_sum(room: &str, key: &str, value: &str) -> i64 {
     Checksum::of("state").text(room).text(key).text(value).end()

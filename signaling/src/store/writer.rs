@@ -71,26 +71,28 @@ impl Writer {
     /// Writes what has gathered. Gives when to try again, if it cannot be written.
     fn write(&mut self, work: Work) -> Option<Instant> {
         let Work { backlog, notes, teller, .. } = work;
+        let before = self.ledger.totals.events_last.unsigned_abs();
         let outcome = self.ledger.write(backlog.batches(), notes.values());
-        let settle = |is_durable| {
-            teller.inspect(|teller| tell(teller, is_durable));
+        let settle = |written_behind| {
+            teller.inspect(|teller| tell(teller, written_behind));
         };
         match outcome {
             Ok(deliveries) => {
+                self.shared.set_last_event_id(self.ledger.totals.events_last.unsigned_abs());
                 self.shared.written(backlog.len(), 1, deliveries);
-                settle(true);
+                settle(Some(before));
                 self.ledger.checkpoint_if_due(backlog.bytes());
                 None
             }
             Err(error) if ledger::is_own_fault(&error) => {
                 let outcome = self.ledger.write_each(backlog.batches(), notes.values());
                 let retry_at = self.settle_each(outcome, backlog, notes);
-                settle(false);
+                settle(None);
                 retry_at
             }
             Err(error) => {
                 self.shared.put_back(backlog, notes, error.to_string());
-                settle(false);
+                settle(None);
                 Some(clock::now() + RETRY_AFTER)
             }
         }
@@ -105,6 +107,7 @@ impl Writer {
     ) -> Option<Instant> {
         match outcome {
             Ok((deliveries, dropped)) => {
+                self.shared.set_last_event_id(self.ledger.totals.events_last.unsigned_abs());
                 self.shared.note_dropped(dropped);
                 self.shared.written(backlog.len(), 1, deliveries);
                 None

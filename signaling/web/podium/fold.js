@@ -5,7 +5,7 @@
  * (`expires_in_ms`, `waited_ms`) become points on the caller's clock (`until`, `since`), so that a view can show them later.
  *
  * A state is:
- *   room          the snapshot: settings, phase, seats, participants, audience; for hosts also hand_queue, invites, bans, ban_count
+ *   room          the snapshot: settings, phase, seats, participants, audience; for hosts also hand_queue, invites, bans, mutes, ban_count
  *   self          what one is and may do: rank, role, seat, mute bits, hand, offer, invite, host_offer; `handAfter`: no hand before then
  *   speakers      Map of identity → level in dBov, those who are heard just now
  *   slots         which downstream section (`mid`) carries which seat, and whom
@@ -110,6 +110,8 @@ function apply(state, event, now) {
       return inviteChanged(state, event, now);
     case 'ban_changed':
       return room.bans ? inRoom(state, bansAfter(room, event, now)) : state;
+    case 'mute_changed':
+      return room.mutes ? inRoom(state, mutesAfter(room, event, now)) : state;
     case 'moderation':
       return inRoom(state, moderation(event, now));
     case 'self_changed':
@@ -281,13 +283,15 @@ const phaseDated = ({ opens_in_ms, hostless_for_ms, closes_in_ms }, now) => ({
 
 // --- what hosts see ---
 
-function moderation({ hand_queue, invites, bans, ban_count }, now) {
+function moderation({ hand_queue, invites, bans, ban_count, mutes, mute_count }, now) {
   if (!hand_queue) return {};
   return {
     hand_queue: hand_queue.map((hand) => waiting(hand, now)),
     invites: (invites ?? []).map((invite) => expiring(invite, now)),
     bans: (bans ?? []).map((ban) => banDated(ban, now)),
     ban_count: ban_count ?? bans?.length ?? 0,
+    mutes: (mutes ?? []).map((mute) => banDated(mute, now)),
+    mute_count: mute_count ?? mutes?.length ?? 0,
   };
 }
 
@@ -317,6 +321,11 @@ function bansAfter({ bans, ban_count }, { banned, ban }, now) {
   return { bans: [banDated(ban, now), ...others].slice(0, BANS_SHOWN_MAX), ban_count: ban_count + (others.length === bans.length ? 1 : 0) };
 }
 
+function mutesAfter({ mutes, mute_count }, { muted, mute }, now) {
+  const { bans, ban_count } = bansAfter({ bans: mutes, ban_count: mute_count }, { banned: muted, ban: mute }, now);
+  return { mutes: bans, mute_count: ban_count };
+}
+
 // --- oneself ---
 
 /** Who is no longer a host or cohost no longer sees what they see. */
@@ -324,7 +333,7 @@ function selfChanged(state, self) {
   const hadSeat = state.self.seat_state === 'occupied' && state.self.seat !== self.seat;
   const next = { ...state, self, left: hadSeat ? state.self.seat : state.left };
   if (self.rank !== 'member' || !state.room.hand_queue) return next;
-  const { hand_queue, invites, bans, ban_count, ...room } = state.room;
+  const { hand_queue, invites, bans, ban_count, mutes, mute_count, ...room } = state.room;
   return { ...next, room, whole: false };
 }
 
@@ -350,7 +359,7 @@ const later = (ms, now) => (ms === undefined || ms === null ? undefined : now + 
 const expiring = (thing, now) => ({ ...thing, until: later(thing.expires_in_ms, now) });
 const dated = (seat, now) => ({ ...seat, until: later(seat.expires_in_ms, now), turnUntil: later(seat.turn_ends_in_ms, now) });
 const waiting = (hand, now) => ({ ...hand, since: now - (hand.waited_ms ?? 0) });
-const banDated = (ban, now) => ({ ...ban, since: now - (ban.since_ms ?? 0) });
+const banDated = (ban, now) => ({ ...ban, since: now - (ban.since_ms ?? 0), endsAt: later(ban.ends_in_ms, now) });
 
 const MESSAGES_MAX = 100;
 const BANS_SHOWN_MAX = 100;

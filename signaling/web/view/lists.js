@@ -39,7 +39,7 @@ export function bans(root, { run, room }) {
   }
 
   function draw(row, ban, state) {
-    fill(row, ban.identity, [t('console.ban_by', { name: nameOf(state, ban.by) }), ban.reason], t('console.unban_name', { name: ban.identity }));
+    fill(row, ban.identity, [t('console.ban_by', { name: nameOf(state, ban.by) }), ban.reason, ban.endsAt && t('console.ban_ends', { time: new Date(Date.now() + ban.endsAt - performance.now()).toLocaleString() })], t('console.unban_name', { name: ban.identity }));
     set(row.lastElementChild, { hidden: !isOwner(state.self) });
   }
 

@@ -108,6 +108,7 @@ impl World {
             hidden: false,
             tier: 0,
             kind: None,
+            is_banned: false,
             token_age: None,
             request: RequestId::parse("join").unwrap(),
             has_media: true,
@@ -198,7 +199,7 @@ impl World {
         for output in outputs.clone() {
             match output {
                 Output::Plan(plan) => self.plan(plan),
-                Output::CloseTransport { session } => self.close(&session),
+                Output::CloseTransport { session, .. } => self.close(&session),
                 Output::Bye { session, reason, .. } => self.byes.push((session, reason)),
                 Output::Tell { to, event, .. } => self.told.push((self.now, to, event)),
                 Output::Welcome { .. }

@@ -144,7 +144,13 @@ pub enum Frame {
         query: Option<String>,
     },
     /// Mute a person, wherever they sit.
-    MemberMute(Person),
+    MemberMute {
+        /// Whom.
+        identity: Identity,
+        /// How long, in milliseconds; absent: until it is lifted.
+        #[cfg_attr(test, schemars(range(min = *crate::protocol::FOR_MS.start(), max = *crate::protocol::FOR_MS.end())))]
+        for_ms: Option<u64>,
+    },
     /// Lift a person's mute. It opens no microphone.
     MemberUnmute(Person),
     /// Put a person out of the room.
@@ -164,6 +170,9 @@ pub enum Frame {
         /// Why, for the hosts and for the person.
         #[cfg_attr(test, schemars(length(max = crate::protocol::REASON_CHARS_MAX)))]
         reason: Option<String>,
+        /// How long, in milliseconds; absent: until it is lifted.
+        #[cfg_attr(test, schemars(range(min = *crate::protocol::FOR_MS.start(), max = *crate::protocol::FOR_MS.end())))]
+        for_ms: Option<u64>,
     },
     /// Lift a ban.
     MemberUnban(Person),

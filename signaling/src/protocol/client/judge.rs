@@ -10,15 +10,16 @@ use super::{
 use crate::{
     ids::{Identity, InviteId, SeatIndex},
     protocol::{
-        MESSAGE_CHARS_MAX, NOTICE_MS_MAX, OFFER_BYTES_MAX, PEOPLE_PAGE_DEFAULT, PEOPLE_PAGE_MAX, QUERY_CHARS_MAX,
-        REACTION_CHARS_MAX, REASON_CHARS_MAX, RESUME_TOKEN_CHARS_MAX, STATS_COUNT_MAX, STATS_MS_MAX, TURN_MS,
+        FOR_MS, MESSAGE_CHARS_MAX, NOTICE_MS_MAX, OFFER_BYTES_MAX, PEOPLE_PAGE_DEFAULT, PEOPLE_PAGE_MAX,
+        QUERY_CHARS_MAX, REACTION_CHARS_MAX, REASON_CHARS_MAX, RESUME_TOKEN_CHARS_MAX, STATS_COUNT_MAX, STATS_MS_MAX,
+        TURN_MS,
     },
     room::{Act, InviteName, Rank, Refusal, RoomChange},
     text::{self, Lines, TextFault},
 };
 
 /// What is wrong: a code, and the same in words for developers.
-pub(super) type Wrong = (Refusal, String);
+pub(in crate::protocol) type Wrong = (Refusal, String);
 
 /// What a frame asks.
 pub(super) fn command(frame: Frame) -> Result<Command, Wrong> {
@@ -66,12 +67,14 @@ pub(super) fn command(frame: Frame) -> Result<Command, Wrong> {
         Frame::InviteRevoke { invite, identity } => Act::InviteRevoke(invite_name(invite, identity)?),
         Frame::InviteAccept(OptionalInvite { invite }) => Act::InviteAccept { invite },
         Frame::InviteDecline(OptionalInvite { invite }) => Act::InviteDecline { invite },
-        Frame::MemberMute(Person { identity }) => Act::MemberMute { identity },
+        Frame::MemberMute { identity, for_ms } => Act::MemberMute { identity, lasts: lasts(for_ms).map_err(wrong)? },
         Frame::MemberUnmute(Person { identity }) => Act::MemberUnmute { identity },
         Frame::MemberKick { identity, deny, reason: why } => {
             Act::MemberKick { identity, deny: deny.unwrap_or(false), reason: reason(why)? }
         }
-        Frame::MemberBan { identity, reason: why } => Act::MemberBan { identity, reason: reason(why)? },
+        Frame::MemberBan { identity, reason: why, for_ms } => {
+            Act::MemberBan { identity, reason: reason(why)?, lasts: lasts(for_ms).map_err(wrong)? }
+        }
         Frame::MemberUnban(Person { identity }) => Act::MemberUnban { identity },
         Frame::MemberRank { identity, rank } => Act::MemberRank { identity, rank: Rank::from(rank) },
         Frame::HostTransfer { to } => Act::HostTransfer { to },
@@ -122,6 +125,14 @@ pub(in crate::protocol) fn turn(turn_ms: u64) -> Result<Option<Duration>, &'stat
     Ok(Some(Duration::from_millis(turn_ms)))
 }
 
+/// How long a ban or a mute lasts, if it has an end.
+pub(in crate::protocol) fn lasts(for_ms: Option<u64>) -> Result<Option<Duration>, &'static str> {
+    if for_ms.is_some_and(|for_ms| !FOR_MS.contains(&for_ms)) {
+        return Err("`for_ms` must be from 1 to 315360000000");
+    }
+    Ok(for_ms.map(Duration::from_millis))
+}
+
 fn notice(notice_ms: u64) -> Result<Duration, Wrong> {
     if notice_ms > NOTICE_MS_MAX {
         return Err(wrong("`notice_ms` must be from 0 to 600000"));
@@ -138,7 +149,7 @@ fn invite_name(invite: Option<InviteId>, identity: Option<Identity>) -> Result<I
 }
 
 /// A blank reason is none.
-fn reason(why: Option<String>) -> Result<Option<String>, Wrong> {
+pub(in crate::protocol) fn reason(why: Option<String>) -> Result<Option<String>, Wrong> {
     match why.map(|why| text::checked(&why, REASON_CHARS_MAX, Lines::One).map(str::to_owned)) {
         None | Some(Err(TextFault::Blank)) => Ok(None),
         Some(Ok(why)) => Ok(Some(why)),

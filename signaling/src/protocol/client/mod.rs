@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use self::frame::Frame;
 pub use self::frame::Stats;
-pub(super) use self::judge::turn;
+pub(super) use self::judge::{lasts, reason, turn};
 use super::depth;
 use crate::{
     ids::{Identity, RequestId},

@@ -45,15 +45,22 @@ pub fn moderation_event(audit: &Audit) -> String {
     serde_json::to_string(&event).expect("events have string keys and finite numbers")
 }
 
+/// A host, cohost or back end has moderated.
 #[derive(Serialize)]
-struct ModerationEvent<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ModerationEvent<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
+    /// What they did: the type of the command.
     act: &'static str,
+    /// Who did it.
     by: &'a Identity,
+    /// As what: `host`, `cohost`, `member`, or `admin` for a back end.
     role: &'static str,
+    /// On whom, if on someone.
     #[serde(skip_serializing_if = "Option::is_none")]
     on: Option<&'a Identity>,
+    /// Why, if they said.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     details: Value,
@@ -77,6 +84,9 @@ fn details(act: &Act) -> Value {
         | Act::SeatUnmute { seat, expect_rev }
         | Act::SeatKick { seat, expect_rev } => json!({"seat": seat, "expect_rev": expect_rev}),
         Act::MemberKick { identity: _, deny, reason: _ } => json!({"deny": deny}),
+        Act::MemberMute { identity: _, lasts } | Act::MemberBan { identity: _, reason: _, lasts } => {
+            json!({"for_ms": lasts.map(millis)})
+        }
         Act::MemberRank { identity: _, rank } => json!({"rank": rank.code()}),
         Act::InviteSend { identity: _, seat, hold } => json!({"seat": seat, "hold": hold}),
         Act::InviteRevoke(InviteName::Id(invite)) => json!({"invite": invite}),
@@ -86,9 +96,8 @@ fn details(act: &Act) -> Value {
         | Act::HandDeny { identity: _ }
         | Act::HandNext
         | Act::HandsLowerAll
-        | Act::MemberMute { identity: _ }
         | Act::MemberUnmute { identity: _ }
-        | Act::MemberBan { identity: _, reason: _ }
+        | Act::ModerationForget { identity: _ }
         | Act::MemberUnban { identity: _ }
         | Act::HostTransfer { to: _ }
         | Act::InviteRevoke(InviteName::To(_))

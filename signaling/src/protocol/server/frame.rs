@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::{
     ids::{Identity, RequestId, SeatIndex, SessionId},
     protocol::view::{
-        AudienceJson, BanJson, HandJson, InviteJson, LatencyJson, ModerationJson, ParticipantJson, RoomJson, SeatJson,
-        SelfJson, SlotJson, SnapshotJson, SpeakerJson, millis,
+        AudienceJson, BanJson, HandJson, InviteJson, LatencyJson, ModerationJson, MuteJson, ParticipantJson, RoomJson,
+        SeatJson, SelfJson, SlotJson, SnapshotJson, SpeakerJson, millis,
     },
     room::{ConnectionQuality, Details, Done, Event, Refused, UnheardWhy},
 };
@@ -153,18 +153,37 @@ pub enum Frame<'a> {
         /// The invite.
         invite: InviteJson<'a>,
     },
-    /// A ban was set or lifted. For hosts and cohosts.
+    /// A ban was set or has ended. For hosts and cohosts.
     BanChanged {
-        /// Its number in the room's log.
-        #[cfg_attr(test, schemars(with = "u64"))]
+        /// Its number in the room's log; absent if the room was over then.
         #[serde(skip_serializing_if = "Option::is_none")]
         seq: Option<u64>,
-        /// Set, or lifted.
+        /// Set, or ended.
         banned: bool,
-        /// Who did it.
-        by: &'a Identity,
+        /// How it came about.
+        #[cfg_attr(test, schemars(with = "crate::room::DecisionCause"))]
+        cause: &'static str,
+        /// Who did it; absent: it ran out.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<&'a Identity>,
         /// The ban.
         ban: BanJson<'a>,
+    },
+    /// A mute of a person was set or has ended. For hosts and cohosts.
+    MuteChanged {
+        /// Its number in the room's log; absent if the room was over then.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seq: Option<u64>,
+        /// Set, or ended.
+        muted: bool,
+        /// How it came about.
+        #[cfg_attr(test, schemars(with = "crate::room::DecisionCause"))]
+        cause: &'static str,
+        /// Who did it; absent: it ran out.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<&'a Identity>,
+        /// The mute.
+        mute: MuteJson<'a>,
     },
     /// Someone would change seats with the recipient, who agrees by asking for the same swap.
     SwapProposed {
@@ -487,6 +506,7 @@ pub struct TallyJson<'a> {
 
 impl<'a> Frame<'a> {
     /// An event, with its number if it is in the log.
+    #[expect(clippy::too_many_lines, reason = "one arm for each event")]
     pub fn event(seq: Option<u64>, event: &'a Event) -> Self {
         match event {
             Event::SeatChanged { cause, by, seat, other } => Self::SeatChanged {
@@ -527,9 +547,16 @@ impl<'a> Frame<'a> {
             Event::InviteChanged { change, by, invite } => {
                 Self::InviteChanged { seq, change: change.code(), by: by.as_ref(), invite: InviteJson::from(invite) }
             }
-            Event::BanChanged { banned, by, ban } => {
-                Self::BanChanged { seq, banned: *banned, by, ban: BanJson::from(ban) }
+            Event::BanChanged { banned, cause, by, ban } => {
+                Self::BanChanged { seq, banned: *banned, cause: cause.code(), by: by.as_ref(), ban: BanJson::from(ban) }
             }
+            Event::MuteChanged { muted, cause, by, mute } => Self::MuteChanged {
+                seq,
+                muted: *muted,
+                cause: cause.code(),
+                by: by.as_ref(),
+                mute: MuteJson::from(mute),
+            },
             Event::SwapProposed { from, seat, with, expires_in } => {
                 Self::SwapProposed { from, seat: *seat, with: *with, expires_in_ms: millis(*expires_in) }
             }

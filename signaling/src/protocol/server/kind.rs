@@ -14,6 +14,7 @@ pub fn kind(event: &Event) -> Option<&'static str> {
         Event::RoomUpdated { .. } => Some("room.updated"),
         Event::InviteChanged { .. } => Some("invite.changed"),
         Event::BanChanged { .. } => Some("moderation.ban_changed"),
+        Event::MuteChanged { .. } => Some("moderation.mute_changed"),
         Event::Message { .. } => Some("room.message"),
         Event::SeatCue { .. }
         | Event::SeatOffer { .. }
@@ -62,6 +63,7 @@ pub const KINDS: &[&str] = &[
     "participant.withdrawn",
     "participant.rank_changed",
     "moderation.ban_changed",
+    "moderation.mute_changed",
     "moderation.seat_move",
     "moderation.seat_swap",
     "moderation.seat_assign",
@@ -80,6 +82,7 @@ pub const KINDS: &[&str] = &[
     "moderation.member_ban",
     "moderation.member_unban",
     "moderation.member_rank",
+    "moderation.moderation_forget",
     "moderation.host_transfer",
     "moderation.invite_send",
     "moderation.invite_revoke",

@@ -7,35 +7,51 @@ use crate::{
     monitor::{Budgeted, LatencyAct, LatencyEvent},
 };
 
+/// The body of such an event.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "LatencyEvent"))]
 #[serde(tag = "type")]
-enum Told<'a> {
+pub(crate) enum Told<'a> {
+    /// A promise about delays is broken.
     #[serde(rename = "latency_breached")]
     Breached(BudgetJson<'a>),
+    /// It is kept again.
     #[serde(rename = "latency_recovered")]
     Recovered(BudgetJson<'a>),
+    /// The server has done something about it.
     #[serde(rename = "latency_acted")]
     Acted(ActJson<'a>),
 }
 
 /// How it stands with a budget. Whose room it is stands beside it.
 #[derive(Serialize)]
-struct BudgetJson<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Budget"))]
+pub(crate) struct BudgetJson<'a> {
+    /// Which promise.
     budget: &'static str,
+    /// Whom it is about, if it is about a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     identity: Option<&'a Identity>,
+    /// What was measured.
     value: f64,
+    /// What was promised.
     limit: f64,
+    /// The unit of both.
     unit: &'static str,
+    /// What causes most of it, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'static str>,
 }
 
 /// What was done about it.
 #[derive(Serialize)]
-struct ActJson<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "LatencyAct"))]
+pub(crate) struct ActJson<'a> {
+    /// What.
     act: &'static str,
+    /// Why.
     why: &'static str,
+    /// Whom it is about, if it is about a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     identity: Option<&'a Identity>,
 }

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::ids::{Identity, RoomId, SessionId};
+use crate::{
+    ids::{Identity, RoomId, SessionId},
+    room::SessionEnd,
+};
 
 /// A room was made.
 pub const ROOM_CREATED: &str = "room.created";
@@ -15,14 +18,43 @@ pub const PARTICIPANT_JOINED: &str = "participant.joined";
 /// A session is over.
 pub const PARTICIPANT_LEFT: &str = "participant.left";
 
+/// The body of such an event.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "LifecycleEvent"))]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Lifecycle<'a> {
-    RoomCreated { room: &'a RoomId },
-    RoomRestored { room: &'a RoomId },
-    RoomClosed { room: &'a RoomId },
-    SessionBegan { session: &'a SessionId, identity: &'a Identity },
-    SessionEnded { session: &'a SessionId, identity: &'a Identity },
+pub(crate) enum Lifecycle<'a> {
+    /// The room was made: what was known of a room of this id is void.
+    RoomCreated {
+        /// Which.
+        room: &'a RoomId,
+    },
+    /// The room goes on after a restart of the server. The sessions of before are over.
+    RoomRestored {
+        /// Which.
+        room: &'a RoomId,
+    },
+    /// The room is over.
+    RoomClosed {
+        /// Which.
+        room: &'a RoomId,
+    },
+    /// A session began.
+    SessionBegan {
+        /// Which.
+        session: &'a SessionId,
+        /// Whose it is.
+        identity: &'a Identity,
+    },
+    /// A session is over.
+    SessionEnded {
+        /// Which.
+        session: &'a SessionId,
+        /// Whose it was.
+        identity: &'a Identity,
+        /// Why.
+        #[cfg_attr(test, schemars(with = "crate::room::SessionEnd"))]
+        reason: &'static str,
+    },
 }
 
 /// The body of [`ROOM_CREATED`].
@@ -51,8 +83,8 @@ pub fn session_began(session: &SessionId, identity: &Identity) -> String {
 
 /// The body of [`PARTICIPANT_LEFT`].
 #[must_use]
-pub fn session_ended(session: &SessionId, identity: &Identity) -> String {
-    text(&Lifecycle::SessionEnded { session, identity })
+pub fn session_ended(session: &SessionId, identity: &Identity, why: SessionEnd) -> String {
+    text(&Lifecycle::SessionEnded { session, identity, reason: why.code() })
 }
 
 fn text(told: &Lifecycle<'_>) -> String {
@@ -72,10 +104,9 @@ mod tests {
         assert_eq!(room_created(&demo), r#"{"type":"room_created","room":"demo"}"#);
         assert_eq!(room_restored(&demo), r#"{"type":"room_restored","room":"demo"}"#);
         assert_eq!(room_closed(&demo), r#"{"type":"room_closed","room":"demo"}"#);
-        for (text, kind) in
-            [(session_began(&session, &ada), "session_began"), (session_ended(&session, &ada), "session_ended")]
-        {
-            assert_eq!(text, format!(r#"{{"type":"{kind}","session":"{session}","identity":"ada"}}"#));
-        }
+        let who = format!(r#""session":"{session}","identity":"ada""#);
+        assert_eq!(session_began(&session, &ada), format!(r#"{{"type":"session_began",{who}}}"#));
+        let ended = session_ended(&session, &ada, SessionEnd::Lost);
+        assert_eq!(ended, format!(r#"{{"type":"session_ended",{who},"reason":"lost"}}"#));
     }
 }

@@ -2,9 +2,9 @@
 
 pub mod frame;
 
-mod audit;
+pub(crate) mod audit;
 mod kind;
-mod latency;
+pub(crate) mod latency;
 pub mod lifecycle;
 
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub struct Welcome<'a> {
     pub resume_token: &'a str,
     /// What clients should know of the limits.
     pub limits: LimitsJson,
+    /// The last event of the log that is known to be in the snapshot.
+    pub event_id: Option<u64>,
 }
 
 /// `welcome`. A session that goes on needs no snapshot if it can be told what it missed.
@@ -51,7 +53,7 @@ pub fn welcome(welcome: &Welcome<'_>, snapshot: Option<&Snapshot>, own: Option<&
         resumed: welcome.resumed.then_some(true),
         answer: welcome.answer,
         resume_token: welcome.resume_token,
-        room: snapshot.map(SnapshotJson::from),
+        room: snapshot.map(|snapshot| SnapshotJson::new(snapshot, welcome.event_id)),
         own: own.map(SelfJson::from),
         limits: welcome.limits,
     }))

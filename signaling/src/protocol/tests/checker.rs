@@ -35,6 +35,14 @@ impl Checker {
                     let name = rule.as_str().and_then(|path| path.strip_prefix("#/$defs/")).unwrap();
                     self.check(name, value).map_err(|why| format!("{name}: {why}"))?;
                 }
+                "anyOf" => {
+                    let choices = rule.as_array().unwrap();
+                    let fits = |checker: &mut Self, choice: &Value| {
+                        checker.object(choice.as_object().unwrap(), value, definition).is_ok()
+                    };
+                    let is_one = choices.iter().any(|choice| fits(self, choice));
+                    hold(is_one, || format!("{value} is none of {rule}"))?;
+                }
                 "oneOf" => self.one_of(rule.as_array().unwrap(), value)?,
                 "type" => is_of_type(rule.as_str().unwrap(), value)?,
                 "const" => hold(value == rule, || format!("{value} is not {rule}"))?,

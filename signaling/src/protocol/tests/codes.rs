@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 use crate::{
     ids::{HandId, Identity, InviteId, RequestId, RoomId, SeatIndex, SessionId},
     room::{
-        ByeAction, ByeReason, CanJoin, CannotJoin, ConnectionQuality, DelayClass, DelaySide, DelayTerm, Duplicates,
-        HandChange, Interrupt, InviteChange, LeftReason, OfferOutcome, Phase, Promote, Rank, RankCause, Refusal,
-        ReservedWhy, Role, SeatCause, SeatMode, UnheardWhy,
+        ByeAction, ByeReason, CanJoin, CannotJoin, ConnectionQuality, DecisionCause, DelayClass, DelaySide, DelayTerm,
+        Duplicates, HandChange, Interrupt, InviteChange, LeftReason, OfferOutcome, Phase, Promote, Rank, RankCause,
+        Refusal, ReservedWhy, Role, SeatCause, SeatMode, SessionEnd, UnheardWhy,
     },
 };
 
@@ -35,15 +35,17 @@ macro_rules! closed_sets {
 
 closed_sets! {
     SeatCause {
-        Taken, Confirmed, Reserved, Released, Left, KickedOff, Locked, Unlocked, Muted, Unmuted, MemberMuted, MemberUnmuted, SelfMuted,
-        SelfUnmuted, TakenOver, Interrupted, Restored, Lost, Rank, Moved, Swapped, Turn, TurnOver,
+        Taken, Confirmed, Reserved, Released, Left, KickedOff, Locked, Unlocked, Muted, Unmuted, MemberMuted, MemberUnmuted, MuteOver,
+        SelfMuted, SelfUnmuted, TakenOver, Interrupted, Restored, Lost, Rank, Moved, Swapped, Turn, TurnOver,
     }
     HandChange { Raised, Changed, Lowered, Approved, Denied, Cleared, Expired, Gone }
     InviteChange { Sent, Accepted, Declined, Expired, Revoked }
+    DecisionCause { Set, Lifted, Expired, Forgotten }
     RankCause { Given, Transferred, Promoted }
     OfferOutcome { Accepted, Declined, Expired, Withdrawn }
     CannotJoin { Forbidden, AlreadySeated, CoolingDown, HandsOff }
     LeftReason { Left, Kicked, Banned, Gone }
+    SessionEnd { Left, Lost, Kicked, Banned, Duplicate, RoomClosed, Refused }
     ReservedWhy { Approved, Invited, Offered, Assigned, Reconnect }
     SeatMode { Free, Apply, InviteOnly }
     Phase { Scheduled, Live, Hostless, Closing, Closed }

@@ -6,8 +6,8 @@ use crate::{
     ids::{HandId, Identity, InviteId, RequestId, RoomId, SeatIndex, SessionId},
     room::{
         AudienceMember, AudienceView, BanView, Duplicates, HandView, HolderView, HostOfferView, Interrupt, InviteView,
-        ModerationView, OwnHand, OwnOffer, OwnSeat, ParticipantView, Phase, Promote, Rank, ReservedWhy, Role, RoomView,
-        SeatMode, SeatView, SeatViewState, SelfView, Snapshot,
+        ModerationView, MuteView, OwnHand, OwnOffer, OwnSeat, ParticipantView, Phase, Promote, Rank, ReservedWhy, Role,
+        RoomView, SeatMode, SeatView, SeatViewState, SelfView, Snapshot,
     },
 };
 
@@ -97,7 +97,13 @@ pub(super) fn invite() -> InviteView {
 
 pub(super) fn ban() -> BanView {
     let reason = Some(Arc::from("shouting"));
-    BanView { identity: identity("eve"), by: identity("ada"), reason, since: Duration::from_millis(90_000) }
+    let (since, ends_in) = (Duration::from_millis(90_000), Some(seconds(3_600)));
+    BanView { identity: identity("eve"), by: identity("ada"), reason, since, ends_in }
+}
+
+pub(super) fn mute() -> MuteView {
+    let (since, ends_in) = (Duration::from_millis(4_000), Some(seconds(600)));
+    MuteView { identity: identity("ben"), by: identity("ada"), since, ends_in }
 }
 
 pub(super) fn audience() -> AudienceView {
@@ -106,7 +112,14 @@ pub(super) fn audience() -> AudienceView {
 }
 
 pub(super) fn moderation() -> ModerationView {
-    ModerationView { hands: vec![hand()], invites: vec![invite()], bans: vec![ban()], ban_count: 1 }
+    ModerationView {
+        hands: vec![hand()],
+        invites: vec![invite()],
+        bans: vec![ban()],
+        ban_count: 1,
+        mutes: vec![mute()],
+        mute_count: 1,
+    }
 }
 
 pub(super) fn room() -> RoomView {
@@ -119,6 +132,7 @@ pub(super) fn room() -> RoomView {
         turn: None,
         promote: Promote::Cohost,
         duplicates: Duplicates::Takeover,
+        participants_max: 5_000,
         opens_in: None,
         hostless_for: None,
         closes_in: None,

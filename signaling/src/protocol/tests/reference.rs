@@ -35,7 +35,7 @@ fn every_code_is_explained() {
     }
     let schema = schema::schema();
     for (name, definition) in schema["$defs"].as_object().unwrap() {
-        for code in definition["enum"].as_array().into_iter().flatten() {
+        for code in schema::values(definition).and_then(Value::as_array).into_iter().flatten() {
             let code = code.as_str().unwrap();
             assert!(REFERENCE.contains(&format!("`{code}`")), "`{code}` of {name} is not explained");
         }

@@ -6,10 +6,10 @@ use super::{examples::*, golden_names, hold};
 use crate::{
     protocol::server::{self, LimitsJson, Welcome},
     room::{
-        AudienceView, BanView, CanJoin, CannotJoin, ConnectionQuality, DelayClass, DelaySide, DelayTerm, Details, Done,
-        Duplicates, Event, HandChange, HandView, Interrupt, InviteChange, InviteView, LatencyState, LeftReason,
-        OfferOutcome, Phase, Promote, Rank, RankCause, Refusal, Refused, ReservedWhy, Role, RoomView, SeatCause,
-        SeatMode, SeatView, SeatViewState, SelfView, Slot, Snapshot, Speaker, UnheardWhy,
+        AudienceView, BanView, CanJoin, CannotJoin, ConnectionQuality, DecisionCause, DelayClass, DelaySide, DelayTerm,
+        Details, Done, Duplicates, Event, HandChange, HandView, Interrupt, InviteChange, InviteView, LatencyState,
+        LeftReason, MuteView, OfferOutcome, Phase, Promote, Rank, RankCause, Refusal, Refused, ReservedWhy, Role,
+        RoomView, SeatCause, SeatMode, SeatView, SeatViewState, SelfView, Slot, Snapshot, Speaker, UnheardWhy,
     },
 };
 
@@ -95,6 +95,7 @@ fn welcome(id: &str, resumed: bool, answer: Option<&str>, snapshot: Option<&Snap
         resumed,
         resume_token: "k3Vd0u9mXq",
         limits: LimitsJson { frame_bytes: 65536, commands_per_second: 20, burst: 40 },
+        event_id: Some(4711),
     };
     server::welcome(&welcome, snapshot, Some(own))
 }
@@ -203,7 +204,10 @@ fn moderators_log() -> Vec<Named> {
     let hand_changed = |change, by, count| Event::HandChanged { change, by, hand: hand(), count };
     let plain = HandView { mic_ready: false, wanted_seat: None, tier: 2, ..hand() };
     let invite_changed = |change, by| Event::InviteChanged { change, by, invite: invite() };
-    let no_reason = BanView { reason: None, since: Duration::ZERO, ..ban() };
+    let no_reason = BanView { reason: None, since: Duration::ZERO, ends_in: None, ..ban() };
+    let for_good = MuteView { ends_in: None, ..mute() };
+    let ban_changed = |banned, cause, by, ban| Event::BanChanged { banned, cause, by, ban };
+    let mute_changed = |muted, cause, by, mute| Event::MuteChanged { muted, cause, by, mute };
     vec![
         ("hand_changed.raised", told(hand_changed(HandChange::Raised, None, 3))),
         (
@@ -214,8 +218,12 @@ fn moderators_log() -> Vec<Named> {
         ("hand_changed.own", server::event(None, &hand_changed(HandChange::Denied, ada(), 2))),
         ("invite_changed.sent", told(invite_changed(InviteChange::Sent, ada()))),
         ("invite_changed.own", server::event(None, &invite_changed(InviteChange::Expired, None))),
-        ("ban_changed", told(Event::BanChanged { banned: true, by: identity("ada"), ban: ban() })),
-        ("ban_changed.lifted", told(Event::BanChanged { banned: false, by: identity("ada"), ban: no_reason })),
+        ("ban_changed", told(ban_changed(true, DecisionCause::Set, ada(), ban()))),
+        ("ban_changed.lifted", told(ban_changed(false, DecisionCause::Lifted, ada(), no_reason))),
+        ("ban_changed.expired", told(ban_changed(false, DecisionCause::Expired, None, ban()))),
+        ("ban_changed.afterwards", server::event(None, &ban_changed(false, DecisionCause::Forgotten, ada(), ban()))),
+        ("mute_changed", told(mute_changed(true, DecisionCause::Set, ada(), mute()))),
+        ("mute_changed.expired", told(mute_changed(false, DecisionCause::Expired, None, for_good))),
     ]
 }
 

@@ -65,6 +65,13 @@ fn expression(schema: &Value) -> String {
     if let Some(texts) = schema["enum"].as_array() {
         return texts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ");
     }
+    if let Some(choices) = schema["anyOf"].as_array() {
+        // The name of each known value is still proposed by editors.
+        let is_open = |choice: &Value| *choice == serde_json::json!({"type": "string"});
+        let known = choices.iter().filter(|choice| !is_open(choice)).map(expression);
+        let rest = choices.iter().filter(|choice| is_open(choice)).map(|_| "(string & {})".to_owned());
+        return known.chain(rest).collect::<Vec<_>>().join(" | ");
+    }
     if let Some(choices) = schema["oneOf"].as_array() {
         return choices.iter().map(|choice| format!("\n  | {}", expression(choice))).collect();
     }
@@ -73,6 +80,7 @@ fn expression(schema: &Value) -> String {
         Some("integer" | "number") => "number".to_owned(),
         Some("boolean") => "boolean".to_owned(),
         Some("string") => "string".to_owned(),
+        Some("object") => "{ [field: string]: unknown }".to_owned(),
         other => panic!("no TypeScript for {other:?}: {schema}"),
     }
 }

@@ -6,6 +6,10 @@
 //!   `person:<identity>`  someone of whom there is more to know than that they listen, or listened
 //!   `ban:<identity>`     someone who may not come in
 //!   `denial:<identity>`  someone whose older tokens are no longer good
+//!   `mute:<identity>`    someone whom a host or cohost has muted
+//!   `rank:<identity>`    someone whom a host has given a rank
+//!
+//! The last four are decisions. They outlive the room and are those of the next room of the same id.
 
 mod restoring;
 mod row;
@@ -14,15 +18,21 @@ mod writing;
 
 use std::time::{Duration, Instant};
 
+use row::Key;
 pub(super) use writing::Written;
 
 /// A row that is not as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Under which key: `room`, `person:…`, `ban:…`, `denial:…`.
+    /// Under which key: `room`, `person:…`, `ban:…`.
     pub key: String,
     /// The row now; none if it goes.
     pub value: Option<String>,
+}
+
+/// Returns whether the row under this key stays when its room is over.
+pub fn outlives_room(key: &str) -> bool {
+    Key::parse(key).is_ok_and(|key| key.outlives())
 }
 
 /// Two clocks that were read at the same moment: what the room's instants are by the calendar.

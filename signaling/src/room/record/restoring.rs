@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::ids::{HandId, Identity, InviteId, RoomId, SeatIndex};
 use crate::room::Room;
-use crate::room::bans::Ban;
+use crate::room::decisions::{Ban, Mute};
 use crate::room::hand_queue::Hand;
 use crate::room::invite_book::Invite;
 use crate::room::life::Life;
@@ -24,8 +24,8 @@ use crate::room::turns::Turn;
 use crate::room::view::ReservedWhy;
 
 use super::row::{
-    Date, HandRow, HereRow, InviteRow, Key, LifeRow, PersonRow, Presence, ROOM, RoomRow, Rows, SeatIs, SeatRow,
-    SettingsRow, TurnRow,
+    Date, DecisionRows, HandRow, HereRow, InviteRow, Key, LifeRow, PersonRow, Presence, ROOM, RoomRow, Rows, SeatIs,
+    SeatRow, SettingsRow, TurnRow,
 };
 use super::{Calendar, RecordError};
 
@@ -45,13 +45,14 @@ impl Room {
         calendar: &Calendar,
         now: Instant,
     ) -> Result<Self, RecordError> {
-        let Rows { room: row, people, bans, denials } = Rows::read(rows)?;
+        let Rows { room: row, people, decisions } = Rows::read(rows, Date(calendar.date(now)))?;
         if row.life.phase.0 == Phase::Closed {
             return Err(RecordError::new(ROOM, "is over"));
         }
         let mut room = Self::new(id, row.settings.over(settings), now);
         let dates = Dates { calendar, now };
         room.restore_counters(&row);
+        room.restore_decisions(decisions, &dates);
         room.life = dates.life(&row.life);
         for (who, row) in people {
             room.restore_person(who, row, &dates)?;
@@ -75,23 +76,57 @@ impl Room {
                 until: dates.instant(swap.until),
             })
             .collect();
-        for (who, row) in denials {
-            room.bans.deny(&who, dates.instant(row.since));
-        }
-        for (who, row) in bans {
-            let ban = Ban { by: row.by, reason: row.reason.map(Arc::from), since: dates.instant(row.since) };
-            room.bans.add(who, ban);
-        }
         room.restore_emptiness(now);
         // Whoever comes back is shown all of it; until then there is nothing new.
         drop(room.queue.untold());
         room.settle_own_states(now);
         room.audience.shown();
-        for (key, text) in rows {
-            room.written.restore(Key::parse(key)?, text.clone());
-        }
+        room.take_as_written(rows)?;
         room.written.mark_room();
         Ok(room)
+    }
+
+    /// A new room under an id that a room had before: what moderators decided then holds in it.
+    ///
+    /// # Errors
+    ///
+    /// A row is no such row, or does not outlive a room.
+    pub fn remembering(
+        id: RoomId,
+        settings: Settings,
+        rows: &[(String, String)],
+        calendar: &Calendar,
+        now: Instant,
+    ) -> Result<Self, RecordError> {
+        let mut room = Self::new(id, settings, now);
+        room.restore_decisions(DecisionRows::read(rows)?, &Dates { calendar, now });
+        room.take_as_written(rows)?;
+        Ok(room)
+    }
+
+    fn take_as_written(&mut self, rows: &[(String, String)]) -> Result<(), RecordError> {
+        for (key, text) in rows {
+            self.written.restore(Key::parse(key)?, text.clone());
+        }
+        Ok(())
+    }
+
+    fn restore_decisions(&mut self, rows: DecisionRows, dates: &Dates<'_>) {
+        let DecisionRows { bans, denials, mutes, ranks } = rows;
+        for (who, row) in denials {
+            self.decisions.set_denial(&who, dates.instant(row.since));
+        }
+        for (who, row) in bans {
+            let (since, until) = (dates.instant(row.since), row.until.map(|until| dates.instant(until)));
+            self.decisions.set_ban(&who, Ban { by: row.by, reason: row.reason.map(Arc::from), since, until });
+        }
+        for (who, row) in mutes {
+            let (since, until) = (dates.instant(row.since), row.until.map(|until| dates.instant(until)));
+            self.decisions.set_mute(&who, Mute { by: row.by, since, until });
+        }
+        for (who, row) in ranks {
+            self.decisions.set_rank(&who, Some(row.rank.0));
+        }
     }
 
     fn restore_counters(&mut self, row: &RoomRow) {
@@ -150,6 +185,7 @@ impl Room {
         };
         Ok(Participant {
             self_muted: here.self_muted,
+            host_muted: self.decisions.mutes(who),
             seated_since: here.seated_since.map(|at| dates.instant(at)),
             turn: here.turn.map(|turn| dates.turn(turn)),
             lost_seat,
@@ -308,7 +344,6 @@ impl Dates<'_> {
         Remembered {
             rank: row.rank.0,
             rank_given: row.rank_given,
-            host_muted: row.host_muted,
             cooling_until: row.cooling_until.map(|at| self.instant(at)),
             invite_cooling_until: row.invite_cooling_until.map(|at| self.instant(at)),
             do_not_invite: row.do_not_invite,

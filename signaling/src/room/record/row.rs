@@ -128,7 +128,8 @@ pub(super) struct PersonRow {
     pub(super) rank: Word<Rank>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) rank_given: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
+    /// Rows of version 1 have it here, later ones in a row of its own.
+    #[serde(default, skip_serializing)]
     pub(super) host_muted: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) do_not_invite: bool,
@@ -223,6 +224,23 @@ pub(super) struct BanRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
     pub(super) since: Date,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<Date>,
+}
+
+/// A mute of a person.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct MuteRow {
+    pub(super) by: Identity,
+    pub(super) since: Date,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<Date>,
+}
+
+/// A rank that was given to a person.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct RankRow {
+    pub(super) rank: Word<Rank>,
 }
 
 /// Tokens from before then are no longer good.
@@ -254,31 +272,79 @@ impl<'de> Deserialize<'de> for Count {
 pub(super) struct Rows {
     pub(super) room: RoomRow,
     pub(super) people: BTreeMap<Identity, PersonRow>,
+    pub(super) decisions: DecisionRows,
+}
+
+/// The rows that outlive a room.
+#[derive(Debug, Default)]
+pub(super) struct DecisionRows {
     pub(super) bans: BTreeMap<Identity, BanRow>,
     pub(super) denials: BTreeMap<Identity, DenialRow>,
+    pub(super) mutes: BTreeMap<Identity, MuteRow>,
+    pub(super) ranks: BTreeMap<Identity, RankRow>,
 }
 
 impl Rows {
-    /// Reads rows of text.
-    pub(super) fn read(rows: &[(String, String)]) -> Result<Self, RecordError> {
-        let mut room = None;
-        let (mut people, mut bans, mut denials) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    /// Reads rows of text. What version 1 did not date is as of `now`.
+    pub(super) fn read(rows: &[(String, String)], now: Date) -> Result<Self, RecordError> {
+        let (mut room, mut people, mut decisions) = (None::<RoomRow>, BTreeMap::new(), DecisionRows::default());
         for (key, text) in rows {
             let known_before = match Key::parse(key)? {
                 Key::Room => room.replace(read(key, text)?).is_some(),
                 Key::Person(who) => people.insert(who, read(key, text)?).is_some(),
-                Key::Ban(who) => bans.insert(who, read(key, text)?).is_some(),
-                Key::Denial(who) => denials.insert(who, read(key, text)?).is_some(),
+                decision @ (Key::Ban(_) | Key::Denial(_) | Key::Mute(_) | Key::Rank(_)) => {
+                    decisions.add(decision, key, text)?
+                }
             };
             if known_before {
                 return Err(RecordError::new(key, "is there twice"));
             }
         }
-        let room: RoomRow = room.ok_or_else(|| RecordError::new(ROOM, "is missing"))?;
+        let room = room.ok_or_else(|| RecordError::new(ROOM, "is missing"))?;
         if room.version > VERSION {
             return Err(RecordError::new(ROOM, "is from a newer version"));
         }
-        Ok(Self { room, people, bans, denials })
+        if room.version < VERSION_OF_DECISIONS {
+            decisions.take_from(&people, now);
+        }
+        Ok(Self { room, people, decisions })
+    }
+}
+
+impl DecisionRows {
+    /// Reads rows of text, all of which outlive a room.
+    pub(super) fn read(rows: &[(String, String)]) -> Result<Self, RecordError> {
+        let mut decisions = Self::default();
+        for (key, text) in rows {
+            if decisions.add(Key::parse(key)?, key, text)? {
+                return Err(RecordError::new(key, "is there twice"));
+            }
+        }
+        Ok(decisions)
+    }
+
+    /// Adds a row. Returns whether there was one under its key.
+    fn add(&mut self, under: Key, key: &str, text: &str) -> Result<bool, RecordError> {
+        Ok(match under {
+            Key::Ban(who) => self.bans.insert(who, read(key, text)?).is_some(),
+            Key::Denial(who) => self.denials.insert(who, read(key, text)?).is_some(),
+            Key::Mute(who) => self.mutes.insert(who, read(key, text)?).is_some(),
+            Key::Rank(who) => self.ranks.insert(who, read(key, text)?).is_some(),
+            Key::Room | Key::Person(_) => return Err(RecordError::new(key, "does not outlive its room")),
+        })
+    }
+
+    /// Version 1 had mutes and given ranks in the rows of people, without their author and time.
+    fn take_from(&mut self, people: &BTreeMap<Identity, PersonRow>, now: Date) {
+        for (who, row) in people {
+            if row.host_muted {
+                let mute = MuteRow { by: Identity::unknown(), since: now, until: None };
+                self.mutes.entry(who.clone()).or_insert(mute);
+            }
+            if row.rank_given {
+                self.ranks.entry(who.clone()).or_insert(RankRow { rank: row.rank });
+            }
+        }
     }
 }
 
@@ -289,6 +355,8 @@ pub(super) enum Key {
     Person(Identity),
     Ban(Identity),
     Denial(Identity),
+    Mute(Identity),
+    Rank(Identity),
 }
 
 impl Key {
@@ -300,6 +368,8 @@ impl Key {
             PERSON => Ok(Self::Person(whose()?)),
             BAN => Ok(Self::Ban(whose()?)),
             DENIAL => Ok(Self::Denial(whose()?)),
+            MUTE => Ok(Self::Mute(whose()?)),
+            RANK => Ok(Self::Rank(whose()?)),
             _ => Err(RecordError::new(key, "is of no known kind")),
         }
     }
@@ -310,6 +380,16 @@ impl Key {
             Self::Person(who) => format!("{PERSON}:{who}"),
             Self::Ban(who) => format!("{BAN}:{who}"),
             Self::Denial(who) => format!("{DENIAL}:{who}"),
+            Self::Mute(who) => format!("{MUTE}:{who}"),
+            Self::Rank(who) => format!("{RANK}:{who}"),
+        }
+    }
+
+    /// Whether the row stays when its room is over.
+    pub(super) fn outlives(&self) -> bool {
+        match self {
+            Self::Room | Self::Person(_) => false,
+            Self::Ban(_) | Self::Denial(_) | Self::Mute(_) | Self::Rank(_) => true,
         }
     }
 }
@@ -328,7 +408,9 @@ fn is_false(flag: &bool) -> bool {
 }
 
 /// How rows are written at present.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
+/// Since then mutes and given ranks have rows of their own, which outlive the room.
+const VERSION_OF_DECISIONS: u32 = 2;
 /// Numbers up to here are the same for everyone who reads JSON.
 const COUNT_MAX: u64 = 1 << 53;
 
@@ -336,3 +418,5 @@ pub(super) const ROOM: &str = "room";
 const PERSON: &str = "person";
 const BAN: &str = "ban";
 const DENIAL: &str = "denial";
+const MUTE: &str = "mute";
+const RANK: &str = "rank";

@@ -4,9 +4,13 @@
 //! Only marked rows are looked at, and only those given out whose text is another. The audience has none.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use serde::Serialize;
 
 use crate::ids::Identity;
 use crate::room::Room;
+use crate::room::decisions::{Ban, Mute};
 use crate::room::hand_queue::Hand;
 use crate::room::life::Life;
 use crate::room::memory::Remembered;
@@ -15,8 +19,8 @@ use crate::room::seat::{Seat, SeatState};
 use crate::room::turns::Turn;
 
 use super::row::{
-    BanRow, Count, Date, DenialRow, HandRow, HereRow, HostOfferRow, InviteRow, Key, LifeRow, LostSeatRow, PersonRow,
-    Presence, RoomRow, SeatIs, SeatRow, SettingsRow, SwapRow, TurnRow, VERSION, write,
+    BanRow, Count, Date, DenialRow, HandRow, HereRow, HostOfferRow, InviteRow, Key, LifeRow, LostSeatRow, MuteRow,
+    PersonRow, Presence, RankRow, RoomRow, SeatIs, SeatRow, SettingsRow, SwapRow, TurnRow, VERSION, write,
 };
 use super::word::Word;
 use super::{Calendar, Change};
@@ -28,6 +32,8 @@ pub(in crate::room) struct Written {
     people: BTreeMap<Identity, String>,
     bans: BTreeMap<Identity, String>,
     denials: BTreeMap<Identity, String>,
+    mutes: BTreeMap<Identity, String>,
+    ranks: BTreeMap<Identity, String>,
     /// The room's own row must be looked at again.
     room_marked: bool,
     /// How it was with the room when its own row was last looked at.
@@ -55,6 +61,8 @@ impl Written {
             Key::Person(who) => drop(self.people.insert(who, text)),
             Key::Ban(who) => drop(self.bans.insert(who, text)),
             Key::Denial(who) => drop(self.denials.insert(who, text)),
+            Key::Mute(who) => drop(self.mutes.insert(who, text)),
+            Key::Rank(who) => drop(self.ranks.insert(who, text)),
         }
     }
 }
@@ -62,9 +70,10 @@ impl Written {
 impl Room {
     /// The rows that have changed since this was last asked. The calendar must be the same each time, so that a moment always has the same date.
     ///
-    /// A room that is over gives none: its rows go as a whole.
+    /// A room that is over gives those that outlive it: its other rows go as a whole.
     pub fn take_changes(&mut self, calendar: &Calendar) -> Vec<Change> {
         let mut changes = Vec::new();
+        self.take_decisions(calendar, &mut changes);
         if self.is_closed() {
             return changes;
         }
@@ -82,14 +91,34 @@ impl Room {
         let texts = people.into_iter().map(|who| (self.person_row(&who, calendar).map(|row| write(&row)), who));
         let texts: Vec<_> = texts.collect();
         changes.extend(news(&mut self.written.people, texts, Key::Person));
-        let barred: BTreeSet<Identity> = self.bans.take_unwritten();
-        let ban = |who: &Identity| self.ban_row(who, calendar).map(|row| write(&row));
-        let bans: Vec<_> = barred.iter().map(|who| (ban(who), who.clone())).collect();
-        let denial = |who: &Identity| self.denial_row(who, calendar).map(|row| write(&row));
-        let denials: Vec<_> = barred.iter().map(|who| (denial(who), who.clone())).collect();
-        changes.extend(news(&mut self.written.bans, bans, Key::Ban));
-        changes.extend(news(&mut self.written.denials, denials, Key::Denial));
         changes
+    }
+
+    fn take_decisions(&mut self, calendar: &Calendar, changes: &mut Vec<Change>) {
+        let people: BTreeSet<Identity> = self.decisions.take_unwritten();
+        if people.is_empty() {
+            return;
+        }
+        let ban = texts(&people, |who| self.ban_row(who, calendar));
+        let denial = texts(&people, |who| self.denial_row(who, calendar));
+        let mute = texts(&people, |who| self.mute_row(who, calendar));
+        let rank = texts(&people, |who| self.rank_row(who));
+        changes.extend(news(&mut self.written.bans, ban, Key::Ban));
+        changes.extend(news(&mut self.written.denials, denial, Key::Denial));
+        changes.extend(news(&mut self.written.mutes, mute, Key::Mute));
+        changes.extend(news(&mut self.written.ranks, rank, Key::Rank));
+    }
+
+    /// The rows that outlive the room, worked out anew.
+    pub fn decisions_record(&self, calendar: &Calendar) -> Vec<(String, String)> {
+        let mut rows = Vec::with_capacity(self.decisions.len());
+        for who in self.decisions.everyone() {
+            rows.extend(self.ban_row(&who, calendar).map(|row| (Key::Ban(who.clone()).text(), write(&row))));
+            rows.extend(self.denial_row(&who, calendar).map(|row| (Key::Denial(who.clone()).text(), write(&row))));
+            rows.extend(self.mute_row(&who, calendar).map(|row| (Key::Mute(who.clone()).text(), write(&row))));
+            rows.extend(self.rank_row(&who).map(|row| (Key::Rank(who).text(), write(&row))));
+        }
+        rows
     }
 
     /// All rows, worked out anew.
@@ -101,10 +130,7 @@ impl Room {
         for who in known {
             rows.extend(self.person_row(&who, calendar).map(|row| (Key::Person(who).text(), write(&row))));
         }
-        for who in self.bans.everyone() {
-            rows.extend(self.ban_row(&who, calendar).map(|row| (Key::Ban(who.clone()).text(), write(&row))));
-            rows.extend(self.denial_row(&who, calendar).map(|row| (Key::Denial(who).text(), write(&row))));
-        }
+        rows.extend(self.decisions_record(calendar));
         rows
     }
 
@@ -192,14 +218,33 @@ impl Room {
     }
 
     fn ban_row(&self, who: &Identity, calendar: &Calendar) -> Option<BanRow> {
-        let ban = self.bans.ban(who)?;
-        let reason = ban.reason.as_deref().map(str::to_owned);
-        Some(BanRow { by: ban.by.clone(), reason, since: Date(calendar.date(ban.since)) })
+        let Ban { by, reason, since, until } = self.decisions.ban(who)?;
+        let date = |at: Instant| Date(calendar.date(at));
+        let reason = reason.as_deref().map(str::to_owned);
+        Some(BanRow { by: by.clone(), reason, since: date(*since), until: until.map(date) })
     }
 
     fn denial_row(&self, who: &Identity, calendar: &Calendar) -> Option<DenialRow> {
-        self.bans.denied_since(who).map(|since| DenialRow { since: Date(calendar.date(since)) })
+        self.decisions.denied_since(who).map(|since| DenialRow { since: Date(calendar.date(since)) })
     }
+
+    fn mute_row(&self, who: &Identity, calendar: &Calendar) -> Option<MuteRow> {
+        let Mute { by, since, until } = self.decisions.mute(who)?;
+        let date = |at: Instant| Date(calendar.date(at));
+        Some(MuteRow { by: by.clone(), since: date(*since), until: until.map(date) })
+    }
+
+    fn rank_row(&self, who: &Identity) -> Option<RankRow> {
+        self.decisions.rank(who).map(|rank| RankRow { rank: Word(rank) })
+    }
+}
+
+/// The texts of rows about people.
+fn texts<T: Serialize>(
+    people: &BTreeSet<Identity>,
+    row: impl Fn(&Identity) -> Option<T>,
+) -> Vec<(Option<String>, Identity)> {
+    people.iter().map(|who| (row(who).map(|row| write(&row)), who.clone())).collect()
 }
 
 /// Takes texts for given out; gives those that were not.
@@ -243,7 +288,7 @@ fn person_row(what: &Remembered, presence: Presence, calendar: &Calendar) -> Per
     PersonRow {
         rank: Word(what.rank),
         rank_given: what.rank_given,
-        host_muted: what.host_muted,
+        host_muted: false,
         do_not_invite: what.do_not_invite,
         cooling_until: what.cooling_until.map(date),
         invite_cooling_until: what.invite_cooling_until.map(date),

@@ -84,7 +84,14 @@ fn what_people_do_for_themselves_is_not_noted() {
 #[test]
 fn what_is_done_from_outside_is_noted_as_such() {
     let mut story = Story::begun(SeatMode::Free);
-    let by = Outsider { identity: id("console"), is_admin: true, is_person: false, token_age: None, expect_seq: None };
+    let by = Outsider {
+        identity: id("console"),
+        is_admin: true,
+        is_person: false,
+        is_banned: false,
+        token_age: None,
+        expect_seq: None,
+    };
     let outputs = story.room.handle(Input::Outside { by, act: lock(1, false) }, story.now);
     let [audit] = audits(&outputs)[..] else { panic!("one audit: {outputs:?}") };
     assert_eq!((audit.by.as_str(), audit.rank, audit.is_admin), ("console", Rank::Member, true));

@@ -59,12 +59,12 @@ fn as_many_invites_as_the_room_allows_and_no_more() {
 fn as_many_bans_as_the_room_allows_and_no_more() {
     let mut story = Story::with(Settings { bans_max: 150, ..Settings::default() });
     story.join("ada", Rank::Host);
-    let ban = |number: usize| Act::MemberBan { identity: id(&format!("p{number}")), reason: None };
+    let ban = |number: usize| Act::MemberBan { identity: id(&format!("p{number}")), reason: None, lasts: None };
     for number in 0..150 {
         assert_eq!(story.refusal("ada", ban(number)), None);
         story.after(Duration::from_millis(10));
     }
-    assert_eq!(story.refusal("ada", ban(150)), Some(Refusal::TooLarge));
+    assert_eq!(story.refusal("ada", ban(150)), Some(Refusal::MemoryFull));
     assert_eq!(story.refusal("ada", ban(3)), None, "who is banned already is");
     let moderation = story.room.snapshot(&Viewer::Admin, story.now).moderation.unwrap();
     assert_eq!((moderation.ban_count, moderation.bans.len()), (150, 100), "the latest are shown");

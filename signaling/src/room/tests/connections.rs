@@ -11,7 +11,7 @@ fn without_a_socket_one_is_heard_for_30_seconds_and_then_gone() {
     assert_eq!(story.heard(), ["ben"]);
     let outputs = story.after(Duration::from_millis(1));
     assert_eq!(causes(&outputs), ["lost"]);
-    assert!(outputs.contains(&Output::CloseTransport { session: story.session("ben") }));
+    assert!(outputs.contains(&Output::CloseTransport { session: story.session("ben"), why: SessionEnd::Lost }));
     assert_eq!(story.room.participants(), 3);
 }
 

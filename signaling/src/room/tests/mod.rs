@@ -8,6 +8,7 @@
 mod audits;
 mod bounds;
 mod connections;
+mod decisions;
 mod handover;
 mod hands;
 mod invites;
@@ -78,6 +79,7 @@ impl Story {
             tier: 0,
             kind: None,
             token_age: None,
+            is_banned: false,
             request: RequestId::parse(&self.requests_made.to_string()).unwrap(),
             has_media: true,
             mic_ready: false,

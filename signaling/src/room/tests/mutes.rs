@@ -3,7 +3,7 @@
 use super::*;
 
 fn mute(name: &str) -> Act {
-    Act::MemberMute { identity: id(name) }
+    Act::MemberMute { identity: id(name), lasts: None }
 }
 
 fn unmute(name: &str) -> Act {

@@ -9,7 +9,7 @@ fn no_act_on_a_person_reaches_an_equal_or_higher_rank() {
             approve("pat"),
             deny("pat"),
             kick("pat"),
-            Act::MemberMute { identity: id("pat") },
+            Act::MemberMute { identity: id("pat"), lasts: None },
             Act::MemberUnmute { identity: id("pat") },
         ]
     };

@@ -118,7 +118,7 @@ fn duplicate_identity_takes_over_in_one_step() {
         said: None,
     };
     assert!(outputs.contains(&bye));
-    assert!(outputs.contains(&Output::CloseTransport { session: old.clone() }));
+    assert!(outputs.contains(&Output::CloseTransport { session: old.clone(), why: SessionEnd::Duplicate }));
     assert!(matches!(outputs.last().unwrap(), Output::Welcome { session, .. } if *session == new));
     assert_eq!(story.room.participants(), 4);
     story.media(MediaFact::Closed { session: old.clone() });
@@ -133,7 +133,7 @@ fn duplicate_identity_takes_over_in_one_step() {
 fn a_takeover_keeps_mutes_hand_and_offer() {
     let mut story = Story::begun(SeatMode::Free);
     story.act("ben", take(1));
-    story.act("ada", Act::MemberMute { identity: id("ben") });
+    story.act("ada", Act::MemberMute { identity: id("ben"), lasts: None });
     story.act("dan", raise(true));
     story.join("ben", Rank::Member);
     story.join("dan", Rank::Member);
@@ -206,7 +206,7 @@ fn a_kick_closes_the_gate_first_and_says_bye() {
         retry_after: None,
         said: None
     }));
-    assert!(outputs.contains(&Output::CloseTransport { session }));
+    assert!(outputs.contains(&Output::CloseTransport { session, why: SessionEnd::Kicked }));
     assert_eq!(story.room.participants(), 3);
 }
 
@@ -399,7 +399,7 @@ fn an_allowed_duplicate_only_listens_and_ends_with_a_kick() {
     assert_eq!(story.heard(), ["ben"]);
     let outputs = story.act("ada", kick("ben"));
     for session in [first, second] {
-        assert!(outputs.contains(&Output::CloseTransport { session }));
+        assert!(outputs.contains(&Output::CloseTransport { session, why: SessionEnd::Kicked }));
     }
     assert_eq!(story.room.participants(), 1);
 }
@@ -454,9 +454,10 @@ fn a_ban_keeps_every_token_out_until_it_is_lifted() {
     let mut story = Story::begun(SeatMode::Free);
     story.act("ben", take(1));
     let session = story.session("ben");
-    let outputs = story.act("ada", Act::MemberBan { identity: id("ben"), reason: Some("noise".to_owned()) });
+    let outputs =
+        story.act("ada", Act::MemberBan { identity: id("ben"), reason: Some("noise".to_owned()), lasts: None });
     assert!(matches!(&outputs[0], Output::Plan(plan) if plan.seats.is_empty()), "the gate closes first");
-    assert!(outputs.contains(&Output::CloseTransport { session }));
+    assert!(outputs.contains(&Output::CloseTransport { session, why: SessionEnd::Banned }));
     story.after(seconds(10));
     let fresh = |story: &mut Story| {
         let join = Join { token_age: Some(Duration::ZERO), ..story.arrival("ben", Rank::Member) };

@@ -92,7 +92,7 @@ fn the_kind_of_a_participant_is_told_with_their_seat() {
 fn whoever_is_put_out_may_not_even_look() {
     let mut story = Story::begun(SeatMode::Free);
     story.act("ada", Act::MemberKick { identity: id("ben"), deny: true, reason: None });
-    story.act("ada", Act::MemberBan { identity: id("dan"), reason: None });
+    story.act("ada", Act::MemberBan { identity: id("dan"), reason: None, lasts: None });
     let looks = |who: &str, age: u64| story.room.shuts_out(&id(who), Some(seconds(age)), story.now + seconds(300));
     assert_eq!(looks("ben", 400), Some(Refusal::Forbidden));
     assert_eq!(looks("ben", 1), None);

@@ -151,7 +151,9 @@ fn nobody_acts_on_an_equal_or_higher_rank() {
         assert_eq!(story.refusal("cleo", act.clone()), Some(Refusal::Forbidden), "{act:?}");
     }
     for name in ["ada", "cora"] {
-        for act in [kick(name), Act::MemberMute { identity: id(name) }, Act::MemberUnmute { identity: id(name) }] {
+        for act in
+            [kick(name), Act::MemberMute { identity: id(name), lasts: None }, Act::MemberUnmute { identity: id(name) }]
+        {
             assert_eq!(story.refusal("cleo", act.clone()), Some(Refusal::Forbidden), "{act:?}");
         }
     }
@@ -207,7 +209,7 @@ fn a_leaving_person_is_answered_and_their_transport_closed() {
     let mut story = Story::begun(SeatMode::Free);
     story.act("ben", take(1));
     let outputs = story.act("ben", Act::Leave);
-    assert!(outputs.contains(&Output::CloseTransport { session: story.session("ben") }));
+    assert!(outputs.contains(&Output::CloseTransport { session: story.session("ben"), why: SessionEnd::Left }));
     assert!(reply_of(&outputs).is_ok());
     assert_eq!(story.seat_is(1), "open");
     assert_eq!(story.refusal("ben", take(1)), Some(Refusal::SessionStale));

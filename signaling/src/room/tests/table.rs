@@ -123,12 +123,12 @@ revoke         host     ok       ok       ok       ok       ok       ok       ok
 revoke         cohost   ok       ok       ok       ok       ok       ok       ok       ok       ok       ok
 revoke         member   no       no       no       no       no       no       no       no       no       no
 revoke         listener no       no       no       no       no       no       no       no       no       no
-mute           host     nobody   nobody   ok       ok       ok       ok       ok       no       -        no
-mute           cohost   nobody   nobody   ok       ok       ok       ok       ok       no       no       no
+mute           host     nobody   ok       ok       ok       ok       ok       ok       no       -        no
+mute           cohost   nobody   ok       ok       ok       ok       ok       ok       no       no       no
 mute           member   no       no       no       no       no       no       no       no       no       no
 mute           listener no       no       no       no       no       no       no       no       no       no
-unmute         host     nobody   nobody   ok       ok       ok       ok       ok       no       -        ok
-unmute         cohost   nobody   nobody   ok       ok       ok       ok       ok       no       no       no
+unmute         host     nobody   ok       ok       ok       ok       ok       ok       no       -        ok
+unmute         cohost   nobody   ok       ok       ok       ok       ok       ok       no       no       no
 unmute         member   no       no       no       no       no       no       no       no       no       no
 unmute         listener no       no       no       no       no       no       no       no       no       no
 kick           host     nobody   ok       ok       ok       ok       ok       ok       no       -        no
@@ -486,10 +486,10 @@ fn people_commands(who: &Identity) -> Commands {
         ("invite", Act::InviteSend { identity: identity.clone(), seat: None, hold: false }),
         ("invite, hold", Act::InviteSend { identity: identity.clone(), seat: Some(seat(3)), hold: true }),
         ("revoke", Act::InviteRevoke(InviteName::To(identity.clone()))),
-        ("mute", Act::MemberMute { identity: identity.clone() }),
+        ("mute", Act::MemberMute { identity: identity.clone(), lasts: None }),
         ("unmute", Act::MemberUnmute { identity: identity.clone() }),
         ("kick", Act::MemberKick { identity: identity.clone(), deny: true, reason: None }),
-        ("ban", Act::MemberBan { identity: identity.clone(), reason: None }),
+        ("ban", Act::MemberBan { identity: identity.clone(), reason: None, lasts: None }),
         ("unban", Act::MemberUnban { identity: identity.clone() }),
         ("make member", rank(Rank::Member)),
         ("make cohost", rank(Rank::Cohost)),

@@ -72,7 +72,7 @@ async fn memory_keeps_the_same_until_the_end() {
     let (store, found) = open(&StoreConfig::default());
     assert!(found.rooms.is_empty());
     assert_eq!(store.write(full_batch()).outcome(), Some(true), "there is no disk to wait for");
-    let found = Recovered { rooms: Vec::new(), answers: Vec::new() };
+    let found = Recovered::default();
     assert!(found.rooms.is_empty());
     assert_eq!(all_events(&store).await.len(), 2);
     assert_eq!(all_audits(&store).await.len(), 1);

@@ -43,7 +43,7 @@ fn alter(folder: &Folder, sql: &str) {
 async fn a_file_of_a_newer_version_is_refused() {
     let folder = closed().await;
     alter(&folder, "PRAGMA user_version = 7");
-    assert!(matches!(refused(&folder), OpenError::Newer { found: 7, known: 1, .. }));
+    assert!(matches!(refused(&folder), OpenError::Newer { found: 7, known: 2, .. }));
     // The version may stand in the write-ahead log only.
     let folder = closed().await;
     let connection = rusqlite::Connection::open(folder.file()).unwrap();
@@ -188,12 +188,11 @@ async fn rows_that_were_changed_by_others_are_refused_or_shown() {
 #[tokio::test]
 async fn an_older_file_is_brought_to_the_latest_version_and_stays_as_it_was_if_that_fails() {
     let folder = closed().await;
-    let steps: Vec<format::Step> =
-        vec![format::STEPS[0], |connection| connection.execute_batch("CREATE TABLE pets (name TEXT)"), |connection| {
-            connection.execute_batch("INSERT INTO pets VALUES ('rex')")
-        }];
+    let mut steps: Vec<format::Step> = format::STEPS.to_vec();
+    steps.push(|connection| connection.execute_batch("CREATE TABLE pets (name TEXT)"));
+    steps.push(|connection| connection.execute_batch("INSERT INTO pets VALUES ('rex')"));
     let mut failing = steps.clone();
-    failing[2] = |connection| connection.execute_batch("INSERT INTO cats VALUES ('tom')");
+    failing[3] = |connection| connection.execute_batch("INSERT INTO cats VALUES ('tom')");
     let before = bytes(&folder.file());
     assert!(Store::open_as(&folder.config(), &failing, &|_| Ok(())).is_err());
     assert!(bytes(&folder.file()) == before);
@@ -205,5 +204,5 @@ async fn an_older_file_is_brought_to_the_latest_version_and_stays_as_it_was_if_t
     store.close();
     let (store, _) = Store::open_as(&folder.config(), &steps, &|_| Ok(())).unwrap();
     store.close();
-    assert!(matches!(refused(&folder), OpenError::Newer { found: 3, known: 1, .. }));
+    assert!(matches!(refused(&folder), OpenError::Newer { found: 4, known: 2, .. }));
 }

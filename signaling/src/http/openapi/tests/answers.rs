@@ -92,7 +92,7 @@ fn problem(status: u16, refusals: &[Refusal]) -> Value {
         "description": description,
         "content": {"application/problem+json": {"schema": {
             "$ref": "#/$defs/Problem",
-            "properties": {"status": {"const": status}, "code": {"enum": codes}},
+            "properties": {"status": {"const": status}, "code": {"anyOf": [{"enum": codes}, {"type": "string"}]}},
         }}},
     });
     match status {
@@ -107,12 +107,11 @@ fn problem(status: u16, refusals: &[Refusal]) -> Value {
 pub(super) fn complete(schemas: &mut Map<String, Value>) {
     let of_text = |what: &str| json!({"type": "object", "description": what});
     let damaged = json!({"type": "boolean", "const": true, "description": "The file has lost what it was."});
-    for (name, field, what) in [
-        ("LoggedEvent", "data", "What people in the room were told, or the like. Absent if it is damaged."),
-        ("LoggedAct", "details", "The rest of the command. Absent if it is damaged."),
-    ] {
-        schemas[name]["properties"][field] = of_text(what);
-        schemas[name]["properties"]["damaged"] = damaged.clone();
+    schemas["LoggedAct"]["properties"]["details"] = of_text("The rest of the command. Absent if it is damaged.");
+    schemas["LoggedAct"]["properties"]["damaged"] = damaged;
+    // A setting can be of any type.
+    for (field, what) in [("asked", "As it was asked for."), ("is", "As it is.")] {
+        schemas["Difference"]["properties"][field] = json!({"description": what});
     }
     let list = |item: &str, what: &str| json!({"type": "array", "items": {"$ref": format!("#/$defs/{item}")}, "description": what});
     let events = list("LoggedEvent", "The events.");

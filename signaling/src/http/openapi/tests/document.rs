@@ -13,9 +13,10 @@ use crate::{
     http::{idempotency::KEY_CHARS_MAX, page::PAGE_MAX, rooms::LIST_MAX},
     protocol::{
         NOTICE_MS_MAX, body, figures, outside,
+        server::KINDS as KINDS_TOLD,
         tests::{
             hold,
-            schema::{schema, tidy},
+            schema::{open, schema, tidy},
         },
         view,
     },
@@ -37,7 +38,8 @@ pub(super) fn document() -> Value {
         of_path.insert(operation.method.to_lowercase(), written(operation, &schemas));
     }
     let responses = answers::components(&operations);
-    let told = json!([paths, parameters(), responses]).to_string();
+    let webhooks = webhooks();
+    let told = json!([paths, parameters(), responses, webhooks]).to_string();
     let tags = Tag::ALL.map(|tag| {
         let (name, description) = tag.words();
         json!({"name": name, "description": description})
@@ -56,6 +58,7 @@ pub(super) fn document() -> Value {
         "security": [{"token": []}],
         "tags": tags,
         "paths": paths,
+        "webhooks": webhooks,
         "components": {
             "securitySchemes": {"token": {
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
@@ -158,6 +161,41 @@ fn references(operation: &Operation) -> Vec<Value> {
     names.into_iter().map(|name| json!({"$ref": format!("#/components/parameters/{name}")})).collect()
 }
 
+/// What is posted to the targets of the configuration: each event, under the name of its kind.
+fn webhooks() -> Value {
+    let header = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "header", "required": true, "description": description, "schema": schema});
+    let parameters = json!([
+        header("webhook-id", "Which event: the same each time it is tried.", json!({"type": "string"})),
+        header(
+            "webhook-timestamp",
+            "When it was sent, in seconds since 1970.",
+            json!({"type": "string", "pattern": "^[0-9]+$"})
+        ),
+        header(
+            "webhook-signature",
+            "By Standard Webhooks: `v1,` and the signature in Base64.",
+            json!({"type": "string"})
+        ),
+    ]);
+    let hook = |kind: &&str| {
+        let body = json!({
+            "$ref": "#/$defs/LoggedEvent", "properties": {"type": {"type": "string", "const": kind}},
+        });
+        let id = kind.replace('.', "_");
+        let operation = json!({
+            "operationId": format!("webhook_{id}"),
+            "tags": [Tag::Webhooks.words().0],
+            "summary": format!("`{kind}`"),
+            "parameters": parameters,
+            "requestBody": {"required": true, "content": {"application/json": {"schema": body}}},
+            "responses": {"2XX": {"description": "It arrived. Anything else is tried again for a day."}},
+            "security": [],
+        });
+        ((*kind).to_owned(), json!({"post": operation}))
+    };
+    Value::Object(KINDS_TOLD.iter().map(hook).collect())
+}
+
 fn parameters() -> Value {
     let path = |name: &str, schema: &str, description: &str| {
         json!({
@@ -228,13 +266,16 @@ fn schemas() -> Map<String, Value> {
     for (name, page) in [
         ("ParticipantPage", body::Page::<view::ParticipantJson<'static>>::json_schema(&mut generator)),
         ("BanPage", body::Page::<view::BanJson<'static>>::json_schema(&mut generator)),
+        ("MutePage", body::Page::<view::MuteJson<'static>>::json_schema(&mut generator)),
+        ("RankPage", body::Page::<view::RankJson<'static>>::json_schema(&mut generator)),
         ("HandPage", body::Page::<view::HandJson<'static>, usize>::json_schema(&mut generator)),
         ("InvitePage", body::Page::<view::InviteJson<'static>>::json_schema(&mut generator)),
         ("Problem", body::Problem::json_schema(&mut generator)),
+        ("MadeRoom", body::MadeRoom::json_schema(&mut generator)),
+        ("BanEverywhere", body::BanEverywhere::json_schema(&mut generator)),
         ("CreateRoom", body::CreateRoom::json_schema(&mut generator)),
         ("RoomList", body::RoomList::json_schema(&mut generator)),
         ("RoomStats", figures::RoomStatsJson::json_schema(&mut generator)),
-        ("LoggedEvent", outside::EventJson::json_schema(&mut generator)),
         ("LoggedAct", outside::AuditJson::json_schema(&mut generator)),
         ("PersonData", outside::PersonJson::json_schema(&mut generator)),
         ("Erased", outside::ErasedJson::json_schema(&mut generator)),
@@ -252,6 +293,7 @@ fn schemas() -> Map<String, Value> {
         schema.as_object_mut().unwrap().remove("title");
     }
     answers::complete(&mut schemas);
+    open(&mut schemas, &["CreateRoom", "BanEverywhere"]);
     // Only a session asks for these.
     let result = schemas["CommandResult"]["properties"].as_object_mut().unwrap();
     result.retain(|field, _| !["time_ms", "answer", "position"].contains(&field.as_str()));

@@ -58,11 +58,12 @@ pub(super) enum Tag {
     Invites,
     Records,
     Sessions,
+    Webhooks,
     About,
 }
 
 impl Tag {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Rooms,
         Self::Seats,
         Self::Hands,
@@ -71,6 +72,7 @@ impl Tag {
         Self::Invites,
         Self::Records,
         Self::Sessions,
+        Self::Webhooks,
         Self::About,
     ];
 
@@ -85,6 +87,7 @@ impl Tag {
             Self::Invites => ("Invites", "Who is asked to the stage."),
             Self::Records => ("Records", "What has happened, who moderated, and what is kept about a person."),
             Self::Sessions => ("Sessions", "People are in a room by WebSocket."),
+            Self::Webhooks => ("Webhooks", "What has happened is posted to the targets of the configuration."),
             Self::About => ("About this API", "This description."),
         }
     }
@@ -92,7 +95,7 @@ impl Tag {
 
 /// All of them.
 pub(super) fn operations() -> Vec<Operation> {
-    [rooms(), seats(), hands(), people(), bans_and_invites(), records(), others()].into_iter().flatten().collect()
+    [rooms(), seats(), hands(), people(), bans(), invites(), records(), others()].into_iter().flatten().collect()
 }
 
 fn rooms() -> Vec<Operation> {
@@ -105,9 +108,12 @@ fn rooms() -> Vec<Operation> {
             ..Operation::new("GET", "/v1/rooms", "room_list", Tag::Rooms, "List the rooms.")
         },
         Operation {
-            notes: "Wants `roomCreate`; if the token names a room, that one. Repeating it is safe: a room that is there is shown as it is.",
+            notes: "Wants `roomCreate`; if the token names a room, that one. Repeating it is safe: a room that is there is shown as it is, with `differs` if it is not as the body says.",
             asks: Asks::Body("CreateRoom"),
-            answers: &[(200, "It was there: the room as it is.", Some("Room")), (201, "It was made.", Some("Room"))],
+            answers: &[
+                (200, "It was there: the room as it is, and what of it is not as it was asked for.", Some("MadeRoom")),
+                (201, "It was made.", Some("MadeRoom")),
+            ],
             refusals: vec![InvalidArgument, TooLarge, RoomNotFound, RoomClosed, NodeFull, Draining, Storage],
             tagged: Tagged::Shown,
             is_keyed: true,
@@ -135,7 +141,14 @@ fn rooms() -> Vec<Operation> {
             tagged: Tagged::Room,
             ..command("DELETE", "/v1/rooms/{room}", "room_close", Tag::Rooms, Who::Hosts, &[])
         },
-        command("POST", "/v1/rooms/{room}/host", "host_transfer", Tag::Rooms, Who::Hosts, &[ParticipantNotFound]),
+        command(
+            "POST",
+            "/v1/rooms/{room}/host",
+            "host_transfer",
+            Tag::Rooms,
+            Who::Hosts,
+            &[ParticipantNotFound, MemoryFull],
+        ),
     ]
 }
 
@@ -187,7 +200,7 @@ fn hands() -> Vec<Operation> {
 }
 
 fn people() -> Vec<Operation> {
-    let act = |path, kind, who| command("POST", path, kind, Tag::People, who, &[ParticipantNotFound]);
+    let act = |path, kind, who| command("POST", path, kind, Tag::People, who, &[ParticipantNotFound, MemoryFull]);
     vec![
         list(
             "/v1/rooms/{room}/participants",
@@ -196,6 +209,8 @@ fn people() -> Vec<Operation> {
             "List who is in a room.",
             "ParticipantPage",
         ),
+        list("/v1/rooms/{room}/mutes", "mute_list", Tag::People, "List the mutes of people.", "MutePage"),
+        list("/v1/rooms/{room}/ranks", "rank_list", Tag::People, "List the ranks that were given.", "RankPage"),
         act("/v1/rooms/{room}/participants/{identity}/mute", "member_mute", Who::Moderators),
         act("/v1/rooms/{room}/participants/{identity}/unmute", "member_unmute", Who::Moderators),
         act("/v1/rooms/{room}/participants/{identity}/kick", "member_kick", Who::Moderators),
@@ -203,14 +218,66 @@ fn people() -> Vec<Operation> {
     ]
 }
 
-fn bans_and_invites() -> Vec<Operation> {
-    let known = [ParticipantNotFound];
+fn bans() -> Vec<Operation> {
+    vec![
+        list("/v1/rooms/{room}/bans", "ban_list", Tag::Bans, "List the bans.", "BanPage"),
+        command(
+            "POST",
+            "/v1/rooms/{room}/bans",
+            "member_ban",
+            Tag::Bans,
+            Who::Hosts,
+            &[ParticipantNotFound, MemoryFull],
+        ),
+        command(
+            "DELETE",
+            "/v1/rooms/{room}/bans/{identity}",
+            "member_unban",
+            Tag::Bans,
+            Who::Hosts,
+            &[ParticipantNotFound],
+        ),
+        forget("/v1/rooms/{room}/moderation", "moderation_forget", "Forget all bans, denials, mutes and given ranks."),
+        forget(
+            "/v1/rooms/{room}/moderation/{identity}",
+            "moderation_forget_person",
+            "Forget the bans, denials, mutes and given ranks of a person.",
+        ),
+        Operation {
+            notes: EVERYWHERE,
+            query: &["after_identity", "limit"],
+            answers: &[(200, "A page, by identity.", Some("BanPage"))],
+            refusals: vec![InvalidArgument],
+            ..Operation::new("GET", "/v1/bans", "everywhere_ban_list", Tag::Bans, "List the bans from all rooms.")
+        },
+        Operation {
+            notes: EVERYWHERE,
+            asks: Asks::Body("BanEverywhere"),
+            answers: &[(200, "It was carried out, in all rooms.", Some("CommandResult"))],
+            refusals: vec![InvalidArgument, TooLarge, MemoryFull],
+            is_keyed: true,
+            ..Operation::new("POST", "/v1/bans", "everywhere_ban", Tag::Bans, "Ban someone from all rooms.")
+        },
+        Operation {
+            notes: EVERYWHERE,
+            answers: &[(200, "It was carried out.", Some("CommandResult"))],
+            refusals: vec![InvalidArgument, TooLarge],
+            is_keyed: true,
+            ..Operation::new(
+                "DELETE",
+                "/v1/bans/{identity}",
+                "everywhere_unban",
+                Tag::Bans,
+                "Lift a ban from all rooms.",
+            )
+        },
+    ]
+}
+
+fn invites() -> Vec<Operation> {
     let uninvitable = [ParticipantNotFound, SeatNotFound, AlreadySeated, DoNotInvite, AllSeatsTaken];
     let not_open = [SeatOccupied, SeatReserved, SeatLocked];
     vec![
-        list("/v1/rooms/{room}/bans", "ban_list", Tag::Bans, "List the bans.", "BanPage"),
-        command("POST", "/v1/rooms/{room}/bans", "member_ban", Tag::Bans, Who::Hosts, &known),
-        command("DELETE", "/v1/rooms/{room}/bans/{identity}", "member_unban", Tag::Bans, Who::Hosts, &known),
         list(
             "/v1/rooms/{room}/invites",
             "invite_list",
@@ -334,6 +401,20 @@ fn command(
     }
 }
 
+/// What moderators decided is forgotten.
+fn forget(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    Operation {
+        notes: "Wants `roomAdmin` for the room, which need not be there. People who are in it keep their rank for as long as it lasts.",
+        answers: &[(200, "It was carried out.", Some("CommandResult"))],
+        refusals: vec![InvalidArgument, TooLarge, RoomNotFound, RoomClosed, ParticipantNotFound],
+        is_keyed: true,
+        ..Operation::new("DELETE", path, id, Tag::Bans, summary)
+    }
+}
+
+/// Who may ban from all rooms.
+const EVERYWHERE: &str = "Wants `roomList` and `roomCreate`, and a token that is for no single room.";
+
 /// A list of a room's, by pages.
 fn list(path: &'static str, id: &'static str, tag: Tag, summary: &'static str, page: &'static str) -> Operation {
     // The table is a handful of constants; what one of them names lives as long.
@@ -341,6 +422,8 @@ fn list(path: &'static str, id: &'static str, tag: Tag, summary: &'static str, p
         "HandPage" => &[(200, "A page, in the order of the queue.", Some("HandPage"))],
         "InvitePage" => &[(200, "A page of them.", Some("InvitePage"))],
         "BanPage" => &[(200, "A page, by identity.", Some("BanPage"))],
+        "MutePage" => &[(200, "A page, by identity.", Some("MutePage"))],
+        "RankPage" => &[(200, "A page, by identity.", Some("RankPage"))],
         _ => &[(200, "A page, by identity.", Some("ParticipantPage"))],
     };
     Operation {

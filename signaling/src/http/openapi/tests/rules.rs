@@ -75,7 +75,8 @@ fn known(name: &str, schema: &Value) {
             "properties" => {
                 rule.as_object().unwrap().iter().for_each(|(field, part)| known(&format!("{name}.{field}"), part))
             }
-            "items" => known(name, rule),
+            "items" | "additionalProperties" => known(name, rule),
+            "anyOf" | "oneOf" => rule.as_array().unwrap().iter().for_each(|choice| known(name, choice)),
             "required" => {
                 let absent = rule
                     .as_array()

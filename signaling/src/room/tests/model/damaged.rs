@@ -200,6 +200,7 @@ impl Rough {
                     identity,
                     is_admin: step.is_admin,
                     is_person: false,
+                    is_banned: false,
                     token_age: step.token_age,
                     expect_seq: None,
                 };
@@ -233,6 +234,7 @@ impl Rough {
             }
             Step::Wait { millis } => return self.pass(Duration::from_millis(millis)),
             Step::Jump => return self.pass(seconds(5)),
+            Step::Remake => return,
             Step::Restart => {
                 let room = self.ledger.restored(&self.story.room, self.story.now);
                 return room.into_iter().for_each(|room| self.story.room = room);

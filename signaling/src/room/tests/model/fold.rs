@@ -75,6 +75,7 @@ impl Watcher {
             Event::HandChanged { change, hand, count, .. } if seq.is_some() => self.learn_hand(*change, hand, *count),
             Event::InviteChanged { change, invite, .. } if seq.is_some() => self.learn_invite(*change, invite),
             Event::BanChanged { banned, ban, .. } => self.learn_ban(*banned, ban),
+            Event::MuteChanged { muted, mute, .. } => self.learn_mute(*muted, mute),
             Event::Audience(view) => self.known.audience = view.clone(),
             Event::HandChanged { .. }
             | Event::InviteChanged { .. }
@@ -159,6 +160,19 @@ impl Watcher {
         }
     }
 
+    fn learn_mute(&mut self, muted: bool, mute: &MuteView) {
+        let Some(moderation) = &mut self.known.moderation else {
+            return;
+        };
+        let before = moderation.mutes.len();
+        moderation.mutes.retain(|known| known.identity != mute.identity);
+        moderation.mute_count -= before - moderation.mutes.len();
+        if muted {
+            moderation.mutes.insert(0, mute.clone());
+            moderation.mute_count += 1;
+        }
+    }
+
     /// What it knows is what there is, but for the passing of time and what is told at a pace.
     pub(super) fn agrees_with(&self, present: Snapshot, whose: &str) {
         let mut known = self.known.clone();
@@ -218,7 +232,14 @@ fn timeless(mut snapshot: Snapshot) -> Snapshot {
     if let Some(moderation) = &mut snapshot.moderation {
         moderation.hands.iter_mut().for_each(|hand| hand.waited = Duration::ZERO);
         moderation.invites.iter_mut().for_each(|invite| invite.expires_in = Duration::ZERO);
-        moderation.bans.iter_mut().for_each(|ban| ban.since = Duration::ZERO);
+        for ban in &mut moderation.bans {
+            ban.since = Duration::ZERO;
+            none(&mut ban.ends_in);
+        }
+        for mute in &mut moderation.mutes {
+            mute.since = Duration::ZERO;
+            none(&mut mute.ends_in);
+        }
     }
     if let Some(own) = &mut snapshot.own {
         // Nobody is told when it is over: the clock says so.

@@ -12,6 +12,8 @@ enum Due {
     HostOffer(Identity),
     Hand(Identity),
     Gone(Identity),
+    Ban(Identity),
+    Mute(Identity),
     Empty,
 }
 
@@ -24,6 +26,7 @@ impl Model {
             self.settle();
         }
         self.now = to;
+        self.denied.retain(|_, since| to.saturating_sub(*since) < DAY_AND_A_MINUTE);
         self.swaps.retain(|swap| swap.until > to);
     }
 
@@ -47,6 +50,8 @@ impl Model {
         for (who, person) in &self.people {
             dues.extend(person.detached_until.map(|at| (at, Due::Gone(who.clone()))));
         }
+        dues.extend(self.bans.iter().filter_map(|ban| Some((ban.until?, Due::Ban(ban.who.clone())))));
+        dues.extend(self.mutes.iter().filter_map(|(who, until)| Some(((*until)?, Due::Mute(who.clone())))));
         dues.extend(self.empty_since.map(|since| (since + self.set.empty_max, Due::Empty)));
         dues
     }
@@ -60,6 +65,8 @@ impl Model {
             Due::HostOffer(to) => self.host_offers.retain(|offer| offer.to != to),
             Due::Hand(who) => self.drop_hand(&who, hands::HandEnd::Withdrawn, None),
             Due::Gone(who) => self.depart(&who),
+            Due::Ban(who) => self.lift_ban(&who),
+            Due::Mute(who) => self.lift_mute(&who),
             Due::Empty => self.shut(),
         }
     }
@@ -191,9 +198,13 @@ impl Model {
             turn: self.set.turn,
             promote: self.set.promote,
             duplicates: self.set.duplicates,
+            participants_max: self.set.participants_max,
             opens_in: remaining(Phase::Scheduled),
             hostless_for: remaining(Phase::Hostless),
             closes_in: remaining(Phase::Closing),
         }
     }
 }
+
+/// No token from before is good any longer than this.
+const DAY_AND_A_MINUTE: Duration = Duration::from_secs(24 * 60 * 60 + 60);

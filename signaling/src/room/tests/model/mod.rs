@@ -5,6 +5,7 @@
 //! model by the same random steps and lays the two side by side after each.
 
 mod aims;
+mod bits;
 mod damaged;
 mod fold;
 mod hands;
@@ -48,9 +49,12 @@ struct Model {
     invites: Vec<Invite>,
     invites_ended: Vec<(Invite, InviteChange)>,
     invites_made: u64,
-    /// The newest first.
-    bans: Vec<Identity>,
+    /// What moderators decided: it outlives the room. Bans have the newest first.
+    bans: Vec<Ban>,
     denied: BTreeMap<Identity, Duration>,
+    /// With the end of each, if it has one.
+    mutes: BTreeMap<Identity, Option<Duration>>,
+    ranks: BTreeMap<Identity, Rank>,
     swaps: Vec<Swap>,
     host_offers: Vec<HostOffer>,
     /// Who acts from outside, while they do.
@@ -94,6 +98,13 @@ struct Invite {
     seat: Option<u8>,
     hold: bool,
     until: Duration,
+}
+
+#[derive(Clone, Debug)]
+struct Ban {
+    who: Identity,
+    reason: Option<String>,
+    until: Option<Duration>,
 }
 
 #[derive(Clone, Debug)]
@@ -145,6 +156,8 @@ impl Model {
             invites_made: 0,
             bans: Vec::new(),
             denied: BTreeMap::new(),
+            mutes: BTreeMap::new(),
+            ranks: BTreeMap::new(),
             swaps: Vec::new(),
             host_offers: Vec::new(),
             outside: None,
@@ -188,12 +201,13 @@ impl Model {
             Act::InviteRevoke(name) => self.revoke(by, name),
             Act::InviteAccept { invite } => self.accept_invite(by, invite.map(|invite| invite.0)),
             Act::InviteDecline { invite } => self.decline_invite(by, invite.map(|invite| invite.0)),
-            Act::MemberMute { identity } => self.mute_member(by, identity),
+            Act::MemberMute { identity, lasts } => self.mute_member(by, identity, *lasts),
             Act::MemberUnmute { identity } => self.unmute_member(by, identity),
             Act::MemberKick { identity, deny, .. } => self.kick(by, identity, *deny),
-            Act::MemberBan { identity, .. } => self.ban(by, identity),
+            Act::MemberBan { identity, reason, lasts } => self.ban(by, identity, reason.as_ref(), *lasts),
             Act::MemberUnban { identity } => self.unban(by, identity),
             Act::MemberRank { identity, rank } => self.change_rank(by, identity, *rank),
+            Act::ModerationForget { identity } => self.forget_decisions(identity.as_ref()),
             Act::HostTransfer { to } => self.transfer(by, to),
             Act::HostAccept => self.accept_host(by),
             Act::HostDecline => self.decline_host(by),
@@ -219,7 +233,8 @@ impl Model {
             seats: (0..).zip(&self.seats).map(|(index, seat)| self.seat_picture(index, seat)).collect(),
             hands: self.hands.iter().map(|hand| self.hand_picture(hand)).collect(),
             invites: self.invites.iter().map(|invite| self.invite_picture(invite)).collect(),
-            bans: self.bans.clone(),
+            bans: self.bans.iter().map(|ban| ban.who.clone()).collect(),
+            mutes: self.mutes.keys().cloned().collect(),
             people: shown.map(|(who, person)| (who.clone(), self.person_picture(who, person))).collect(),
             heard: self.heard(),
             participants: self.people.len(),

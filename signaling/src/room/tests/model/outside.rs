@@ -30,7 +30,7 @@ impl Model {
         }
         let who = &by.identity;
         let rank = self.rank_known(who);
-        if !by.is_admin && (rank.is_none() || self.bans.contains(who) || self.is_denied(who, by.token_age)) {
+        if !by.is_admin && (rank.is_none() || self.is_banned(who) || self.is_denied(who, by.token_age)) {
             return Err(Refusal::Forbidden);
         }
         if !seen {
@@ -42,9 +42,10 @@ impl Model {
         answer
     }
 
-    fn rank_known(&self, who: &Identity) -> Option<Rank> {
+    pub(super) fn rank_known(&self, who: &Identity) -> Option<Rank> {
         let here = self.people.get(who).map(|person| person.rank);
-        here.or_else(|| self.left.get(who).map(|left| left.rank))
+        let left = || self.left.get(who).map(|left| left.rank);
+        here.or_else(left).or_else(|| self.ranks.get(who).copied())
     }
 }
 
@@ -57,6 +58,7 @@ impl Trial {
             identity,
             is_admin,
             is_person: false,
+            is_banned: false,
             token_age,
             expect_seq: behind.map(|behind| seq.saturating_sub(behind)),
         };

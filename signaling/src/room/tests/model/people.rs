@@ -39,7 +39,6 @@ pub(super) struct Person {
 pub(super) struct Left {
     pub(super) rank: Rank,
     pub(super) rank_given: bool,
-    pub(super) host_muted: bool,
     pub(super) cooling_until: Duration,
     pub(super) uninvitable_until: Duration,
     pub(super) do_not_invite: bool,
@@ -81,7 +80,7 @@ impl Model {
             return Err(Refusal::InvalidArgument);
         }
         let who = &join.identity;
-        if self.bans.contains(who) {
+        if self.is_banned(who) {
             return Err(Refusal::Banned);
         }
         if self.is_denied(who, join.token_age) {
@@ -97,7 +96,7 @@ impl Model {
                 }
             }
         }
-        let rank = self.left.get(who).map_or(join.rank_claim, |left| left.rank);
+        let rank = self.rank_known(who).unwrap_or(join.rank_claim);
         if rank == Rank::Member {
             match self.phase {
                 Phase::Scheduled => return Err(Refusal::RoomNotFound),
@@ -129,9 +128,8 @@ impl Model {
     fn newcomer(&mut self, join: &Join, known: Option<Left>) -> Person {
         self.arrivals += 1;
         let known = known.unwrap_or(Left {
-            rank: join.rank_claim,
-            rank_given: false,
-            host_muted: false,
+            rank: self.ranks.get(&join.identity).copied().unwrap_or(join.rank_claim),
+            rank_given: self.ranks.contains_key(&join.identity),
             cooling_until: Duration::ZERO,
             uninvitable_until: Duration::ZERO,
             do_not_invite: false,
@@ -148,7 +146,7 @@ impl Model {
             media: if join.has_media { Media::There } else { Media::Never },
             detached_until: None,
             self_muted: true,
-            host_muted: known.host_muted,
+            host_muted: self.mutes.contains_key(&join.identity),
             cooling_until: known.cooling_until,
             uninvitable_until: known.uninvitable_until,
             do_not_invite: known.do_not_invite,
@@ -168,6 +166,8 @@ impl Model {
         let mut person = self.newcomer(join, None);
         person.copy_of = Some(join.identity.clone());
         person.rank = Rank::Member;
+        person.rank_given = false;
+        person.host_muted = false;
         person.can_publish = false;
         person.can_publish_data = false;
         let key = id(&format!("beside {} {}", join.identity, join.session));
@@ -228,12 +228,12 @@ impl Model {
         self.host_offers.retain(|offer| offer.from != *who && offer.to != *who);
         let person = self.people.remove(who).expect("someone who is here");
         if person.copy_of.is_none() {
-            let Person { rank, rank_given, host_muted, do_not_invite, .. } = person;
+            let Person { rank, rank_given, do_not_invite, .. } = person;
             // What is over need not be remembered.
             let lasting = |until: Duration| if until > self.now { until } else { Duration::ZERO };
             let cooling_until = lasting(person.cooling_until);
             let uninvitable_until = lasting(person.uninvitable_until);
-            let left = Left { rank, rank_given, host_muted, cooling_until, uninvitable_until, do_not_invite };
+            let left = Left { rank, rank_given, cooling_until, uninvitable_until, do_not_invite };
             self.left.insert(who.clone(), left);
         }
         if self.people.is_empty() {

@@ -1,5 +1,7 @@
 //! A picture is all of a room that matters, in one form for the room and for the model, so that the two can be laid side by side.
 
+use std::collections::BTreeSet;
+
 use super::super::*;
 use super::steps::{PEOPLE, person};
 
@@ -12,6 +14,7 @@ pub(super) struct Picture {
     pub(super) invites: Vec<InvitePicture>,
     /// The newest first.
     pub(super) bans: Vec<Identity>,
+    pub(super) mutes: BTreeSet<Identity>,
     pub(super) people: BTreeMap<Identity, PersonPicture>,
     /// Who is heard, by seat, by the last plan.
     pub(super) heard: Vec<(SeatIndex, SessionId)>,
@@ -81,6 +84,7 @@ impl Picture {
             hands: moderation.hands.iter().map(HandPicture::of).collect(),
             invites: moderation.invites.iter().map(InvitePicture::of).collect(),
             bans: moderation.bans.into_iter().map(|ban| ban.identity).collect(),
+            mutes: moderation.mutes.into_iter().map(|mute| mute.identity).collect(),
             people: own.collect(),
             heard: heard.map(|seat| (seat.seat, seat.session.clone())).collect(),
             participants: room.participants(),

@@ -29,17 +29,19 @@ impl Model {
         if rank == Rank::Host && !self.is_admin() {
             return Err(Refusal::Forbidden);
         }
-        if self.people.contains_key(who) {
-            self.outranks(by, who)?;
-            self.give_rank(who, rank);
-            return DONE;
+        self.reaches_known(by, who)?;
+        if self.rank_known(who) != Some(rank) {
+            self.ranks.insert(who.clone(), rank);
+            if self.people.contains_key(who) { self.give_rank(who, rank) } else { self.give_rank_away(who, rank) }
         }
-        let before = self.left.get(who).ok_or(Refusal::ParticipantNotFound)?.rank;
-        if before == Rank::Host && !self.is_admin() {
-            return Err(Refusal::Forbidden);
-        }
-        self.give_rank_away(who, rank);
         DONE
+    }
+
+    /// Someone has another rank since someone decided so.
+    fn decide_rank(&mut self, who: &Identity, rank: Rank) {
+        if self.rank_known(who) != Some(rank) {
+            self.ranks.insert(who.clone(), rank);
+        }
     }
 
     /// Someone has another rank. Whoever is lowered to a member loses the seat; whoever is raised has no turn to end.
@@ -101,6 +103,8 @@ impl Model {
     }
 
     fn hand_over(&mut self, from: &Identity, to: &Identity) {
+        self.decide_rank(to, Rank::Host);
+        self.decide_rank(from, Rank::Cohost);
         self.give_rank(to, Rank::Host);
         if self.people.contains_key(from) {
             self.give_rank(from, Rank::Cohost);
@@ -114,8 +118,10 @@ impl Model {
     fn install(&mut self, to: &Identity) {
         let others = self.people.iter().filter(|(who, person)| person.rank == Rank::Host && *who != to);
         let first = others.min_by_key(|(_, person)| person.arrival).map(|(who, _)| who.clone());
+        self.decide_rank(to, Rank::Host);
         self.give_rank(to, Rank::Host);
         if let Some(first) = first {
+            self.decide_rank(&first, Rank::Cohost);
             self.give_rank(&first, Rank::Cohost);
         }
         self.host_offers.retain(|offer| offer.to != *to);

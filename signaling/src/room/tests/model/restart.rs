@@ -33,6 +33,11 @@ impl Ledger {
         changes
     }
 
+    /// The room is over: what moderators decided is left.
+    pub(super) fn end_room(&mut self) {
+        self.rows.retain(|key, _| outlives_room(key));
+    }
+
     /// The room as another process would go on with it, if it is not over.
     pub(super) fn restored(&self, room: &Room, now: Instant) -> Option<Room> {
         (!room.is_closed()).then(|| self.restore(&room.settings, now))
@@ -97,6 +102,28 @@ impl Trial {
         self.look(None);
     }
 
+    /// The room is over, and another one is made under its name.
+    pub(super) fn remake(&mut self) {
+        if !self.closed {
+            return;
+        }
+        let (now, set) = (self.story.now, self.model.set.clone());
+        self.ledger.end_room();
+        let made = |ledger: &Ledger| {
+            let id = RoomId::parse("demo").unwrap();
+            Room::remembering(id, set.clone(), &ledger.rows(), &ledger.calendar, now).unwrap()
+        };
+        let decided: BTreeMap<_, _> = self.story.room.decisions_record(&self.ledger.calendar).into_iter().collect();
+        assert_eq!(decided, self.ledger.rows, "what moderators decided (left) is written (right)");
+        self.story.room = made(&self.ledger);
+        self.twin = made(&self.ledger);
+        self.model.remake();
+        self.forget_what_was_seen();
+        self.closed = false;
+        // What ran out meanwhile has run out.
+        self.tell(Input::Timeout);
+    }
+
     /// The restored room looks as the one before would if everyone who is not written down had gone, and the others had lost their connection.
     fn check_restored(&self, before: &Room) {
         let now = self.story.now;
@@ -130,13 +157,29 @@ impl Trial {
 }
 
 impl Model {
+    /// Another room under the same name: what moderators decided is as it was, and all else is new.
+    pub(super) fn remake(&mut self) {
+        let now = self.now;
+        let mut next = Self::new(self.set.clone());
+        next.now = now;
+        next.phase_ends = next.phase_ends.map(|ends| now + ends);
+        next.empty_since = next.empty_since.map(|since| now + since);
+        next.bans.append(&mut self.bans);
+        next.denied.append(&mut self.denied);
+        next.mutes.append(&mut self.mutes);
+        next.ranks.append(&mut self.ranks);
+        *self = next;
+        // Time goes on in a room that is over as well.
+        self.advance(now);
+    }
+
     /// Everyone is cut off. Those of whom there is something to know have the time of a lost connection to come back, and others are strangers.
     pub(super) fn restart(&mut self) {
         let stay: Vec<Identity> = self.people.keys().filter(|who| self.is_remarkable(who)).cloned().collect();
         self.people.retain(|who, _| stay.contains(who));
         self.left.retain(|_, left| {
             let cooling = left.cooling_until.max(left.uninvitable_until) > Duration::ZERO;
-            left.rank != Rank::Member || left.rank_given || left.host_muted || left.do_not_invite || cooling
+            left.rank != Rank::Member || left.rank_given || left.do_not_invite || cooling
         });
         for person in self.people.values_mut() {
             person.media = people::Media::Over;
@@ -170,7 +213,7 @@ impl Model {
     fn is_remarkable(&self, who: &Identity) -> bool {
         let person = &self.people[who];
         let cooling = person.cooling_until.max(person.uninvitable_until) > Duration::ZERO;
-        let marked = person.rank_given || person.host_muted || person.do_not_invite || cooling;
+        let marked = person.rank_given || person.do_not_invite || cooling;
         let asked = self.invites.iter().any(|invite| invite.to == *who)
             || self.host_offers.iter().any(|offer| offer.to == *who);
         let waits = self.hand_of(who).is_some() || self.seat_of(who).is_some() || person.lost_seat.is_some();

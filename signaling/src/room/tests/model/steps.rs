@@ -53,6 +53,8 @@ pub(super) enum Step {
     },
     /// Time passes until something is due.
     Jump,
+    /// If the room is over another one is made under its name.
+    Remake,
     /// The process ends, and another one goes on by what was written down.
     Restart,
     /// Something that makes sense in the room as it is.
@@ -172,6 +174,7 @@ pub(super) fn steps() -> BoxedStrategy<Vec<Step>> {
         4 => wait,
         3 => Just(Step::Jump),
         2 => Just(Step::Restart),
+        2 => Just(Step::Remake),
     ];
     prop::collection::vec(step, 1..STEPS_MAX)
         .prop_map(move |later| first.iter().cloned().chain(later).collect::<Vec<_>>())
@@ -256,6 +259,10 @@ fn reason() -> BoxedStrategy<Option<String>> {
     prop::option::weighted(0.3, Just("noise".to_owned())).boxed()
 }
 
+fn lasts() -> BoxedStrategy<Option<Duration>> {
+    prop::option::weighted(0.5, (1..200_u64).prop_map(seconds)).boxed()
+}
+
 fn invite_id() -> BoxedStrategy<Option<InviteId>> {
     prop::option::weighted(0.3, (0..8_u64).prop_map(InviteId)).boxed()
 }
@@ -308,10 +315,11 @@ fn by_invite() -> BoxedStrategy<Act> {
 fn on_people() -> BoxedStrategy<Act> {
     let rank = prop_oneof![4 => Just(Rank::Member), 4 => Just(Rank::Cohost), 1 => Just(Rank::Host)];
     prop_oneof![
-        3 => whom().prop_map(|identity| Act::MemberMute { identity }),
+        3 => (whom(), lasts()).prop_map(|(identity, lasts)| Act::MemberMute { identity, lasts }),
         3 => whom().prop_map(|identity| Act::MemberUnmute { identity }),
         1 => (whom(), any::<bool>(), reason()).prop_map(|(identity, deny, reason)| Act::MemberKick { identity, deny, reason }),
-        1 => (whom(), reason()).prop_map(|(identity, reason)| Act::MemberBan { identity, reason }),
+        1 => (whom(), reason(), lasts()).prop_map(|(identity, reason, lasts)| Act::MemberBan { identity, reason, lasts }),
+        1 => prop::option::weighted(0.8, whom()).prop_map(|identity| Act::ModerationForget { identity }),
         2 => whom().prop_map(|identity| Act::MemberUnban { identity }),
         3 => (whom(), rank).prop_map(|(identity, rank)| Act::MemberRank { identity, rank }),
         2 => whom().prop_map(|to| Act::HostTransfer { to }),
@@ -349,7 +357,7 @@ fn on_room() -> BoxedStrategy<Act> {
         Act::RoomUpdate(RoomChange { seat_mode, hands, interrupt, auto_offer, turn, promote, duplicates, go_live })
     });
     let close = prop_oneof![2 => Just(seconds(20)), 1 => Just(Duration::ZERO)];
-    prop_oneof![20 => update, 1 => close.prop_map(|notice| Act::RoomClose { notice })].boxed()
+    prop_oneof![10 => update, 1 => close.prop_map(|notice| Act::RoomClose { notice })].boxed()
 }
 
 fn interrupt() -> BoxedStrategy<Interrupt> {
