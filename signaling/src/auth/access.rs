@@ -53,7 +53,7 @@ pub struct Grants {
     pub list: bool,
 }
 
-/// Who asks about a room, or about all of them.
+/// The caller of a route about one room or all rooms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
     /// Software that runs rooms: its grants count, and not what a room knows of anyone.
@@ -96,7 +96,7 @@ impl Caller {
 }
 
 impl Access {
-    /// Whom the token names. It alone allows nothing.
+    /// The identity in the token. It alone allows nothing.
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
@@ -131,7 +131,7 @@ impl Access {
         })
     }
 
-    /// Who looks at `room`: someone who could join it, its administrator, or a back end that lists rooms.
+    /// Returns the caller who may look at `room`: someone who could join it, its administrator, or a back end that lists rooms.
     pub fn reads(&self, room: &RoomId) -> Result<Caller, Denied> {
         if self.grants.list || self.is_admin_of(room) {
             return Ok(self.administrator(room));
@@ -139,7 +139,7 @@ impl Access {
         self.participant(room)
     }
 
-    /// Who acts on `room`: someone who could join it, or its administrator.
+    /// Returns the caller who may act on `room`: someone who could join it, or its administrator.
     pub fn acts_on(&self, room: &RoomId) -> Result<Caller, Denied> {
         if self.is_admin_of(room) {
             return Ok(self.administrator(room));
@@ -147,7 +147,7 @@ impl Access {
         self.participant(room)
     }
 
-    /// Who administers `room`.
+    /// Returns the caller who administers `room`.
     pub fn administers(&self, room: &RoomId) -> Result<Caller, Denied> {
         if self.is_admin_of(room) {
             return Ok(self.administrator(room));
@@ -155,17 +155,17 @@ impl Access {
         if self.grants.admin { Err(self.is_for_another(room)) } else { Err(self.lacks("roomAdmin", Some(room))) }
     }
 
-    /// Who reads the logs of `room`: its administrator, or a back end that lists rooms.
+    /// Returns the caller who may read the logs of `room`: its administrator, or a back end that lists rooms.
     pub fn reads_logs_of(&self, room: &RoomId) -> Result<Caller, Denied> {
         if self.grants.list { Ok(self.administrator(room)) } else { self.administers(room) }
     }
 
-    /// Who lists rooms, and reads of all of them.
+    /// Returns the caller who may list and read all rooms.
     pub fn lists_rooms(&self) -> Result<Caller, Denied> {
         if self.grants.list { Ok(self.back_end()) } else { Err(self.lacks("roomList", None)) }
     }
 
-    /// Who makes rooms.
+    /// Returns the caller who may make rooms.
     pub fn makes_rooms(&self) -> Result<Caller, Denied> {
         if self.grants.create { Ok(self.back_end()) } else { Err(self.lacks("roomCreate", None)) }
     }
@@ -175,13 +175,13 @@ impl Access {
         if self.room.as_ref().is_none_or(|own| own == room) { Ok(()) } else { Err(self.is_for_another(room)) }
     }
 
-    /// Who sees and erases what is kept about people.
+    /// Returns the caller who may see and erase the records of people.
     pub fn keeps_records(&self) -> Result<Caller, Denied> {
         self.lists_rooms()?;
         self.makes_rooms()
     }
 
-    /// Who bans from all rooms: a back end for the whole server, so its token names no room.
+    /// Returns the caller who may ban from all rooms: a back end for the whole server, so its token names no room.
     pub fn bans_everywhere(&self) -> Result<Caller, Denied> {
         let caller = self.keeps_records()?;
         match &self.room {
